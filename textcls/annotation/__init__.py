@@ -1,0 +1,18 @@
+"""People's labels: the store they are appended to, how far annotators agree, and the dataset that comes of them."""
+
+from __future__ import annotations
+
+from textcls.annotation.agreement import Agreement, measure_agreement
+from textcls.annotation.rows import build_rows
+from textcls.annotation.store import SKIP, Annotation, append_annotations, current, read_annotations
+
+__all__ = [
+    "SKIP",
+    "Agreement",
+    "Annotation",
+    "append_annotations",
+    "build_rows",
+    "current",
+    "measure_agreement",
+    "read_annotations",
+]

@@ -1,0 +1,103 @@
+"""How far annotators agree: Cohen's kappa for two, Krippendorff's alpha for any number, and where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from sklearn.metrics import cohen_kappa_score, confusion_matrix
+
+from textcls.annotation.store import Annotation, Span
+from textcls.errors import DataError
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of annotators over the spans that two or more of them labelled.
+
+    Attributes:
+        annotators: their names, sorted.
+        labels: every label in use, sorted.
+        spans: number of spans that two annotators or more labelled.
+        raw: share of pairs of labels that are equal, in [0, 1].
+        alpha: Krippendorff's alpha for nominal labels (Krippendorff 2011, Computing Krippendorff's Alpha-Reliability).
+        kappa: Cohen's kappa (Cohen 1960) for each pair of annotators that share spans.
+        per_label: kappa of each label against all others, over all pairs of annotators; NaN where it is never used.
+        confusion: shape (n_labels, n_labels): how often the first of a pair, by name, said the row where the second
+            said the column.
+        differences: the spans that are not labelled alike, in order.
+    """
+
+    annotators: list[str]
+    labels: list[str]
+    spans: int
+    raw: float
+    alpha: float
+    kappa: dict[tuple[str, str], float]
+    per_label: dict[str, float]
+    confusion: np.ndarray
+    differences: list[Span]
+
+
+def measure_agreement(held: Mapping[str, Mapping[Span, Annotation]]) -> Agreement:
+    """Measure the agreement of annotators.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+
+    Raises:
+        DataError: fewer than two annotators, or no span that two of them labelled.
+    """
+    if len(held) < 2:
+        raise DataError(f"expected the labels of two annotators or more, found {', '.join(sorted(held)) or 'none'}")
+    annotators = sorted(held)
+    spans = sorted(span for span in set().union(*held.values()) if sum(span in held[name] for name in annotators) > 1)
+    if not spans:
+        raise DataError(f"{', '.join(annotators)} have no sentence in common; were they given the same articles?")
+    labels = sorted({held[name][span].label for span in spans for name in annotators if span in held[name]})
+
+    kappa = {}
+    first_labels: list[str] = []
+    second_labels: list[str] = []
+    for first, second in combinations(annotators, 2):
+        shared = [span for span in spans if span in held[first] and span in held[second]]
+        if not shared:
+            continue
+        a = [held[first][span].label for span in shared]
+        b = [held[second][span].label for span in shared]
+        kappa[first, second] = _kappa(a, b)
+        first_labels += a
+        second_labels += b
+    return Agreement(
+        annotators=annotators,
+        labels=labels,
+        spans=len(spans),
+        raw=float(np.mean([a == b for a, b in zip(first_labels, second_labels, strict=True)])),
+        alpha=_alpha(held, annotators, spans, labels),
+        kappa=kappa,
+        per_label={
+            label: _kappa([str(a == label) for a in first_labels], [str(b == label) for b in second_labels]) for label in labels
+        },
+        confusion=confusion_matrix(first_labels, second_labels, labels=labels),
+        differences=[span for span in spans if len({held[name][span].label for name in annotators if span in held[name]}) > 1],
+    )
+
+
+def _kappa(first: Sequence[str], second: Sequence[str]) -> float:
+    if len({*first, *second}) == 1:  # chance explains everything, and kappa would be 0 / 0
+        return 1.0
+    return float(cohen_kappa_score(first, second))
+
+
+def _alpha(
+    held: Mapping[str, Mapping[Span, Annotation]], annotators: Sequence[str], spans: Sequence[Span], labels: Sequence[str]
+) -> float:
+    import krippendorff
+
+    if len(labels) == 1:
+        return 1.0
+    number = {label: float(index) for index, label in enumerate(labels)}
+    table = [[number[held[name][span].label] if span in held[name] else np.nan for span in spans] for name in annotators]
+    return float(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal"))

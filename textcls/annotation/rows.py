@@ -1,0 +1,60 @@
+"""Turn articles and their adjudicated labels into rows of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from textcls.annotation.store import SKIP, Annotation, Span, current, verify
+from textcls.articles import Article
+from textcls.errors import DataError
+
+
+def build_rows(
+    articles: Sequence[Article], annotations: Sequence[Annotation], *, columns: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """Make a row of every labelled sentence, in the order of the articles.
+
+    Args:
+        articles: every annotated article.
+        annotations: one annotator's store, most often the adjudicated one. `skip` makes no row.
+        columns: more columns for the rows of an article, by its id.
+
+    Returns:
+        rows with `id`, `text`, `label`, `article`, `before` and `after` (the neighbouring sentences, or None).
+
+    Raises:
+        DataError: several annotators, an annotation that does not fit its article, or a sentence without one.
+    """
+    labels = current(annotations)
+    if len(labels) != 1:
+        raise DataError(
+            f"expected the labels of one annotator, found those of {', '.join(sorted(labels))}; adjudicate them first"
+        )
+    (labelled,) = labels.values()
+    verify(labelled.values(), {article.id: article for article in articles})
+    rows = []
+    for article in articles:
+        texts = [sentence.text for sentence in article.sentences]
+        for number, sentence in enumerate(article.sentences):
+            annotation = labelled.get(Span(article.id, sentence.start, sentence.end))
+            if annotation is None:
+                if sentence.block == "heading":
+                    continue
+                raise DataError(
+                    f"article {article.id!r}: no label for its sentence at {sentence.start}–{sentence.end}: {sentence.text[:60]!r}"
+                )
+            if annotation.label == SKIP:
+                continue
+            rows.append(
+                {
+                    "id": f"{article.id}:{sentence.start}",
+                    "text": sentence.text,
+                    "label": annotation.label,
+                    "article": article.id,
+                    "before": texts[number - 1] if number else None,
+                    "after": texts[number + 1] if number + 1 < len(texts) else None,
+                    **(columns or {}).get(article.id, {}),
+                }
+            )
+    return rows

@@ -1,0 +1,124 @@
+"""Append-only files of labels, one JSON object a line, in which the newest line of an annotator for a span counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from textcls.articles import Article
+from textcls.errors import DataError, OutputError, did_you_mean
+
+SKIP = "skip"
+"""The label of what is not a sentence: a byline, or a heading that makes no claim. It never reaches a dataset."""
+
+
+class Span(NamedTuple):
+    """A stretch of an article, in Unicode code points."""
+
+    article: str
+    start: int
+    end: int
+
+
+class Annotation(BaseModel):
+    """One annotator's label for one span, with what is needed to check and repeat it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    article: str = Field(min_length=1)
+    start: int = Field(ge=0)
+    end: int
+    text: str
+    label: str = Field(min_length=1)
+    annotator: str = Field(min_length=1)
+    time: datetime
+    guidelines: str
+    """Version of the guidelines that the annotator followed."""
+    segmentation: str
+    """`articles.segmentation_version()` of the sentences that the annotator saw."""
+    reason: str | None = None
+    """Why, in a line: for labels that settle a difference."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Annotation:
+        if self.end - self.start != len(self.text):
+            raise ValueError(f"end - start is {self.end - self.start}, but the text has {len(self.text)} characters")
+        return self
+
+    @property
+    def span(self) -> Span:
+        """What the label is for."""
+        return Span(self.article, self.start, self.end)
+
+
+def read_annotations(path: str | Path) -> list[Annotation]:
+    """Read a store, every line of it, the oldest first.
+
+    Raises:
+        DataError: the file is missing or empty, or a line is not an annotation.
+    """
+    annotations = []
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; expected annotations, one JSON object a line") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as annotations: {error}") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            annotations.append(Annotation.model_validate_json(line))
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"]))
+            raise DataError(f"{path}, line {number}: {place}{': ' if place else ''}{problem['msg']}") from error
+    if not annotations:
+        raise DataError(f"{path}: expected annotations, found none")
+    return annotations
+
+
+def append_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:
+    """Append to a store, which is made if need be.
+
+    Raises:
+        OutputError: the file cannot be written to.
+    """
+    lines = "".join(annotation.model_dump_json(exclude_none=True) + "\n" for annotation in annotations)
+    try:
+        with Path(path).open("a", encoding="utf-8") as store:
+            store.write(lines)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def current(annotations: Iterable[Annotation]) -> dict[str, dict[Span, Annotation]]:
+    """What each annotator holds now: for every annotator the newest annotation of every span."""
+    latest: dict[str, dict[Span, Annotation]] = {}
+    for annotation in annotations:  # a later line is newer, whatever a clock said
+        latest.setdefault(annotation.annotator, {})[annotation.span] = annotation
+    return latest
+
+
+def verify(annotations: Iterable[Annotation], articles: Mapping[str, Article]) -> None:
+    """Check that every annotation's text stands in its article at its offsets.
+
+    Raises:
+        DataError: an article is missing, or it says something else at a span.
+    """
+    for annotation in annotations:
+        if annotation.article not in articles:
+            raise DataError(
+                f"article {annotation.article!r} is annotated, but not there; {did_you_mean(annotation.article, articles)}"
+            )
+        found = articles[annotation.article].text[annotation.start : annotation.end]
+        if found != annotation.text:
+            raise DataError(
+                f"article {annotation.article!r} reads {json.dumps(found, ensure_ascii=False)} at "
+                f"{annotation.start}–{annotation.end}, but {json.dumps(annotation.text, ensure_ascii=False)} was annotated there"
+            )

@@ -1,0 +1,255 @@
+"""Read plain-text articles and cut them into sentences whose offsets are exact.
+
+An article is a list of blocks (title, heading, paragraph, list item), and a sentence never crosses from one block into
+another. Sentence boundaries come from nupunkt; the rules on top of it keep a quotation together with its attribution,
+`“Will it rain?” Ms. Tan asked.` being one sentence. What the sentences mean is left to the annotators.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from textcls.errors import DataError
+
+BlockKind = Literal["title", "heading", "paragraph", "list-item"]
+
+RULES = 1
+"""Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of an article, `text[start:end]`, without the marker of a list item or a Markdown heading."""
+
+    kind: BlockKind
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of an article; `article.text[start:end] == text`, in Unicode code points."""
+
+    start: int
+    end: int
+    text: str
+    block: BlockKind
+
+
+@dataclass(frozen=True)
+class Article:
+    """A text with its blocks and sentences.
+
+    Attributes:
+        id: the stem of the file's name.
+        text: the text as read, line ends normalised to `\\n` and without a byte order mark.
+    """
+
+    id: str
+    text: str
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the normalised text in UTF-8."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks in the order of the text."""
+        return tuple(_blocks(self.text))
+
+    @cached_property
+    def sentences(self) -> tuple[Sentence, ...]:
+        """The sentences in the order of the text, those of titles and headings too."""
+        return tuple(
+            Sentence(start, end, self.text[start:end], block.kind)
+            for block in self.blocks
+            for start, end in _sentences(self.text, block)
+        )
+
+
+def segmentation_version() -> str:
+    """Name the segmenter and the rules that made an article's sentences, such as `nupunkt-0.8.0+rules-1`."""
+    return f"nupunkt-{version('nupunkt')}+rules-{RULES}"
+
+
+def read_article(path: str | Path) -> Article:
+    """Read one plain-text article.
+
+    Raises:
+        DataError: the file is missing or is not UTF-8.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; expected a plain-text article") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as an article: {error.strerror}") from error
+    return decode_article(raw, id=path.stem, name=str(path))
+
+
+def decode_article(raw: bytes, *, id: str, name: str) -> Article:
+    """Make an article of bytes; `name` is what an error calls them.
+
+    Raises:
+        DataError: the bytes are not UTF-8.
+    """
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}: expected UTF-8, found byte 0x{raw[error.start]:02x} on line {line}; "
+            "convert the file, for example with: iconv -f windows-1252 -t utf-8"
+        ) from error
+    return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def find_articles(path: str | Path) -> list[Path]:
+    """List the article files of a path: the file itself, or every `*.txt` below a folder, by name.
+
+    Raises:
+        DataError: the path does not exist, or the folder holds no article.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder; expected a .txt article or a folder of them")
+    found = sorted(path.rglob("*.txt"))
+    if not found:
+        raise DataError(f"{path}: expected a folder with .txt articles, found none in it")
+    return found
+
+
+# --- blocks ---------------------------------------------------------------------------------------------------------
+
+_MARKER = re.compile(r"(?P<item>(?:[-*•‣▪◦–]|\(?\d{1,2}[.)]|\([a-z]\))[ \t]+)|(?P<heading>#{1,6}[ \t]+)")
+_ENDS_SENTENCE = re.compile(r"[.!?…:;,—][\"'”’»)\]]*$")
+_ENDS_IN_OPEN_QUOTATION = re.compile(r",[\"'”’»]+$")
+_TIME = re.compile(r"\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\.?)?", re.IGNORECASE)
+_WRAPPED_WIDTH = 100
+_HEADING_WORDS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    end: int
+    text: str
+    marker: re.Match[str] | None
+    after_blank: bool
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    position, after_blank = 0, True
+    for raw in text.split("\n"):
+        content = raw.strip()
+        if content:
+            start = position + raw.index(content[0])
+            yield _Line(start, start + len(content), content, _MARKER.match(content), after_blank)
+        after_blank = not content
+        position += len(raw) + 1
+
+
+def _blocks(text: str) -> Iterator[Block]:
+    lines = list(_lines(text))
+    width = max((len(line.text) for line in lines), default=0)
+    groups: list[list[_Line]] = []
+    for line in lines:
+        if groups and _continues(groups[-1][-1], line, width):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    for index, group in enumerate(groups):
+        first, last = group[0], group[-1]
+        start = first.start + (first.marker.end() if first.marker else 0)
+        if start < last.end:
+            yield Block(_kind(text[start : last.end], first, index == 0, index + 1 < len(groups)), start, last.end)
+
+
+def _continues(line: _Line, following: _Line, width: int) -> bool:
+    """Whether two lines belong to one block: a quotation and its attribution, or a paragraph wrapped to a width."""
+    if following.marker:
+        return False
+    if _ENDS_IN_OPEN_QUOTATION.search(line.text) and following.text[0].islower():
+        return True
+    # A paragraph is wrapped where the first word of the next line would not have fitted any more.
+    wrapped = width <= _WRAPPED_WIDTH and len(line.text) + 1 + len(following.text.split()[0]) > width
+    return wrapped and not following.after_blank
+
+
+def _kind(content: str, line: _Line, first: bool, more: bool) -> BlockKind:
+    if line.marker:
+        return "list-item" if line.marker["item"] else ("title" if first else "heading")
+    words = content.split()
+    if first and more and len(content) <= 200 and not content.endswith((".", ",", ":", ";")):
+        return "title"
+    unfinished = not _ENDS_SENTENCE.search(content)
+    names_what_follows = content.endswith(":") and len(words) <= 4 and words[0][0].isupper()
+    # "What Happens Next?" is a heading, "So who pays?" a sentence of its own.
+    asks_in_title_case = content.endswith("?") and len(words) > 1 and all(w[0].isupper() for w in words if len(w) > 3)
+    alone = first and not more
+    heads = unfinished or asks_in_title_case or (names_what_follows and more) or _TIME.fullmatch(content)
+    return "heading" if heads and not alone and len(words) <= _HEADING_WORDS else "paragraph"
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------
+
+# nupunkt takes many a common word for an abbreviation (“in bed. The”): a word in small letters is one only if it is here.
+_MISSED = re.compile(
+    r"(?<![\w.])(?!(?:vs?|cf|al|eds?|viz|feat|ca|approx|nos?|pp?|vol|fig|ft|sp|spp)\.)[a-z]{2,}\.[\"'”’»)]*\s+(?=[\"“‘'(«]?[A-Z])"
+)
+_TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
+_CLOSED_BY_EXCLAMATION = re.compile(r"[!?…]\s?[\"'”’»]+$")
+_SPEECH = (
+    "said|says|asked|asks|added|adds|told|replied|wrote|writes|cried|shouted|yelled|screamed|called|answered|explained|"
+    "recalled|insisted|warned|joked|laughed|muttered|whispered|continued|demanded|declared|exclaimed|argued|wondered|"
+    "tweeted|posted|quipped|remarked|noted|concluded|urged|boasted|sang|chanted|read|snapped|observed|announced"
+)
+# A speaker of at most seven words, the verb, and no clause of what is said: `Ms. Tan asked.`, `Said the coach, 41:`
+_ATTRIBUTION = re.compile(
+    rf"(?!“|\"|‘)(?:[\w.’'-]+,?\s+){{0,7}}?(?:{_SPEECH})\b"
+    r"(?!\s+(?:that|the|a|an|he|she|it|they|we|you|his|her|there|no)\b)(?:[\s,][^“\"‘]{0,60})?[.:,!?…]*(?:\s|$)"
+)
+_STRAY_CLOSE = re.compile(r"[”’»)\]]")
+_FIRST_WORD = re.compile(r"[^\W\d_]+(?:\S*)")
+
+
+def _sentences(text: str, block: Block) -> Iterator[tuple[int, int]]:
+    import nupunkt  # here, because it loads its model
+
+    content = text[block.start : block.end]
+    merged: list[tuple[int, int]] = []
+    for span_start, span_end in nupunkt.sent_spans(content):
+        cuts = [match.end() for match in _MISSED.finditer(content, span_start, span_end)]
+        for start, end in pairwise([span_start, *cuts, span_end]):
+            end = start + len(content[start:end].rstrip())
+            start = end - len(content[start:end].lstrip())
+            if start == end:
+                continue
+            if merged and _belongs_together(content[slice(*merged[-1])], content[start:end]):
+                merged[-1] = (merged[-1][0], end)
+            else:
+                merged.append((start, end))
+    for start, end in merged:
+        yield block.start + start, block.start + end
+
+
+def _belongs_together(sentence: str, following: str) -> bool:
+    """Whether the segmenter cut too early between two stretches of a block."""
+    if _STRAY_CLOSE.match(following) or _TITLE_CUT_OFF.search(sentence):
+        return True
+    word = _FIRST_WORD.match(following)
+    if word and word[0].islower():
+        return True
+    return bool(_CLOSED_BY_EXCLAMATION.search(sentence) and _ATTRIBUTION.match(following))

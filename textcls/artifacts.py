@@ -1,0 +1,211 @@
+"""What a model folder holds, and how it is written, verified and read.
+
+textcls.json     kind, labels, settings, versions, the full config, the data's identity, figures, and each file's SHA-256
+README.md        the model card
+…                the family's own files: safetensors and JSON, never pickle
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from textcls.errors import ModelError
+from textcls.files import new_folder
+from textcls.models import TextClassifier, classifier_class
+
+FORMAT = 1
+"""Version of the folder's layout. Raise it with every change that an older textcls could not read."""
+
+_DESCRIPTION = "textcls.json"
+_CARD = "README.md"
+_LIMITS = (
+    "The figures hold for texts like those of the data above. Text from elsewhere, in another language or of another kind, "
+    "can be labelled worse, and probabilities are not calibrated. Look at wrong predictions before relying on it."
+)
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """Which data a model learnt from: their name, their identity (`dataset.dataset_identity`), and the number of rows."""
+
+    name: str
+    identity: str
+    rows: int
+
+
+class ModelDescription(BaseModel):
+    """What `textcls.json` says."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: int = FORMAT
+    kind: str
+    labels: list[str]
+    settings: dict[str, Any]
+    """Parameters of the classifier's constructor."""
+    config: dict[str, Any] | None = None
+    """The full config of the run, if a run made the model."""
+    data: DataSummary | None = None
+    metrics: dict[str, float] = {}
+    protocol: str | None = None
+    """How the figures were measured."""
+    decision: Literal[None] = None
+    """The decision policy; None takes the most probable label."""
+    versions: dict[str, str] = {}
+    created: str = ""
+    files: dict[str, str] = {}
+    """SHA-256 of every file of the folder but the card and this one."""
+
+
+def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> ModelDescription:
+    """Write a fitted classifier as a model folder.
+
+    Args:
+        classifier: a fitted classifier.
+        folder: a path at which nothing is yet.
+        about: what is known of where it came from: `config`, `data`, `metrics`, `protocol`.
+
+    Raises:
+        OutputError: something is there already, or it cannot be written; nothing is left behind.
+    """
+    with new_folder(folder) as scratch:
+        classifier.write(scratch)
+        description = ModelDescription(
+            kind=classifier.kind,
+            labels=[str(label) for label in classifier.classes_],
+            settings=classifier.get_params(deep=False),
+            versions=library_versions(),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            files={file.name: _sha256(file) for file in sorted(scratch.iterdir())},
+            **about,
+        )
+        (scratch / _DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (scratch / _CARD).write_text(_model_card(description), encoding="utf-8")
+    return description
+
+
+def load_model(folder: str | Path) -> TextClassifier:
+    """Read a model folder, after checking every file of it.
+
+    Raises:
+        ModelError: the folder is missing, not a model folder, from a newer textcls, or damaged.
+    """
+    folder = Path(folder)
+    description = describe_model(folder)
+    _verify(folder, description)
+    try:
+        classifier = classifier_class(description.kind)(**description.settings)
+    except TypeError as error:
+        raise ModelError(f"{folder}: settings that this textcls does not know: {error}") from error
+    return classifier.read(folder, description.labels)
+
+
+def describe_model(folder: str | Path) -> ModelDescription:
+    """Read a model folder's `textcls.json`.
+
+    Raises:
+        ModelError: the folder is missing, not a model folder, or from a newer textcls.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder")
+    try:
+        content = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: not a model folder of textcls: it has no {_DESCRIPTION}") from error
+    except ValueError as error:
+        raise ModelError(f"{folder}: damaged: {_DESCRIPTION} is not valid JSON") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise ModelError(f"{folder}: expected a model of format {FORMAT}, found {found!r}; another version of textcls wrote it")
+    try:
+        return ModelDescription.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ModelError(f"{folder}: damaged: {_DESCRIPTION}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+
+
+def folder_megabytes(folder: Path) -> float:
+    """Size of all files of a folder, in MB (10^6 bytes)."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python, of textcls and of the libraries that fit and predict, as far as they are installed."""
+    names = ("textcls", "scikit-learn", "numpy", "scipy", "datasets", "torch", "transformers", "safetensors", "mlflow-skinny")
+    versions = {"python": platform.python_version()}
+    for name in names:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def _verify(folder: Path, description: ModelDescription) -> None:
+    present = {file.name for file in folder.iterdir() if not file.name.startswith(".")} - {_DESCRIPTION, _CARD}
+    for name in sorted(present - set(description.files)):
+        raise ModelError(f"{folder}: {name} does not belong to the model; remove it")
+    for name, expected in description.files.items():
+        if name not in present:
+            raise ModelError(f"{folder}: damaged: {name} is missing")
+        if _sha256(folder / name) != expected:
+            raise ModelError(f"{folder}: damaged: {name} is not the file that was written (SHA-256 differs)")
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _model_card(description: ModelDescription) -> str:
+    """The model card in the form of the Hugging Face hub: YAML front matter, then Markdown."""
+    data = description.data
+    front = {
+        "library_name": "textcls",
+        "pipeline_tag": "text-classification",
+        "tags": ["textcls", description.kind, "text-classification"],
+    }
+    lines = [
+        "---",
+        yaml.safe_dump(front, sort_keys=False).strip(),
+        "---",
+        "",
+        f"# {description.kind} classifier, {data.name if data else 'own data'}",
+        "",
+    ]
+    lines += [
+        f"Classifies texts as {', '.join(f'**{label}**' for label in description.labels)}. Made with textcls on {description.created[:10]}.",
+        "",
+    ]
+    if description.metrics:
+        lines += ["## Figures", "", f"Measured {description.protocol or 'by its maker'}.", "", "| metric | value |", "|---|---|"]
+        lines += [f"| {name} | {value:.4f} |" for name, value in description.metrics.items()] + [""]
+    if data:
+        lines += ["## Data", "", f"{data.name}: {data.rows:,} rows, identity `{data.identity}`.", ""]
+    lines += [
+        "## Use",
+        "",
+        "```python",
+        "import textcls",
+        "",
+        'classifier = textcls.load("PATH OF THIS FOLDER")',
+        'classifier.predict(["The minister said that ferries would resume in May."])',
+        "```",
+        "",
+        "## Limits",
+        "",
+        _LIMITS,
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,59 @@
+"""The command line: each command parses, calls one function, and prints. Nothing else in textcls prints.
+
+The command modules import what they need inside the command, so that `textcls --help` is quick.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+from textcls.cli import agreement, compare, config, data, evaluate, predict, sentences, train, ui
+from textcls.errors import TextclsError
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
+"""What the disk says when it is full, read-only or somebody else's; other errors of the system may be bugs."""
+
+app = typer.Typer(
+    name="textcls",
+    help="Train, track and use sentence classifiers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(sentences.sentences)
+app.command()(agreement.agreement)
+app.add_typer(data.app, name="data")
+app.command()(config.config)
+app.command()(train.train)
+app.command()(evaluate.evaluate)
+app.command()(predict.predict)
+app.command()(compare.compare)
+app.command()(ui.ui)
+
+
+def main() -> None:
+    """Run the command line: exit code 0 when done, 1 for an error of the input or an interruption, 2 for wrong usage."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        app()
+    except TextclsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _DISK_ERRORS:
+            raise
+        print(f"error: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Let SIGTERM end a run as Ctrl-C does, so that its status is true."""
+    raise KeyboardInterrupt

@@ -1,0 +1,44 @@
+"""`textcls agreement`: how far annotators agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def agreement(
+    stores: Annotated[list[Path], typer.Argument(help="Files of annotations, of two annotators or more.", show_default=False)],
+    differences: Annotated[bool, typer.Option("--differences", help="List what they label differently as well.")] = False,
+) -> None:
+    """Print Cohen's kappa, Krippendorff's alpha and the confusion between annotators."""
+    from rich.table import Table
+
+    from textcls.annotation import current, measure_agreement, read_annotations
+    from textcls.cli.output import console
+
+    held = current(annotation for store in stores for annotation in read_annotations(store))
+    found = measure_agreement(held)
+    out = console()
+    out.print(f"{found.spans:,} sentences labelled by two annotators or more of {', '.join(found.annotators)}", soft_wrap=True)
+    out.print(f"same label: {found.raw:.1%}   Krippendorff's alpha: {found.alpha:.3f}")
+    for (first, second), kappa in found.kappa.items():
+        out.print(f"Cohen's kappa, {first} and {second}: {kappa:.3f}")
+
+    table = Table(title="confusion: rows are the first of a pair of annotators, columns the second", title_justify="left")
+    table.add_column("")
+    for label in (*found.labels, "kappa"):
+        table.add_column(label, justify="right")
+    for label, row in zip(found.labels, found.confusion.tolist(), strict=True):
+        table.add_row(label, *map(str, row), f"{found.per_label[label]:.3f}")
+    out.print(table)
+    if differences:
+        for span in found.differences:
+            said = {name: held[name][span] for name in found.annotators if span in held[name]}
+            text = " ".join(next(iter(said.values())).text.split())
+            out.print(
+                f"{span.article} {span.start}–{span.end}: {', '.join(f'{name} {a.label}' for name, a in said.items())}: {text}",
+                markup=False,
+                soft_wrap=True,
+            )

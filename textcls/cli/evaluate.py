@@ -1,0 +1,39 @@
+"""`textcls evaluate`: measure a model on labelled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False)],
+    data: Annotated[Path, typer.Argument(help="A JSONL, CSV or Parquet file with texts and labels.", show_default=False)],
+    output: Annotated[Path | None, typer.Option(help="JSON file to write the figures to as well.")] = None,
+    wrong: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write the wrong predictions to.")] = None,
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
+    store: Annotated[Path, typer.Option(help="Folder of the MLflow store, for runs and registered models.")] = Path(
+        "experiments"
+    ),
+) -> None:
+    """Measure a model on labelled rows and print the figures as JSON."""
+    import json
+
+    from textcls.cli.output import deliver
+    from textcls.files import check_new, new_file
+    from textcls.prediction import evaluate_file, load
+
+    for place in (output, wrong):
+        if place is not None:
+            check_new(place)
+    evaluation, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
+    figures = json.dumps(evaluation.as_dict(), indent=2, ensure_ascii=False)
+    if output is not None:
+        with new_file(output) as scratch:
+            scratch.write_text(figures + "\n", encoding="utf-8")
+    if wrong is not None:
+        deliver(mistakes, wrong, what="wrong predictions")
+    print(figures)

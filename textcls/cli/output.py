@@ -1,0 +1,30 @@
+"""What the commands share in printing: rows to a file or to standard output, and tables."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -> None:
+    """Write rows to a file and say so, or print them as JSON Lines."""
+    if output is None:
+        for row in rows:
+            print(json.dumps(row, ensure_ascii=False))
+    else:
+        from textcls.prediction import write_rows
+
+        print(f"{write_rows(rows, output):,} {what} written to {output}", file=sys.stderr)
+
+
+def console() -> Console:
+    """A console for tables, which are not folded to 80 columns where output is not a terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)

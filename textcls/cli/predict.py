@@ -1,0 +1,40 @@
+"""`textcls predict`: label articles, files of texts, or standard input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            help="A .txt article, a folder of them, a JSONL, CSV or Parquet file, or - for standard input.", show_default=False
+        ),
+    ],
+    output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
+    text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
+    store: Annotated[Path, typer.Option(help="Folder of the MLflow store, for runs and registered models.")] = Path(
+        "experiments"
+    ),
+) -> None:
+    """Label the sentences of articles, or the rows of files."""
+    from itertools import chain
+
+    from textcls.cli.output import deliver
+    from textcls.errors import DataError
+    from textcls.files import check_new
+    from textcls.prediction import load, predict_inputs
+
+    if output is not None:
+        check_new(output)
+    rows = predict_inputs(load(model, store=store), inputs, text=text)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"{', '.join(inputs)}: expected sentences, found none")
+
+    deliver(chain([first], rows), output, what="predictions")

@@ -1,0 +1,51 @@
+"""`textcls train`: one run from a config file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="A config file.", show_default=False)],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder to write the final model to.")] = None,
+) -> None:
+    """Train, measure and track a classifier."""
+    from textcls.cli.output import console
+    from textcls.cli.progress import ProgressBar
+    from textcls.config import load_config
+    from textcls.training import train as run_training
+
+    with ProgressBar() as bar:
+        result = run_training(config, overrides=set_ or [], output=output, reporter=bar)
+
+    from rich.table import Table
+
+    table = Table(title=result.name, title_justify="left")
+    for column in ("label", "precision", "recall", "F1", "rows"):
+        table.add_column(column, justify="left" if column == "label" else "right")
+    for label, scores in result.evaluation.per_label.items():
+        table.add_row(label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.support:,}")
+    out = console()
+    out.print(table)
+    folds = int(result.metrics.get("n_children", 1))
+    for name, word in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
+        value = getattr(result.evaluation, name)
+        mean = result.metrics[f"test/{name}"]
+        spread = result.metrics.get(f"test/{name}_std")
+        over_folds = f"; mean of {folds} folds {mean:.3f}, standard deviation {spread:.3f}" if spread is not None else ""
+        out.print(f"{word} {value:.3f} over {result.evaluation.rows:,} rows held out{over_folds}")
+    if result.model_folder is not None:
+        out.print(f"model: {result.model_folder}", soft_wrap=True)
+    if result.run_id is not None:
+        folder = load_config(config, set_ or []).tracking.folder
+        store = "" if folder == "experiments" else f" --store {folder}"
+        out.print(
+            f"run: {result.run_id}   (textcls predict {result.run_id}{store} ARTICLE · textcls compare{store} · textcls ui{store})",
+            soft_wrap=True,
+        )

@@ -1,0 +1,329 @@
+"""Read labelled rows from files or the hub into one `datasets.Dataset`, check them, and identify them by content.
+
+Every source ends in the same columns: `id`, `text`, `label`, `group`, `before`, `after` and `split`; what else the data hold is
+kept beside them. Who learns from which row is decided in `splits`.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from textcls.config import DataConfig
+from textcls.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+SUFFIXES = (".jsonl", ".csv", ".parquet")
+COLUMNS = ("id", "text", "label", "group", "before", "after", "split")
+_IDENTIFYING = ("id", "text", "label", "group", "before", "after")
+
+Row = dict[str, Any]
+
+
+def load_dataset(config: DataConfig) -> Dataset:
+    """Load every file that the config names into one checked dataset.
+
+    Returns:
+        a dataset with the columns `id`, `text`, `label`, `group`, `before`, `after` (strings; the last three may be
+        None), `split` (`train`, `validation` or `test`: the setting that named the row's file), and the data's others.
+
+    Raises:
+        DataError: a file is missing or broken, a column is missing, a row has no text or no usable label, an id
+            occurs twice, there is only one label, or there are no rows.
+    """
+    from datasets import Dataset
+
+    rows = [row for split in ("train", "validation", "test") for row in _load_split(config, split)]
+    _check_labels(rows, config)
+    _check_ids(rows)
+    extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
+    return Dataset.from_list([{column: row.get(column) for column in (*COLUMNS, *extra)} for row in rows])
+
+
+def read_rows(path: str | Path, *, text: str = "text", label: str | None = None) -> list[Row]:
+    """Read the rows of one JSONL, CSV or Parquet file, in which every row must have a text.
+
+    Args:
+        path: the file.
+        text: the column of the text; the rows come back with it as `text`.
+        label: the column of the label, if there must be one; the rows come back with it as `label`.
+
+    Raises:
+        DataError: the file is missing, broken, empty, or lacks a column, a text or a label.
+    """
+    rows = []
+    for where, raw in _read_file(Path(path)):
+        row = {**raw, "text": _required(raw, text, where), "_where": where}
+        if label is not None:
+            row["label"] = _required(raw, label, where)
+        rows.append(row)
+    if not rows:
+        raise DataError(f"{path}: expected rows, found none")
+    for row in rows:
+        del row["_where"]
+    return rows
+
+
+def dataset_identity(dataset: Dataset) -> str:
+    """Identify a dataset by its content: SHA-256 (64 hex digits) over all rows, whatever their order or file format."""
+    columns = [dataset[column][:] for column in _IDENTIFYING]
+    digests = sorted(
+        hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).digest() for values in zip(*columns, strict=True)
+    )
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def dataset_name(config: DataConfig) -> str:
+    """Name a data set: as the config says, else by the file or folder of its training rows."""
+    if config.name:
+        return config.name
+    path = Path(config.train)
+    generic = path.stem.split("*")[0] in ("", "train", "data", "dataset", "sentences", "all")
+    return path.parent.name if generic and path.parent.name else path.stem
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+def _load_split(config: DataConfig, split: str) -> Iterator[Row]:
+    source = getattr(config, split)
+    if source is None:
+        return
+    found = False
+    for where, raw in _read_source(source, split, config.download):
+        found = True
+        row = dict(raw)
+        row["text"] = _required(raw, config.text, where)
+        row["label"] = _required(raw, config.label, where)
+        row["id"] = _optional(raw, config.id)
+        row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article")
+        row["before"], row["after"] = _optional(raw, "before"), _optional(raw, "after")
+        row["split"], row["_where"] = split, where
+        if row["id"] is None:
+            row["id"] = where
+        yield row
+    if not found:
+        raise DataError(f"data.{split}: {source}: expected rows, found none")
+
+
+def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str, Row]]:
+    path = Path(source)
+    if path.is_file():
+        yield from _read_file(path)
+    elif path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        if not files:
+            raise DataError(f"data.{split}: {source}: expected a {_or(SUFFIXES)} file in the folder, found none")
+        for file in files:
+            yield from _read_file(file)
+    elif any(sign in source for sign in "*?["):
+        files = sorted(map(Path, glob.glob(source, recursive=True)))
+        if not files:
+            raise DataError(f"data.{split}: {source}: no file matches")
+        for file in files:
+            yield from _read_file(file)
+    elif path.suffix in SUFFIXES or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", source):
+        raise DataError(f"data.{split}: {source}: no such file or folder")
+    else:
+        yield from _read_hub(source, split, download)
+
+
+def _read_hub(name: str, split: str, download: bool) -> Iterator[tuple[str, Row]]:
+    """Read a dataset of the hub, `owner/name` or `owner/name:split`, with its class numbers turned into names."""
+    import datasets
+
+    repository, _, wanted = name.partition(":")
+    mode = datasets.DownloadConfig(local_files_only=not download)
+    try:
+        dataset = datasets.load_dataset(repository, split=wanted or split, download_config=mode)
+    except Exception as error:  # the hub's client raises from a dozen trees
+        remedy = "check the name and the network" if download else "set data.download=true to fetch it from the hub"
+        raise DataError(f"data.{split}: {name}: no such file, and no dataset of that name at hand; {remedy}") from error
+    names = {column: feature.names for column, feature in dataset.features.items() if isinstance(feature, datasets.ClassLabel)}
+    for number, row in enumerate(dataset):
+        yield f"{name}, row {number}", {c: names[c][v] if c in names and v is not None else v for c, v in row.items()}
+
+
+def _read_file(path: Path) -> Iterator[tuple[str, Row]]:
+    """Yield where each row stands, for messages, and the row."""
+    readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        raise DataError(f"{path}: expected a {_or(SUFFIXES)} file, found {path.suffix or 'no suffix'}")
+    try:
+        yield from readers[path.suffix](path)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: expected UTF-8, found byte 0x{error.object[error.start]:02x}; convert the file") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: not valid JSON: {error.msg} at column {error.colno}") from error
+            if not isinstance(row, dict):
+                raise DataError(f"{path}, line {number}: expected a JSON object, found {type(row).__name__}")
+            yield f"{path}, line {number}", row
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} cells; quote cells that hold commas"
+                    )
+                yield f"{path}, line {reader.line_num}", row
+        except csv.Error as error:
+            raise DataError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from error
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except pyarrow.ArrowInvalid as error:
+        raise DataError(f"{path}: not valid Parquet: {str(error).splitlines()[0]}") from error
+    for number, row in enumerate(table.to_pylist()):
+        yield f"{path}, row {number}", row
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+def _required(row: Row, column: str, where: str) -> str:
+    if column not in row:
+        raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, row)}")
+    value = _optional(row, column)
+    if value is None:
+        found = "NaN" if isinstance(row[column], float) else json.dumps(row[column])
+        raise DataError(f"{where}: expected a {column}, found {found}")
+    return value
+
+
+def _optional(row: Row, column: str) -> str | None:
+    """The value as a string; None where there is none, which CSV writes as nothing and pandas as NaN."""
+    value = row.get(column)
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if isinstance(value, int):
+        return str(value)
+    raise DataError(f"{row.get('_where', column)}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+
+
+def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
+    known = set(config.labels or (row["label"] for row in rows if row["split"] == "train"))
+    for row in rows:
+        if row["label"] not in known:
+            raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
+    seen = {row["label"] for row in rows if row["split"] == "train"}
+    if len(seen) < 2:
+        raise DataError(f"data.train: {config.train}: expected two labels or more, found only {seen.pop()!r}")
+
+
+def _check_ids(rows: Sequence[Row]) -> None:
+    first: dict[str, str] = {}
+    for row in rows:
+        if row["id"] in first:
+            raise DataError(f"{row['_where']}: the id {row['id']!r} stands already at {first[row['id']]}")
+        first[row["id"]] = row["_where"]
+
+
+def _or(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+# --- duplicates -----------------------------------------------------------------------------------------------------
+
+_PERMUTATIONS = 128
+_BANDS = 32
+
+
+def normalize_text(text: str) -> str:
+    """Fold case, punctuation and white space, so that texts that read the same are equal."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def _shingles(text: str) -> set[str]:
+    """The runs of five characters of a normalised text; a shorter text is its own."""
+    return {text[i : i + 5] for i in range(max(1, len(text) - 4))}
+
+
+def similar_pairs(texts: Sequence[str], *, threshold: float = 0.8) -> list[tuple[int, int, float]]:
+    """Find the pairs of texts that say nearly the same.
+
+    Candidates come from MinHash with locality-sensitive hashing (Broder 1997; 128 permutations, 32 bands), and each
+    is verified by the exact Jaccard similarity of its runs of five normalised characters.
+
+    Returns:
+        `(first, second, similarity)` with first < second and similarity >= threshold, the most similar first.
+    """
+    from rensa import RMinHash, RMinHashLSH
+
+    index = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=_BANDS)
+    shingles: list[set[str]] = []
+    first_of: dict[str, int] = {}
+    pairs = []
+    for number, text in enumerate(map(normalize_text, texts)):
+        if text in first_of:  # equal texts need no sketch, and may be many
+            shingles.append(set())
+            pairs.append((first_of[text], number, 1.0))
+            continue
+        first_of[text] = number
+        shingles.append(_shingles(text))
+        sketch = RMinHash(num_perm=_PERMUTATIONS, seed=1)
+        sketch.update(list(shingles[-1]))
+        for candidate in index.query(sketch):
+            similarity = len(shingles[candidate] & shingles[number]) / len(shingles[candidate] | shingles[number])
+            if similarity >= threshold:
+                pairs.append((candidate, number, similarity))
+        index.insert(number, sketch)
+    return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
+
+
+def near_duplicates(texts: Sequence[str], *, threshold: float = 0.8) -> np.ndarray:
+    """Give texts that say nearly the same one number, by `similar_pairs` and what these connect.
+
+    Returns:
+        shape (n_texts,), integers: equal where two texts are near-duplicates.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = similar_pairs(texts, threshold=threshold)
+    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+    graph = coo_matrix((np.ones(len(pairs), dtype=bool), (first, second)), shape=(len(texts), len(texts)))
+    clusters: np.ndarray = connected_components(graph, directed=False)[1]
+    return clusters
+
+
+def conflicts(texts: Sequence[str], labels: Sequence[str]) -> dict[str, Counter[str]]:
+    """Find the texts that stand in the data with different labels: the normalised text and how often each label."""
+    found: dict[str, Counter[str]] = {}
+    for text, label in zip(map(normalize_text, texts), labels, strict=True):
+        found.setdefault(text, Counter())[label] += 1
+    return {text: counts for text, counts in found.items() if len(counts) > 1}

@@ -1,0 +1,64 @@
+"""Pictures of an evaluation, as matplotlib figures that no window shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from textcls.evaluation.metrics import Evaluation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_LABELS = 40
+"""Past this many labels the numbers in the cells cannot be read and are left out."""
+
+
+def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
+    """Draw the confusion matrix: a cell's colour is its share of the true label's rows, its number their count."""
+    from matplotlib.figure import Figure
+
+    counts = np.array(evaluation.confusion)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    n = len(evaluation.labels)
+    side = float(np.clip(2.2 + 0.75 * n, 4.5, 20))
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(n), evaluation.labels, rotation=90 if n > 6 else 0)
+    axes.set_yticks(range(n), evaluation.labels)
+    axes.set_xlabel("predicted label")
+    axes.set_ylabel("true label")
+    axes.set_title(title, fontsize=10)
+    axes.spines[:].set_visible(False)
+    if n <= _MOST_LABELS:
+        for row, column in np.ndindex(n, n):
+            colour = "white" if shares[row, column] > 0.55 else "#1a1a1a"
+            text = f"{counts[row, column]:,}\n{shares[row, column]:.0%}"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if n <= 12 else 6)
+    figure.colorbar(image, ax=axes, label="share of the true label's rows", fraction=0.046)
+    return figure
+
+
+def per_label_figure(evaluation: Evaluation, *, title: str) -> Figure:
+    """Draw precision, recall and F1 of each label, the best F1 on top, with the number of its rows."""
+    from matplotlib.figure import Figure
+
+    names = sorted(evaluation.per_label, key=lambda name: evaluation.per_label[name].f1)
+    height = float(np.clip(1.6 + 0.38 * len(names), 2.4, 30))
+    figure = Figure(figsize=(7, height), layout="constrained")
+    axes = figure.subplots()
+    # Okabe and Ito's colours, which the colour-blind tell apart; markers differ as well.
+    for metric, colour, marker in (("precision", "#E69F00", "<"), ("recall", "#0072B2", ">"), ("f1", "#000000", "o")):
+        values = [getattr(evaluation.per_label[name], metric) for name in names]
+        axes.plot(values, range(len(names)), marker, color=colour, label="F1" if metric == "f1" else metric, markersize=7)
+    axes.set_yticks(range(len(names)), [f"{name} ({evaluation.per_label[name].support:,})" for name in names])
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.grid(axis="x", color="#dddddd")
+    axes.set_axisbelow(True)
+    axes.set_title(title, fontsize=10)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

@@ -1,0 +1,68 @@
+"""Write files and folders whole or not at all: beside the place they are for, then renamed into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from textcls.errors import OutputError
+
+
+def check_new(path: str | Path) -> Path:
+    """Check that nothing is at a path, before work is spent on what is to go there.
+
+    Raises:
+        OutputError: something is there.
+    """
+    if os.path.lexists(path):
+        raise OutputError(f"{path}: exists already; remove it or name another output")
+    return Path(path)
+
+
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder to write into, which takes its place at `path` only if all went well.
+
+    Raises:
+        OutputError: something is at `path`, or it cannot be written to.
+    """
+    target = check_new(path)
+    with _explained(target), _beside(target) as scratch:
+        yield scratch
+        scratch.rename(check_new(target))
+
+
+@contextmanager
+def new_file(path: str | Path) -> Iterator[Path]:
+    """Give a path to write a file to, which takes its place at `path` only if all went well.
+
+    Raises:
+        OutputError: something is at `path`, or it cannot be written to.
+    """
+    target = check_new(path)
+    with _explained(target), _beside(target) as scratch:
+        yield scratch / target.name
+        (scratch / target.name).rename(check_new(target))
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    scratch.chmod(0o755)  # mkdtemp's folders are the owner's alone
+    try:
+        yield scratch
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,37 @@
+"""The model families: scikit-learn classifiers over texts, chosen by a short kind and imported when they are asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from textcls.config import ModelConfig
+from textcls.errors import ModelError, did_you_mean
+from textcls.models.base import Listener, TextClassifier
+
+__all__ = ["FAMILIES", "Listener", "TextClassifier", "classifier_class", "make_classifier"]
+
+FAMILIES = {
+    "tfidf": "textcls.models.tfidf:TfidfClassifier",
+    "transformer": "textcls.models.transformer:TransformerClassifier",
+}
+
+
+def classifier_class(kind: str) -> type[TextClassifier]:
+    """Import the class of a model family.
+
+    Raises:
+        ModelError: no such family, or the libraries it needs are not installed.
+    """
+    if kind not in FAMILIES:
+        raise ModelError(f"unknown kind {kind!r}; {did_you_mean(kind, FAMILIES)}")
+    module, _, name = FAMILIES[kind].partition(":")
+    try:
+        family: type[TextClassifier] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ModelError(f"kind {kind!r} needs {error.name}; install it with: pip install 'textcls[{kind}]'") from error
+    return family
+
+
+def make_classifier(config: ModelConfig) -> TextClassifier:
+    """Make the unfitted classifier that a config describes."""
+    return classifier_class(config.kind)(**config.model_dump(exclude={"kind"}))

@@ -1,0 +1,139 @@
+"""The contract of every model family: scikit-learn's classifier over a sequence of texts, with labels that are strings.
+
+Families know nothing of configs' files, of MLflow, or of where a model folder lies.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from textcls.errors import DataError
+
+Texts = Sequence[str] | Sequence[Mapping[str, Any]]
+"""Texts as strings, or as rows with a `text`."""
+
+
+class Listener:
+    """What a fit tells the outside world; this one listens to nothing. Override what is of interest."""
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        """Take a point of a curve, such as `train/loss` at step 20."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Take note that so many steps of so many are done."""
+
+
+class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
+    """Base of the model families.
+
+    The constructor stores its settings, `fit` learns and returns the classifier, and what was learnt ends in `_`.
+
+    Attributes:
+        classes_: shape (n_labels,), the labels in sorted order; the columns of `predict_proba`.
+    """
+
+    kind: ClassVar[str]
+    """The name that configs and model folders use."""
+    uses_validation: ClassVar[bool] = False
+    """Whether `fit` makes use of validation rows."""
+
+    classes_: np.ndarray
+
+    @abstractmethod
+    def fit(
+        self,
+        texts: Texts,
+        labels: Sequence[str],
+        *,
+        validation: tuple[Texts, Sequence[str]] | None = None,
+        listener: Listener | None = None,
+    ) -> Self:
+        """Learn from texts and their labels.
+
+        Args:
+            texts: n_texts strings, or rows with a `text`.
+            labels: n_texts strings, of two kinds or more.
+            validation: texts and labels to stop early on; families without `uses_validation` ignore it.
+            listener: told of curves and progress.
+
+        Raises:
+            DataError: no texts, another number of labels, only one label, or a text that is not a string with content.
+        """
+
+    @abstractmethod
+    def predict_proba(self, texts: Texts) -> np.ndarray:
+        """Estimate each label's probability: shape (n_texts, n_labels), the columns in the order of `classes_`.
+
+        Raises:
+            DataError: a text is not a string with content.
+        """
+
+    def predict(self, texts: Texts) -> np.ndarray:
+        """Predict a label for each text: shape (n_texts,)."""
+        labels: np.ndarray = self.classes_[self.predict_proba(texts).argmax(axis=1)]
+        return labels
+
+    @abstractmethod
+    def write(self, folder: Path) -> None:
+        """Write what was learnt into an existing folder, as JSON and safetensors."""
+
+    @abstractmethod
+    def read(self, folder: Path, labels: Sequence[str]) -> Self:
+        """Take over what `write` left in a folder; `labels` become `classes_`.
+
+        Raises:
+            ModelError: the files do not fit together.
+        """
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "classes_")
+
+    def _check_fitted(self) -> None:
+        check_is_fitted(self)
+
+
+def check_texts(texts: Texts) -> list[str]:
+    """Turn texts or rows with a `text` into a list of strings.
+
+    Raises:
+        DataError: `texts` is a single string, or one of them is not a string with content.
+    """
+    if isinstance(texts, str):
+        raise DataError("expected a sequence of texts, found one string; pass [text]")
+    checked = []
+    for number, item in enumerate(texts):
+        text = item.get("text") if isinstance(item, Mapping) else item
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"text {number}: expected a string with content, found {text!r}")
+        checked.append(str(text))
+    return checked
+
+
+def check_training(texts: Texts, labels: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Check what a classifier is to learn from.
+
+    Returns:
+        the texts; the labels in sorted order, shape (n_labels,); each text's label as its number, shape (n_texts,).
+
+    Raises:
+        DataError: as `TextClassifier.fit`.
+    """
+    checked = check_texts(texts)
+    if not checked:
+        raise DataError("expected texts to learn from, found none")
+    if len(checked) != len(labels):
+        raise DataError(f"expected a label for each text, found {len(checked)} texts and {len(labels)} labels")
+    for number, label in enumerate(labels):
+        if not isinstance(label, str):
+            raise DataError(f"label {number}: expected a string, found {label!r}")
+    classes, label_ids = np.unique(np.array(labels, dtype=object).astype(str), return_inverse=True)
+    if len(classes) < 2:
+        raise DataError(f"expected two labels or more, found only {str(classes[0])!r}")
+    return checked, classes, label_ids

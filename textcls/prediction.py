@@ -1,0 +1,194 @@
+"""A classifier and texts or files in, labels out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textcls.articles import Article, decode_article, find_articles, read_article
+from textcls.artifacts import load_model
+from textcls.dataset import SUFFIXES, read_rows
+from textcls.errors import DataError, ModelError, OutputError, TrackingError, did_you_mean
+from textcls.evaluation import Evaluation, evaluate, wrong_predictions
+from textcls.files import new_file
+from textcls.models import TextClassifier
+from textcls.tracking import Store
+
+Row = dict[str, Any]
+
+_BATCH = 1024
+
+
+def load(model: str | Path, *, store: str | Path = "experiments") -> TextClassifier:
+    """Load a classifier.
+
+    Args:
+        model: a model folder, the id or name of an MLflow run, or a registered model, `models:/name@alias`.
+        store: the folder of the MLflow store, for what is not a model folder.
+
+    Raises:
+        ModelError: there is no such model, or its folder is damaged or from elsewhere.
+        TrackingError: the store cannot be opened.
+    """
+    if Path(model).exists():
+        return load_model(model)
+    try:
+        folder = Store(store).model_folder(str(model))
+    except TrackingError as error:
+        raise ModelError(f"{model}: no such model folder; and as a run: {error}") from error
+    return load_model(folder)
+
+
+def predict_inputs(classifier: TextClassifier, inputs: Sequence[str], *, text: str = "text") -> Iterator[Row]:
+    """Label everything in the inputs, in their order.
+
+    Args:
+        classifier: a fitted classifier.
+        inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
+            as JSONL if it begins with `{` and else as an article.
+        text: the column of the text, for files with columns.
+
+    Yields:
+        for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
+        `id`, if it has one, `text`, `label` and `probabilities`. Headings of articles are left out.
+
+    Raises:
+        DataError: an input is missing or broken.
+    """
+    rows = (row for name in inputs for row in _read_input(name, text))
+    while batch := list(islice(rows, _BATCH)):
+        yield from _predict_batch(classifier, batch)
+
+
+def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
+    """Label the sentences of an article; see `predict_inputs` for what a row holds."""
+    return list(_predict_batch(classifier, list(_sentences(article))))
+
+
+def evaluate_file(
+    classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label"
+) -> tuple[Evaluation, list[Row]]:
+    """Measure a classifier on a file of labelled rows.
+
+    Returns:
+        the figures, and the wrong predictions, the most confident first.
+
+    Raises:
+        DataError: the file cannot be used, or a label is none of the classifier's.
+    """
+    rows = read_rows(data, text=text, label=label)
+    labels = [str(name) for name in classifier.classes_]
+    for row in rows:
+        if row["label"] not in labels:
+            raise DataError(f"{data}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
+    probabilities = classifier.predict_proba(rows)
+    return evaluate([row["label"] for row in rows], probabilities, labels), wrong_predictions(rows, probabilities, labels)
+
+
+def write_rows(rows: Iterable[Row], path: str | Path) -> int:
+    """Write rows to a JSONL, CSV or Parquet file, whole or not at all, and count them.
+
+    In CSV and Parquet, probabilities have a column each, such as `probability_fact`.
+
+    Raises:
+        OutputError: the file exists, has another suffix, or cannot be written.
+    """
+    path = Path(path)
+    writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
+    if path.suffix not in writers:
+        raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}")
+    with new_file(path) as scratch:
+        return writers[path.suffix](rows, scratch)
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def _read_input(name: str, text: str) -> Iterator[Row]:
+    path = Path(name)
+    if name == "-":
+        yield from _read_standard_input(text)
+    elif path.suffix in SUFFIXES:
+        for row in read_rows(path, text=text):
+            yield {key: row[key] for key in ("id", "text") if key in row}
+    elif path.is_dir() or path.suffix == ".txt":
+        for file in find_articles(path):
+            yield from _sentences(read_article(file))
+    elif path.exists():
+        raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
+    else:
+        raise DataError(f"{path}: no such file or folder")
+
+
+def _read_standard_input(text: str) -> Iterator[Row]:
+    raw = sys.stdin.buffer.read()
+    if raw.lstrip().startswith(b"{"):
+        for number, line in enumerate(raw.decode("utf-8", errors="replace").splitlines(), 1):
+            if line.strip():
+                try:
+                    row = json.loads(line)
+                    yield {"text": row[text]} | ({"id": row["id"]} if "id" in row else {})
+                except (ValueError, KeyError) as error:
+                    raise DataError(f"standard input, line {number}: expected a JSON object with {text!r}") from error
+    else:
+        yield from _sentences(decode_article(raw, id="-", name="standard input"))
+
+
+def _sentences(article: Article) -> Iterator[Row]:
+    for sentence in article.sentences:
+        if sentence.block != "heading":
+            yield {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
+
+
+def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]:
+    probabilities = classifier.predict_proba(rows)
+    labels = [str(label) for label in classifier.classes_]
+    for row, of_labels in zip(rows, probabilities, strict=True):
+        yield {
+            **row,
+            "label": labels[int(np.argmax(of_labels))],
+            "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
+        }
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def _write_jsonl(rows: Iterable[Row], path: Path) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as out:
+        for count, row in enumerate(rows, 1):  # noqa: B007 - the count is what is returned
+            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+    return count
+
+
+def _write_csv(rows: Iterable[Row], path: Path) -> int:
+    flat = [_flatten(row) for row in rows]
+    columns = list(dict.fromkeys(column for row in flat for column in row))
+    with path.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, columns)
+        writer.writeheader()
+        writer.writerows(flat)
+    return len(flat)
+
+
+def _write_parquet(rows: Iterable[Row], path: Path) -> int:
+    import pyarrow
+    import pyarrow.parquet
+
+    flat = [_flatten(row) for row in rows]
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat), path)
+    return len(flat)
+
+
+def _flatten(row: Row) -> Row:
+    probabilities = row.get("probabilities", {})
+    plain = {key: value for key, value in row.items() if key != "probabilities"}
+    return plain | {f"probability_{label}": value for label, value in probabilities.items()}

@@ -1,0 +1,198 @@
+"""Decide which rows a model learns from, stops early on and is measured on; rows of one group never fall apart.
+
+Texts are not looked at here, save for which of them are the same: `dataset.near_duplicates` says that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold
+
+from textcls.config import SplitsConfig
+from textcls.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+Rows = np.ndarray
+"""Shape (n,), integers: numbers of rows of the dataset, ascending."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One way to part the rows: `train`, `validation` and `test` hold numbers of rows and share none."""
+
+    name: str
+    train: Rows
+    validation: Rows
+    test: Rows
+
+
+def make_splits(
+    config: SplitsConfig,
+    *,
+    seed: int,
+    labels: Sequence[str],
+    groups: Sequence[str | None],
+    ids: Sequence[str],
+    given: Sequence[str],
+    validate: bool,
+) -> list[Split]:
+    """Part the rows as the config says: one split, or one for each fold.
+
+    Args:
+        config: the protocol.
+        seed: other seeds give other folds, other validation rows and another hash split.
+        labels, groups, ids, given: one value for each row; `given` is the split of the file that the row came from. Rows
+            without a group are on their own.
+        validate: whether the model makes use of validation rows.
+
+    Raises:
+        DataError: fewer groups or rows of a label than folds, or a split that would be without rows.
+    """
+    if config.kind == "given":
+        rows = {name: np.flatnonzero(np.array(given) == name) for name in ("train", "validation", "test")}
+        if not len(rows["test"]):  # what is not stopped early on can be measured on, and is by convention
+            rows["test"] = rows["validation"]
+            if validate:
+                logger.warning("data.test is not given: the figures are those of data.validation, on which training stops early")
+            rows["validation"] = rows["validation"] if validate else rows["validation"][:0]
+        splits = [Split("given", **rows)]
+    else:
+        pool = np.flatnonzero(np.array(given) == "train")
+        fixed = np.flatnonzero(np.array(given) == "validation")
+        splits = [
+            Split(name, np.setdiff1d(pool, test), fixed, test) for name, test in _tests(config, seed, pool, labels, groups, ids)
+        ]
+    for split in splits:
+        _check_groups(split, groups)
+    if validate and config.validation:
+        splits = [split if len(split.validation) else _hold_out(split, config, seed, groups) for split in splits]
+    return splits
+
+
+def final_split(config: SplitsConfig, *, seed: int, groups: Sequence[str | None], given: Sequence[str], validate: bool) -> Split:
+    """All rows to learn from, with validation rows where the model makes use of them, and none to measure on."""
+    rows = np.array(given)
+    split = Split("final", np.flatnonzero(rows == "train"), np.flatnonzero(rows == "validation"), np.array([], dtype=int))
+    if validate and config.validation and not len(split.validation):
+        return _hold_out(split, config, seed, groups)
+    return split
+
+
+def check_duplicates(
+    splits: Sequence[Split], config: SplitsConfig, *, clusters: np.ndarray, texts: Sequence[str], conflicting: Sequence[str]
+) -> list[Split]:
+    """Report texts that stand on both sides of a split, and texts that contradict each other, and act as the config says.
+
+    Args:
+        splits: what to check.
+        config: `duplicates` says whether to stop, to drop the rows from training, or to warn.
+        clusters: shape (n_rows,), equal where two rows' texts are near-duplicates.
+        texts: the rows' texts, for the message.
+        conflicting: texts that the data give different labels.
+
+    Returns:
+        the splits; without the duplicated training rows where the config says `drop`.
+
+    Raises:
+        DataError: the config says `stop`, and there are any.
+    """
+    shared, example, checked = 0, "", []
+    for split in splits:
+        held_out = np.union1d(split.validation, split.test)
+        leaking = split.train[np.isin(clusters[split.train], clusters[held_out])]
+        if len(leaking):
+            shared += len(leaking)
+            example = example or texts[leaking[0]]
+        checked.append(replace(split, train=np.setdiff1d(split.train, leaking)) if config.duplicates == "drop" else split)
+    problems = []
+    if shared:
+        problems.append(f"{shared} training texts stand nearly the same among the rows held out, such as {_short(example)}")
+    if conflicting:
+        problems.append(f"{len(conflicting)} texts have more than one label, such as {_short(conflicting[0])}")
+    if problems and config.duplicates == "stop":
+        raise DataError(f"{'; '.join(problems)}. Mend the data, or set splits.duplicates to 'drop' (out of training) or 'warn'")
+    for problem in problems:
+        logger.warning(problem)
+    for split in checked:
+        if not len(split.train):
+            raise DataError(f"split {split.name}: no training row is left after dropping duplicates")
+    return checked
+
+
+def _tests(
+    config: SplitsConfig, seed: int, pool: Rows, labels: Sequence[str], groups: Sequence[str | None], ids: Sequence[str]
+) -> list[tuple[str, Rows]]:
+    """Name the splits of a protocol that makes its own test rows, and number these rows."""
+    pooled_labels = [labels[row] for row in pool]
+    units = _units([groups[row] for row in pool], [ids[row] for row in pool])
+    if config.kind == "hash":
+        test = pool[[_hash(unit, seed) < config.test for unit in units]]
+        if not 0 < len(test) < len(pool):
+            raise DataError(
+                f"splits.kind 'hash' put {len(test)} of {len(pool)} rows into the test; give more groups or another share"
+            )
+        return [("hash", test)]
+    if config.kind == "leave-one-group-out":
+        if all(groups[row] is None for row in pool):
+            raise DataError("splits.kind 'leave-one-group-out' needs a group for each row; name its column in data.group")
+        if len(set(units)) < 2:
+            raise DataError(f"splits.kind 'leave-one-group-out' needs two groups or more, found only {units[0]!r}")
+        folds = LeaveOneGroupOut().split(pool, groups=units)
+        return [(f"without {units[test[0]]}", pool[test]) for _, test in folds]
+    return _k_fold(config.folds, seed, pool, pooled_labels, units)
+
+
+def _k_fold(folds: int, seed: int, pool: Rows, labels: Sequence[str], units: Sequence[str]) -> list[tuple[str, Rows]]:
+    rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
+    if count < folds:
+        raise DataError(f"splits.folds is {folds}, but the label {rarest!r} has only {count} rows; lower it or annotate more")
+    if len(set(units)) < folds:
+        raise DataError(f"splits.folds is {folds}, but there are only {len(set(units))} groups; lower it to that or less")
+    grouped = len(set(units)) < len(units)
+    kind = StratifiedGroupKFold if grouped else StratifiedKFold
+    parts = kind(n_splits=folds, shuffle=True, random_state=seed).split(pool, labels, units if grouped else None)
+    return [(f"fold {number}", pool[test]) for number, (_, test) in enumerate(parts, 1)]
+
+
+def _hold_out(split: Split, config: SplitsConfig, seed: int, groups: Sequence[str | None]) -> Split:
+    """Take a share of the training rows for validation, by group; none where all training rows are of one group."""
+    units = _units([groups[row] for row in split.train], [str(row) for row in split.train])
+    if len(set(units)) < 2:
+        logger.warning("%s: the training rows are all of one group, so none can be held out to stop early on", split.name)
+        return split
+    parting = GroupShuffleSplit(n_splits=1, test_size=config.validation, random_state=seed)
+    train, validation = next(parting.split(split.train, groups=units))
+    return replace(split, train=split.train[train], validation=split.train[validation])
+
+
+def _check_groups(split: Split, groups: Sequence[str | None]) -> None:
+    train = {groups[row] for row in split.train} - {None}
+    for name, rows in (("validation", split.validation), ("test", split.test)):
+        common = train & {groups[row] for row in rows}
+        if common:
+            raise DataError(
+                f"{len(common)} groups stand both in the training and in the {name} rows, such as {sorted(map(str, common))[0]!r}; "
+                "rows of one article must be in one file"
+            )
+
+
+def _units(groups: Sequence[str | None], ids: Sequence[str]) -> list[str]:
+    """What stays together: the group, and a row without one alone."""
+    return [group if group is not None else f"row {id}" for group, id in zip(groups, ids, strict=True)]
+
+
+def _hash(unit: str, seed: int) -> float:
+    """A number in [0, 1) that depends on the unit and the seed only, so that rows stay put when the data grow."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{unit}".encode()).digest()[:8], "big") / 2**64
+
+
+def _short(text: str, width: int = 60) -> str:
+    flat = " ".join(text.split())
+    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")

@@ -1,0 +1,7 @@
+"""Runs: one from a config, with its folds, and what MLflow keeps of it."""
+
+from __future__ import annotations
+
+from textcls.training.run import Reporter, RunResult, run_name, train
+
+__all__ = ["Reporter", "RunResult", "run_name", "train"]

@@ -1,0 +1,124 @@
+"""What MLflow keeps of a run: inputs, parameters, tags, figures, predictions and the log."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from importlib.metadata import distributions, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from textcls.config import Config
+from textcls.dataset import dataset_identity
+from textcls.evaluation import Evaluation
+from textcls.tracking import NullRun
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given: str | None) -> None:
+    """Keep what the run is made from: settings, the data's identities, and the environment.
+
+    Args:
+        run: the run.
+        config: its config.
+        dataset: all its rows.
+        name: the data set's name.
+        given: the config file's text, if there was a file.
+    """
+    settings = config.model_dump(mode="json")
+    run.parameters(
+        {"seed": config.seed}
+        | {f"model.{key}": value for key, value in settings["model"].items()}
+        | {f"splits.{key}": value for key, value in settings["splits"].items()}
+        | {f"data.{key}": settings["data"][key] for key in ("train", "validation", "test", "group") if settings["data"][key]}
+        | {"data.rows": len(dataset), "data.labels": len(set(dataset["label"]))}
+    )
+    contexts = {"train": "training", "validation": "validation", "test": "test"}
+    for split, context in contexts.items():
+        rows = np.flatnonzero(np.array(dataset["split"]) == split)
+        if len(rows):
+            run.data(f"{name}-{split}", dataset_identity(dataset.select(rows)), getattr(config.data, split), context)
+    run.text(config.as_yaml(), "config/resolved.yaml")
+    if given is not None:
+        run.text(given, "config/given.yaml")
+    run.text("\n".join(sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())) + "\n", "environment.txt")
+    run.text(json.dumps(sorted(set(dataset["label"])), ensure_ascii=False), "labels.json")
+
+
+def log_results(run: NullRun, evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], *, title: str) -> None:
+    """Keep figures as pictures and tables, and every prediction."""
+    if run.id is None:
+        return
+    from textcls.evaluation.figures import confusion_figure, per_label_figure
+
+    run.figure(confusion_figure(evaluation, title=title), "confusion_matrix")
+    run.figure(per_label_figure(evaluation, title=title), "per_label")
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["label", "precision", "recall", "f1", "support"])
+    for label, scores in evaluation.per_label.items():
+        writer.writerow([label, *(f"{value:.4f}" for value in (scores.precision, scores.recall, scores.f1)), scores.support])
+    run.text(table.getvalue(), "per_label.csv")
+    run.text(json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False), "evaluation.json")
+    shown = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions]
+    run.table(shown, "predictions/test.json")
+    wrong = sorted((row for row in shown if row["prediction"] != row["label"]), key=lambda row: -row["score"])
+    run.table(wrong, "predictions/wrong.json")
+    probabilities = [{"id": row["id"], "label": row["label"], "probabilities": row["probabilities"]} for row in predictions]
+    run.text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in probabilities), "predictions/test.jsonl")
+
+
+def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
+    """The tags of a run of a kind, `single` or `parent`, on data of an identity."""
+    tags = {
+        "textcls.kind": kind,
+        "textcls.model_family": config.model.kind,
+        "textcls.config_sha": sha256(config.as_yaml().encode()).hexdigest(),
+        "textcls.data_sha": identity,
+        "textcls.version": version("textcls"),
+        "mlflow.source.name": Path(sys.argv[0]).name or "python",
+        "mlflow.source.type": "LOCAL",
+    }
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags |= {"mlflow.source.git.commit": commit, "textcls.git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
+    return tags
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the working directory; nothing where there is no git or no repository."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603, S607
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
+@contextmanager
+def kept_log() -> Iterator[list[str]]:
+    """Collect what textcls logs."""
+    lines: list[str] = []
+
+    class _Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(self.format(record))
+
+    handler = _Collect()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger("textcls")
+    root.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        root.removeHandler(handler)
