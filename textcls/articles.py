@@ -136,6 +136,7 @@ def find_articles(path: str | Path) -> list[Path]:
 _MARKER = re.compile(r"(?P<item>(?:[-*•‣▪◦–]|\(?\d{1,2}[.)]|\([a-z]\))[ \t]+)|(?P<heading>#{1,6}[ \t]+)")
 _ENDS_SENTENCE = re.compile(r"[.!?…:;,—][\"'”’»)\]]*$")
 _ENDS_IN_OPEN_QUOTATION = re.compile(r",[\"'”’»]+$")
+_ENDS_IN_QUOTATION = re.compile(r"[,!?…][\"'”’»]+$")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\.?)?", re.IGNORECASE)
 _WRAPPED_WIDTH = 100
 _HEADING_WORDS = 14
@@ -163,7 +164,7 @@ def _lines(text: str) -> Iterator[_Line]:
 
 def _blocks(text: str) -> Iterator[Block]:
     lines = list(_lines(text))
-    width = max((len(line.text) for line in lines), default=0)
+    width = _wrapped_width(lines)
     groups: list[list[_Line]] = []
     for line in lines:
         if groups and _continues(groups[-1][-1], line, width):
@@ -177,15 +178,33 @@ def _blocks(text: str) -> Iterator[Block]:
             yield Block(_kind(text[start : last.end], first, index == 0, index + 1 < len(groups)), start, last.end)
 
 
-def _continues(line: _Line, following: _Line, width: int) -> bool:
+def _wrapped_width(lines: list[_Line]) -> int | None:
+    """The width that a text is wrapped to, or None. The longest line alone is no sign of one, but a full line is whose sentence
+    goes on in the next."""
+    width = max((len(line.text) for line in lines), default=0)
+    broken = any(
+        _fills(line, following, width) and following.text[0].islower() and not _ENDS_IN_QUOTATION.search(line.text)
+        for line, following in pairwise(lines)
+    )
+    return width if broken and width <= _WRAPPED_WIDTH else None
+
+
+def _fills(line: _Line, following: _Line, width: int) -> bool:
+    """Whether the first word of the next line would not have fitted any more."""
+    adjacent = not following.after_blank and not following.marker
+    return adjacent and len(line.text) + 1 + len(following.text.split()[0]) > width
+
+
+def _continues(line: _Line, following: _Line, width: int | None) -> bool:
     """Whether two lines belong to one block: a quotation and its attribution, or a paragraph wrapped to a width."""
     if following.marker:
         return False
-    if _ENDS_IN_OPEN_QUOTATION.search(line.text) and following.text[0].islower():
+    goes_on = following.text[0].islower()
+    if goes_on and _ENDS_IN_QUOTATION.search(line.text):
         return True
-    # A paragraph is wrapped where the first word of the next line would not have fitted any more.
-    wrapped = width <= _WRAPPED_WIDTH and len(line.text) + 1 + len(following.text.split()[0]) > width
-    return wrapped and not following.after_blank
+    if _ENDS_IN_OPEN_QUOTATION.search(line.text) and _ATTRIBUTION.match(following.text):
+        return True
+    return width is not None and not following.after_blank and (goes_on or _fills(line, following, width))
 
 
 def _kind(content: str, line: _Line, first: bool, more: bool) -> BlockKind:
@@ -210,16 +229,18 @@ _MISSED = re.compile(
     r"(?<![\w.])(?!(?:vs?|cf|al|eds?|viz|feat|ca|approx|nos?|pp?|vol|fig|ft|sp|spp)\.)[a-z]{2,}\.[\"'”’»)]*\s+(?=[\"“‘'(«]?[A-Z])"
 )
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
-_CLOSED_BY_EXCLAMATION = re.compile(r"[!?…]\s?[\"'”’»]+$")
+_CLOSED_BY_EXCLAMATION = re.compile(r"(?:[!?…]|\.\.\.)\s?[\"'”’»]+$")
 _SPEECH = (
     "said|says|asked|asks|added|adds|told|replied|wrote|writes|cried|shouted|yelled|screamed|called|answered|explained|"
     "recalled|insisted|warned|joked|laughed|muttered|whispered|continued|demanded|declared|exclaimed|argued|wondered|"
     "tweeted|posted|quipped|remarked|noted|concluded|urged|boasted|sang|chanted|read|snapped|observed|announced"
 )
-# A speaker of at most seven words, the verb, and no clause of what is said: `Ms. Tan asked.`, `Said the coach, 41:`
+# A speaker of at most seven words, the verb, and no clause of what is said: `Ms. Tan asked.`, `Said the coach, 41:`,
+# `Ms. Tan asked the council.`
 _ATTRIBUTION = re.compile(
-    rf"(?!“|\"|‘)(?:[\w.’'-]+,?\s+){{0,7}}?(?:{_SPEECH})\b"
-    r"(?!\s+(?:that|the|a|an|he|she|it|they|we|you|his|her|there|no)\b)(?:[\s,][^“\"‘]{0,60})?[.:,!?…]*(?:\s|$)"
+    rf"(?!“|\"|‘)(?:[\w.’'-]+,?\s+){{0,7}}?(?:(?:{_SPEECH})\b"
+    r"(?!\s+(?:that|the|a|an|he|she|it|they|we|you|his|her|there|no)\b)(?:[\s,][^“\"‘]{0,60})?[.:,!?…]*"
+    r"|(?:asked|told)\s+(?:the|an?|his|her)(?:\s+(?!(?:to|that|whether|if|about|for|how|what|why)\b)[\w’'-]+){1,4}[.:])(?:\s|$)"
 )
 _STRAY_CLOSE = re.compile(r"[”’»)\]]")
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?:\S*)")

@@ -174,7 +174,7 @@ class Config(Settings):
 
     def as_yaml(self) -> str:
         """Write the config out in full, such that reading it again gives an equal one."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return yaml.dump(self.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -186,6 +186,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                continue  # the loader says what is wrong with it
             key = key_node.value
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", key_node.start_mark)
@@ -193,10 +195,20 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Puts in quotes what `_Loader` would not read as a string."""
+
+
 # PyYAML follows YAML 1.1, where a float needs a dot and a signed exponent.
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
+for _side in (_Loader, _Dumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+    )
+# A date is a string: no setting is one.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -313,7 +325,7 @@ def model_kinds() -> dict[str, type[Settings]]:
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a config file, for editors to check and complete by."""
     schema = Config.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "textcls config", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "textcls config"}
 
 
 def starting_config(kind: str) -> str:

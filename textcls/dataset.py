@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 COLUMNS = ("id", "text", "label", "group", "before", "after", "split")
-_IDENTIFYING = ("id", "text", "label", "group", "before", "after")
+_IDENTIFYING = ("text", "label", "group", "before", "after")  # no id: where data have none, it is the place in a file
 
 Row = dict[str, Any]
 
@@ -48,7 +48,8 @@ def load_dataset(config: DataConfig) -> Dataset:
     _check_labels(rows, config)
     _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
-    return Dataset.from_list([{column: row.get(column) for column in (*COLUMNS, *extra)} for row in rows])
+    columns = {column: [row.get(column) for row in rows] for column in (*COLUMNS, *extra)}
+    return Dataset.from_dict(columns | {column: _of_one_type(columns[column]) for column in extra})
 
 
 def read_rows(path: str | Path, *, text: str = "text", label: str | None = None) -> list[Row]:
@@ -106,9 +107,9 @@ def _load_split(config: DataConfig, split: str) -> Iterator[Row]:
         row = dict(raw)
         row["text"] = _required(raw, config.text, where)
         row["label"] = _required(raw, config.label, where)
-        row["id"] = _optional(raw, config.id)
-        row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article")
-        row["before"], row["after"] = _optional(raw, "before"), _optional(raw, "after")
+        row["id"] = _optional(raw, config.id, where)
+        row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article", where)
+        row["before"], row["after"] = _optional(raw, "before", where), _optional(raw, "after", where)
         row["split"], row["_where"] = split, where
         if row["id"] is None:
             row["id"] = where
@@ -213,26 +214,42 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
 def _required(row: Row, column: str, where: str) -> str:
     if column not in row:
         raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, row)}")
-    value = _optional(row, column)
+    value = _optional(row, column, where)
     if value is None:
         found = "NaN" if isinstance(row[column], float) else json.dumps(row[column])
         raise DataError(f"{where}: expected a {column}, found {found}")
     return value
 
 
-def _optional(row: Row, column: str) -> str | None:
+def _optional(row: Row, column: str, where: str) -> str | None:
     """The value as a string; None where there is none, which CSV writes as nothing and pandas as NaN."""
     value = row.get(column)
     if value is None or (isinstance(value, float) and value != value):
         return None
     if isinstance(value, str):
+        if _SURROGATE.search(value):
+            raise DataError(f"{where}: expected {column} in Unicode, found half of a surrogate pair: {json.dumps(value)}")
         return value if value.strip() else None
     if isinstance(value, int):
         return str(value)
-    raise DataError(f"{row.get('_where', column)}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+    raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+
+
+def _of_one_type(values: list[Any]) -> list[Any]:
+    """The values of a column that nothing depends on; as JSON if Arrow cannot hold them as they are."""
+    import pyarrow
+
+    try:
+        pyarrow.array(values)
+    except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError):
+        return [None if value is None else json.dumps(value, default=str) for value in values]
+    return values
 
 
 def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
@@ -264,8 +281,8 @@ _BANDS = 32
 
 
 def normalize_text(text: str) -> str:
-    """Fold case, punctuation and white space, so that texts that read the same are equal."""
-    return " ".join(re.findall(r"\w+", text.casefold()))
+    """Fold case, punctuation and white space, so that texts that read the same are equal; without words, white space only."""
+    return " ".join(re.findall(r"\w+", text.casefold()) or text.split())
 
 
 def _shingles(text: str) -> set[str]:
@@ -322,8 +339,9 @@ def near_duplicates(texts: Sequence[str], *, threshold: float = 0.8) -> np.ndarr
 
 
 def conflicts(texts: Sequence[str], labels: Sequence[str]) -> dict[str, Counter[str]]:
-    """Find the texts that stand in the data with different labels: the normalised text and how often each label."""
+    """Find the texts that stand in the data with different labels, and how often each; those that read the same are the same."""
     found: dict[str, Counter[str]] = {}
-    for text, label in zip(map(normalize_text, texts), labels, strict=True):
+    normalized = list(map(normalize_text, texts))
+    for text, label in zip(normalized, labels, strict=True):
         found.setdefault(text, Counter())[label] += 1
-    return {text: counts for text, counts in found.items() if len(counts) > 1}
+    return {text: found[same] for text, same in zip(texts, normalized, strict=True) if len(found[same]) > 1}

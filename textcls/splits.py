@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold
@@ -95,25 +97,35 @@ def check_duplicates(
         config: `duplicates` says whether to stop, to drop the rows from training, or to warn.
         clusters: shape (n_rows,), equal where two rows' texts are near-duplicates.
         texts: the rows' texts, for the message.
-        conflicting: texts that the data give different labels.
+        conflicting: texts that the data give different labels, as they stand in `texts`.
 
     Returns:
-        the splits; without the duplicated training rows where the config says `drop`.
+        the splits; where the config says `drop`, without the training rows that are duplicated or contradicted, and without
+        the validation rows that stand in the test.
 
     Raises:
         DataError: the config says `stop`, and there are any.
     """
-    shared, example, checked = 0, "", []
+    contradicted = set(conflicting)
+    shared: dict[str, list[str]] = {"training": [], "validation": []}
+    checked = []
     for split in splits:
-        held_out = np.union1d(split.validation, split.test)
-        leaking = split.train[np.isin(clusters[split.train], clusters[held_out])]
-        if len(leaking):
-            shared += len(leaking)
-            example = example or texts[leaking[0]]
-        checked.append(replace(split, train=np.setdiff1d(split.train, leaking)) if config.duplicates == "drop" else split)
-    problems = []
-    if shared:
-        problems.append(f"{shared} training texts stand nearly the same among the rows held out, such as {_short(example)}")
+        leaking = split.train[np.isin(clusters[split.train], clusters[np.union1d(split.validation, split.test)])]
+        tuned_on = split.validation[np.isin(clusters[split.validation], clusters[split.test])]
+        if np.array_equal(split.validation, split.test):  # no test file is given, as `make_splits` warns
+            tuned_on = tuned_on[:0]
+        shared["training"] += [texts[row] for row in leaking]
+        shared["validation"] += [texts[row] for row in tuned_on]
+        if config.duplicates == "drop":
+            contradicting = [row for row in split.train if texts[row] in contradicted]
+            train = np.setdiff1d(split.train, [*leaking, *contradicting])
+            split = replace(split, train=train, validation=np.setdiff1d(split.validation, tuned_on))
+        checked.append(split)
+    problems = [
+        f"{len(found)} {side} texts stand nearly the same among the {rows}, such as {_short(found[0])}"
+        for (side, found), rows in zip(shared.items(), ("rows held out", "test rows"), strict=True)
+        if found
+    ]
     if conflicting:
         problems.append(f"{len(conflicting)} texts have more than one label, such as {_short(conflicting[0])}")
     if problems and config.duplicates == "stop":
@@ -164,21 +176,25 @@ def _k_fold(folds: int, seed: int, pool: Rows, labels: Sequence[str], units: Seq
 def _hold_out(split: Split, config: SplitsConfig, seed: int, groups: Sequence[str | None]) -> Split:
     """Take a share of the training rows for validation, by group; none where all training rows are of one group."""
     units = _units([groups[row] for row in split.train], [str(row) for row in split.train])
-    if len(set(units)) < 2:
+    number = len(set(units))
+    if number < 2:
         logger.warning("%s: the training rows are all of one group, so none can be held out to stop early on", split.name)
         return split
-    parting = GroupShuffleSplit(n_splits=1, test_size=config.validation, random_state=seed)
+    held_out = min(math.ceil(config.validation * number), number - 1)  # one group at least stays to learn from
+    parting = GroupShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
     train, validation = next(parting.split(split.train, groups=units))
     return replace(split, train=split.train[train], validation=split.train[validation])
 
 
 def _check_groups(split: Split, groups: Sequence[str | None]) -> None:
-    train = {groups[row] for row in split.train} - {None}
-    for name, rows in (("validation", split.validation), ("test", split.test)):
-        common = train & {groups[row] for row in rows}
+    sides = {"training": split.train, "validation": split.validation, "test": split.test}
+    if np.array_equal(split.validation, split.test):  # no test file is given, as `make_splits` warns
+        del sides["validation"]
+    for (first, first_rows), (second, second_rows) in combinations(sides.items(), 2):
+        common = ({groups[row] for row in first_rows} & {groups[row] for row in second_rows}) - {None}
         if common:
             raise DataError(
-                f"{len(common)} groups stand both in the training and in the {name} rows, such as {sorted(map(str, common))[0]!r}; "
+                f"{len(common)} groups stand both in the {first} and in the {second} rows, such as {sorted(map(str, common))[0]!r}; "
                 "rows of one article must be in one file"
             )
 

@@ -29,7 +29,7 @@ def build_rows(
     labels = current(annotations)
     if len(labels) != 1:
         raise DataError(
-            f"expected the labels of one annotator, found those of {', '.join(sorted(labels))}; adjudicate them first"
+            f"expected the labels of one annotator, found those of {', '.join(sorted(labels)) or 'none'}; adjudicate them first"
         )
     (labelled,) = labels.values()
     verify(labelled.values(), {article.id: article for article in articles})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -64,7 +65,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
     """
     annotations = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")  # not splitlines: a text may hold a line separator
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; expected annotations, one JSON object a line") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -91,8 +92,12 @@ def append_annotations(path: str | Path, annotations: Iterable[Annotation]) -> N
     """
     lines = "".join(annotation.model_dump_json(exclude_none=True) + "\n" for annotation in annotations)
     try:
-        with Path(path).open("a", encoding="utf-8") as store:
-            store.write(lines)
+        with Path(path).open("ab+") as store:
+            if store.tell():
+                store.seek(-1, os.SEEK_END)
+                if store.read() != b"\n":  # an editor left the last line unfinished
+                    store.write(b"\n")
+            store.write(lines.encode())
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
 

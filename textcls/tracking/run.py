@@ -91,7 +91,8 @@ class Run(NullRun):
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        batch = [Metric(metric_name(name), float(value), now, 0) for name, value in metrics.items()]
+        # Rounded for the people who read the UI's tables; the artifact evaluation.json has every digit.
+        batch = [Metric(metric_name(name), round(float(value), 4), now, 0) for name, value in metrics.items()]
         self.store.client.log_batch(self._run_id, metrics=batch)
 
     def point(self, name: str, value: float, step: int) -> None:
@@ -144,13 +145,21 @@ class Run(NullRun):
             ColSpec(DataType.double, "score"),
             ColSpec(Map(DataType.double), "probabilities"),
         ]
-        with _default_store(self.store), warnings.catch_warnings():
+        run = self.store.client.get_run(self._run_id)
+        # Left to itself, Model.log would take the default experiment, whose artifacts lie in the working directory.
+        logged = self.store.client.create_logged_model(
+            run.info.experiment_id,
+            name=re.sub(r"[/:.%\"']", "-", name),
+            source_run_id=self._run_id,
+            params=dict(run.data.params),
+        )
+        with self.store.as_default(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # asks for an example, which the signature does not need
             Model.log(
                 artifact_path=None,
                 flavor=mlflow.pyfunc,
                 run_id=self._run_id,
-                name=re.sub(r"[/:.%\"']", "-", name),
+                model_id=logged.model_id,
                 loader_module="textcls.serving",
                 data_path=str(folder),
                 pip_requirements=[f"{library}=={number}" for library, number in versions.items() if library != "python"],
@@ -214,18 +223,3 @@ def _open_run(store: Store, experiment_id: str, name: str, tags: Mapping[str, st
             run._send_points()
         finally:
             store.client.set_terminated(created.info.run_id, status=status)
-
-
-@contextmanager
-def _default_store(store: Store) -> Iterator[None]:
-    """Make a store MLflow's default for a while, for what its client cannot do."""
-    import mlflow
-
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(store.uri)
-    mlflow.set_registry_uri(store.uri)
-    try:
-        yield
-    finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])

@@ -37,13 +37,11 @@ _ABSOLUTE_PATHS = (
 
 SHOWN_COLUMNS = (
     "metrics.`test/macro_f1`",
-    "metrics.`test/macro_f1_std`",
     "metrics.`test/accuracy`",
     "metrics.`test/log_loss`",
     "metrics.`time/fit_s`",
     "metrics.`size/model_mb`",
     "params.`model.kind`",
-    "params.`splits.kind`",
 )
 """Columns of the run table that `textcls ui` opens."""
 
@@ -104,6 +102,28 @@ class Store:
 
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
+    @contextmanager
+    def as_default(self) -> Iterator[None]:
+        """Make this MLflow's default store for a while, for what its client cannot do; then all is as it was."""
+        import mlflow
+
+        environment = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+        tracking = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+        registry = mlflow.get_registry_uri()
+        if registry == mlflow.get_tracking_uri():
+            registry = None
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(tracking)
+            mlflow.set_registry_uri(registry)
+            for name, value in environment.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
+
     def experiment(self, name: str) -> Experiment:
         """Find an experiment, made if need be with the columns that its run table shows."""
         found = self.client.get_experiment_by_name(name)
@@ -115,7 +135,14 @@ class Store:
             found = self.client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
             raise TrackingError(f"{self.folder}: the experiment {name!r} was deleted; restore it in MLflow or set data.name")
-        view = json.dumps({"selectedColumns": SHOWN_COLUMNS, "orderByKey": SHOWN_COLUMNS[0], "orderByAsc": False})
+        view = json.dumps(
+            {
+                "selectedColumns": SHOWN_COLUMNS,
+                "orderByKey": SHOWN_COLUMNS[0],
+                "orderByAsc": False,
+                "searchFilter": "tags.`textcls.kind` != 'fold'",
+            }
+        )
         self.client.set_experiment_tag(found.experiment_id, "mlflow.sharedViewState.textcls", view)
         return found
 
@@ -162,7 +189,9 @@ class Store:
                 raise TrackingError(f"run {name}: it has kept no model; its status is {summary.status}")
             uri = f"models:/{outputs.model_outputs[0].model_id}"
         try:
-            logged = Path(download_artifacts(artifact_uri=uri, tracking_uri=self.uri))
+            # Given a tracking URI, MLflow would still look for `models:/…` in the default store.
+            with self.as_default():
+                logged = Path(download_artifacts(artifact_uri=uri))
         except (MlflowException, OSError) as error:
             raise TrackingError(f"{self.folder}: no model {name!r}: {str(error).splitlines()[0]}") from error
         return logged / "data" / "model"

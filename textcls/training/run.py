@@ -126,7 +126,7 @@ def _run(config: Config, given: str | None, output: Path | None, reporter: Repor
         outcomes = []
         for number, split in enumerate(splits, 1):
             reporter.phase(f"{split.name} ({number} of {len(splits)})" if several else "fitting")
-            with run.child(f"{name}, {split.name}", "fold") if several else nullcontext(run) as child:
+            with run.child(f"{split.name}, {name}", "fold") if several else nullcontext(run) as child:
                 outcomes.append(_fit_and_measure(config, dataset, split, child, reporter))
                 if several:
                     child.metrics(outcomes[-1].metrics)
@@ -160,12 +160,11 @@ def _run(config: Config, given: str | None, output: Path | None, reporter: Repor
 def run_name(config: Config) -> str:
     """Name a run by its model and the settings that people vary, such as `tfidf-C1-s42`."""
     model = config.model
-    if model.kind == "tfidf":
-        words = "-".join(map(str, model.word_ngrams)) if model.word_ngrams else "none"
-        characters = "-".join(map(str, model.char_ngrams)) if model.char_ngrams else "none"
-        parts = ["tfidf", f"words{words}", f"chars{characters}", f"C{model.C:g}"]
-    else:
-        parts = [Path(model.encoder).name, f"lr{model.learning_rate:g}", f"ep{model.epochs:g}"]
+    parts = (
+        ["tfidf", f"C{model.C:g}"]
+        if model.kind == "tfidf"
+        else [Path(model.encoder).name, f"lr{model.learning_rate:g}", f"e{model.epochs:g}"]
+    )
     return "-".join([*parts, f"s{config.seed}"])
 
 

@@ -1,0 +1,36 @@
+# Each target makes .venv if it must, and is quick when nothing changed.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: train test check ui clean
+
+train: $(INSTALLED)
+	$(BIN)/textcls train configs/tfidf.yaml
+	$(BIN)/textcls train configs/minilm.yaml
+	$(BIN)/textcls compare
+	@echo "look at the runs in MLflow with: make ui   (or: .venv/bin/textcls ui)"
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+ui: $(INSTALLED)
+	$(BIN)/textcls ui
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip resolves against the exact set that was tested; textcls itself stays editable.
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there; name a Python 3.11 or later with: make PYTHON=python3.12"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[transformer,dev]"
+	touch $@
