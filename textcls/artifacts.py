@@ -18,8 +18,9 @@ from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 
-from textcls.errors import ModelError
+from textcls.errors import ModelError, OutputError
 from textcls.files import new_folder
 from textcls.models import TextClassifier, classifier_class
 
@@ -79,7 +80,10 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
         OutputError: something is there already, or it cannot be written; nothing is left behind.
     """
     with new_folder(folder) as scratch:
-        classifier.write(scratch)
+        try:
+            classifier.write(scratch)
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise OutputError(f"{folder}: cannot be written: {error}") from error
         description = ModelDescription(
             kind=classifier.kind,
             labels=[str(label) for label in classifier.classes_],

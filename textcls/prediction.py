@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import sys
@@ -128,17 +129,17 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
 
 
 def _read_standard_input(text: str) -> Iterator[Row]:
-    raw = sys.stdin.buffer.read()
-    if raw.lstrip().startswith(b"{"):
-        for number, line in enumerate(raw.decode("utf-8", errors="replace").splitlines(), 1):
-            if line.strip():
-                try:
-                    row = json.loads(line)
-                    yield {"text": row[text]} | ({"id": row["id"]} if "id" in row else {})
-                except (ValueError, KeyError) as error:
-                    raise DataError(f"standard input, line {number}: expected a JSON object with {text!r}") from error
-    else:
+    raw = sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8)
+    if not raw.lstrip().startswith(b"{"):
         yield from _sentences(decode_article(raw, id="-", name="standard input"))
+        return
+    for number, line in enumerate(raw.split(b"\n"), 1):  # not splitlines, which cuts at marks that JSON allows in a text
+        if line.strip():
+            try:
+                row = json.loads(line.decode("utf-8"))
+                yield {"text": row[text]} | ({"id": row["id"]} if "id" in row else {})
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"standard input, line {number}: expected a JSON object with {text!r}") from error
 
 
 def _sentences(article: Article) -> Iterator[Row]:
@@ -170,8 +171,7 @@ def _write_jsonl(rows: Iterable[Row], path: Path) -> int:
 
 
 def _write_csv(rows: Iterable[Row], path: Path) -> int:
-    flat = [_flatten(row) for row in rows]
-    columns = list(dict.fromkeys(column for row in flat for column in row))
+    flat, columns = _flatten_all(rows)
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, columns)
         writer.writeheader()
@@ -183,9 +183,17 @@ def _write_parquet(rows: Iterable[Row], path: Path) -> int:
     import pyarrow
     import pyarrow.parquet
 
-    flat = [_flatten(row) for row in rows]
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(flat), path)
+    flat, columns = _flatten_all(rows)
+    # Left to itself, pyarrow would take the first row's columns for those of all.
+    table = pyarrow.table({column: [row.get(column) for row in flat] for column in columns})
+    pyarrow.parquet.write_table(table, path)
     return len(flat)
+
+
+def _flatten_all(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:
+    """Flatten rows, which may come of inputs with other columns, and name the columns of all of them."""
+    flat = [_flatten(row) for row in rows]
+    return flat, list(dict.fromkeys(column for row in flat for column in row))
 
 
 def _flatten(row: Row) -> Row:

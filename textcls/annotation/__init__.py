@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from textcls.annotation.adjudication import adjudicate, differences
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
 from textcls.annotation.store import SKIP, Annotation, append_annotations, current, read_annotations
+from textcls.annotation.suspects import suspected_errors
 
 __all__ = [
     "SKIP",
     "Agreement",
     "Annotation",
+    "adjudicate",
     "append_annotations",
     "build_rows",
     "current",
+    "differences",
     "measure_agreement",
     "read_annotations",
+    "suspected_errors",
 ]

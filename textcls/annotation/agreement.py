@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.metrics import cohen_kappa_score, confusion_matrix
+from sklearn.metrics import cohen_kappa_score
 
 from textcls.annotation.store import Annotation, Span
 from textcls.errors import DataError
@@ -80,9 +80,16 @@ def measure_agreement(held: Mapping[str, Mapping[Span, Annotation]]) -> Agreemen
         per_label={
             label: _kappa([str(a == label) for a in first_labels], [str(b == label) for b in second_labels]) for label in labels
         },
-        confusion=confusion_matrix(first_labels, second_labels, labels=labels),
+        confusion=_confusion(first_labels, second_labels, labels),
         differences=[span for span in spans if len({held[name][span].label for name in annotators if span in held[name]}) > 1],
     )
+
+
+def _confusion(first: Sequence[str], second: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+    """As scikit-learn's, which warns where there is only one label."""
+    confusion = np.zeros((len(labels), len(labels)), dtype=int)
+    np.add.at(confusion, ([labels.index(label) for label in first], [labels.index(label) for label in second]), 1)
+    return confusion
 
 
 def _kappa(first: Sequence[str], second: Sequence[str]) -> float:

@@ -13,7 +13,7 @@ from types import FrameType
 
 import typer
 
-from textcls.cli import agreement, compare, config, data, evaluate, predict, sentences, train, ui
+from textcls.cli import adjudicate, agreement, compare, config, data, evaluate, predict, sentences, train, ui
 from textcls.errors import TextclsError
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.command()(sentences.sentences)
 app.command()(agreement.agreement)
+app.command()(adjudicate.adjudicate)
 app.add_typer(data.app, name="data")
 app.command()(config.config)
 app.command()(train.train)

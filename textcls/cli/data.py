@@ -1,30 +1,145 @@
-"""`textcls data`: datasets from articles and labels."""
+"""`textcls data`: build, describe, split and check datasets."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Build datasets.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from rich.table import Table
 
-
-@app.callback()
-def data() -> None:
-    """Build datasets."""
+app = typer.Typer(help="Build, describe, split and check datasets.", no_args_is_help=True)
 
 
 @app.command()
 def build(
     articles: Annotated[Path, typer.Argument(help="The folder of the articles.", show_default=False)],
     labels: Annotated[Path, typer.Argument(help="The file of their adjudicated annotations.", show_default=False)],
+    columns: Annotated[
+        Path | None,
+        typer.Option(help="File with a row an article, whose columns are given to its sentences.", show_default=False),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:
     """Make a dataset of articles and the labels of their sentences."""
     from textcls.annotation import build_rows, read_annotations
     from textcls.articles import find_articles, read_article
     from textcls.cli.output import deliver
+    from textcls.dataset import read_columns
 
-    rows = build_rows([read_article(path) for path in find_articles(articles)], read_annotations(labels))
+    more = read_columns(columns, key="article") if columns is not None else None
+    rows = build_rows([read_article(path) for path in find_articles(articles)], read_annotations(labels), columns=more)
     deliver(rows, output, what="rows")
+
+
+@app.command()
+def stats(
+    files: Annotated[list[Path], typer.Argument(help="Files of labelled rows; each is a column.", show_default=False)],
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
+) -> None:
+    """Describe datasets side by side, as a Markdown table: labels, lengths, quotation marks, modal verbs."""
+    from textcls.cli.output import console
+    from textcls.dataset import describe_rows, read_rows
+
+    described = [describe_rows(read_rows(file, text=text, label=label)) for file in files]
+    names = dict.fromkeys(name for figures in described for name in figures)
+    out = console()
+    table = _markdown(["", *map(str, files)])
+    for name in names:
+        table.add_row(name, *(figures.get(name, "") for figures in described))
+    out.print(table)
+
+
+@app.command()
+def split(
+    data: Annotated[Path, typer.Argument(help="A file of labelled rows.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option(help="Folder to write train.jsonl, validation.jsonl and test.jsonl to.", show_default=False)
+    ],
+    validation: Annotated[float, typer.Option(min=0.01, max=0.49, help="Share of the groups for validation.")] = 0.15,
+    test: Annotated[float, typer.Option(min=0.01, max=0.49, help="Share of the groups for the test.")] = 0.15,
+    group: Annotated[str, typer.Option(help="Column whose equal values stay together.")] = "article",
+    balance: Annotated[list[str] | None, typer.Option(help="Column to balance, besides the label; repeatable.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed parts otherwise.")] = 42,
+) -> None:
+    """Part a dataset once and for all, by article, with labels and other columns balanced."""
+    from textcls.cli.output import console
+    from textcls.dataset import read_rows
+    from textcls.errors import DataError, did_you_mean
+    from textcls.files import new_folder
+    from textcls.prediction import write_rows
+    from textcls.splits import balanced_parts
+
+    rows = read_rows(data, label="label")
+    for column in (group, *(balance or ())):
+        if column not in rows[0]:
+            raise DataError(f"{data}: no column {column!r}; {did_you_mean(column, rows[0])}")
+    columns = [[str(row[column]) for row in rows] for column in ("label", *(balance or ()))]
+    shares = [1 - validation - test, validation, test]
+    part_of = balanced_parts([str(row[group]) for row in rows], columns, shares, seed=seed)
+    with new_folder(output) as scratch:
+        table = _markdown(["split", "rows", group])
+        for number, name in enumerate(("train", "validation", "test")):
+            part = [row for row, its_part in zip(rows, part_of, strict=True) if its_part == number]
+            write_rows(part, scratch / f"{name}.jsonl")
+            table.add_row(name, f"{len(part):,}", f"{len({row[group] for row in part}):,}")
+    console().print(table)
+
+
+@app.command()
+def check(
+    config: Annotated[Path, typer.Argument(help="A config, whose data, model and splits are used.", show_default=False)],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="File of texts that the data must not repeat; repeatable.", show_default=False)
+    ] = None,
+    suspects: Annotated[
+        Path | None, typer.Option(help="File to write suspected label errors to; fits the model of the config five times.")
+    ] = None,
+) -> None:
+    """Check the data of a config: counts, duplicates, conflicts, leaks, label errors. Exit code 1 if something must be mended."""
+    from textcls.annotation import suspected_errors
+    from textcls.cli.output import console, deliver
+    from textcls.config import load_config
+    from textcls.dataset import check_dataset, describe_rows, load_dataset
+    from textcls.errors import DataError
+    from textcls.files import check_new
+
+    settings = load_config(config, set_ or [])
+    if suspects is not None:
+        check_new(suspects)
+    dataset = load_dataset(settings.data)
+    out = console()
+    splits = [name for name in ("train", "validation", "test") if name in set(dataset["split"])]
+    described = {
+        name: describe_rows([{**row, "article": row["group"]} for row in dataset.to_list() if row["split"] == name])
+        for name in splits
+    }
+    table = _markdown(["", *splits])
+    for name in dict.fromkeys(key for figures in described.values() for key in figures):
+        table.add_row(name, *(described[part].get(name, "") for part in splits))
+    out.print(table)
+
+    findings = check_dataset(dataset, against=against or [])
+    for finding in findings:
+        out.print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.message}", markup=False, soft_wrap=True)
+    if suspects is not None:
+        deliver(suspected_errors(settings, dataset), suspects, what="suspected label errors")
+    problems = sum(finding.problem for finding in findings)
+    if problems:
+        raise DataError(f"{problems} of {len(findings)} checks found something to mend")
+
+
+def _markdown(columns: list[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.MARKDOWN)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    return table

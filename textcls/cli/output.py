@@ -24,7 +24,10 @@ def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -
 
 
 def console() -> Console:
-    """A console for tables, which are not folded to 80 columns where output is not a terminal."""
+    """A console for tables, which are not folded to 80 columns where output is not a terminal.
+
+    Text is shown as it is: a label or a name may hold square brackets, which rich would take for markup.
+    """
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 
 @dataclass(frozen=True)
@@ -66,12 +66,14 @@ def evaluate(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[st
     predicted = np.array(names)[probabilities.argmax(axis=1)]
     precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=names, zero_division=0.0)
     confusion = confusion_matrix(true, predicted, labels=names)
+    column_of = {name: number for number, name in enumerate(names)}
+    of_truth = probabilities[np.arange(len(true)), [column_of[label] for label in true]]
     occurring = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
     return Evaluation(
         rows=len(true),
         accuracy=float(accuracy_score(true, predicted)),
         macro_f1=float(f1[occurring].mean()),
-        log_loss=float(log_loss(true, np.clip(probabilities, 1e-15, 1), labels=names)),
+        log_loss=float(-np.log(np.clip(of_truth, 1e-15, 1)).mean()),
         ece=_calibration_error(true, predicted, probabilities.max(axis=1)),
         per_label={
             name: LabelScores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))

@@ -77,7 +77,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     def predict(self, texts: Texts) -> np.ndarray:
         """Predict a label for each text: shape (n_texts,)."""
-        labels: np.ndarray = self.classes_[self.predict_proba(texts).argmax(axis=1)]
+        best = self.predict_proba(texts).argmax(axis=1)  # first, for it says so if nothing was learnt yet
+        labels: np.ndarray = self.classes_[best]
         return labels
 
     @abstractmethod

@@ -104,6 +104,8 @@ class TfidfClassifier(TextClassifier):
         try:
             for name, part in self._parts():
                 part.vocabulary_ = {ngram: number for number, ngram in enumerate(vocabularies[name])}
+                if len(part.vocabulary_) != len(arrays[f"idf.{name}"]):
+                    raise ValueError(f"{len(part.vocabulary_)} {name}, {len(arrays[f'idf.{name}'])} weights of them")
                 part.idf_ = arrays[f"idf.{name}"]
                 n_features += len(part.vocabulary_)
             self.regression_ = LogisticRegression(C=self.C, class_weight=self.class_weight)

@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from textcls.config import TransformerConfig
+from textcls.errors import DataError, ModelError, did_you_mean
 from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training
 from textcls.models.encoders import locate_encoder, missing_encoder
 
@@ -88,13 +89,13 @@ class TransformerClassifier(TextClassifier):
         `patience` epochs have brought nothing better; without, it runs for all `epochs`.
 
         Raises:
-            DataError: as `TextClassifier.fit`.
+            DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
             ModelError: the encoder is not at hand.
         """
         checked, classes, label_ids = check_training(texts, labels)
         seed = 0 if self.seed is None else self.seed
         transformers.set_seed(seed)  # the head's first weights
-        source = locate_encoder(self.encoder)
+        source = locate_encoder(self.encoder, download=self.download)
         with _quiet():
             try:
                 tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=not self.download)
@@ -113,8 +114,7 @@ class TransformerClassifier(TextClassifier):
         train = self._encode(checked, label_ids)
         held_out = None
         if validation is not None and len(validation[0]):
-            of_label = {str(label): number for number, label in enumerate(classes)}
-            held_out = self._encode(check_texts(validation[0]), [of_label[str(label)] for label in validation[1]])
+            held_out = self._encode(*_check_validation(*validation, classes.tolist()))
         cut = sum(len(row["input_ids"]) == self.max_length for row in train)
         if cut:
             logger.warning(
@@ -172,6 +172,9 @@ class TransformerClassifier(TextClassifier):
             self.model_ = AutoModelForSequenceClassification.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True
             ).eval()
+        found = [self.model_.config.id2label[number] for number in range(self.model_.config.num_labels)]
+        if found != list(labels):
+            raise ModelError(f"{folder}: expected weights for the labels {', '.join(labels)}, found {', '.join(found)}")
         self.classes_ = np.array(labels)
         return self
 
@@ -220,6 +223,16 @@ def computes_in_bf16() -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
+def _check_validation(texts: Texts, labels: Sequence[str], classes: list[str]) -> tuple[list[str], list[int]]:
+    checked = check_texts(texts)
+    if len(checked) != len(labels):
+        raise DataError(f"expected a label for each validation text, found {len(checked)} texts and {len(labels)} labels")
+    for label in labels:
+        if label not in classes:
+            raise DataError(f"validation label {label!r} is none of the training labels; {did_you_mean(str(label), classes)}")
+    return checked, [classes.index(label) for label in labels]
 
 
 def _weighted_loss(weights: torch.Tensor | None) -> Any:

@@ -94,8 +94,9 @@ def train(
     Raises:
         TextclsError: the config, the data, the model, the store or the output cannot be used.
     """
-    given = Path(config).read_text(encoding="utf-8") if isinstance(config, str | Path) and Path(config).is_file() else None
+    file = Path(config) if isinstance(config, str | Path) else None
     config = _resolve(config, overrides)
+    given = file.read_text(encoding="utf-8") if file is not None else None
     reporter = reporter or Reporter()
     if output is not None:
         check_new(output)
@@ -198,7 +199,9 @@ def _fit(config: Config, dataset: Dataset, split: Split, run: NullRun, reporter:
         return chosen, [row["label"] for row in chosen]
 
     texts, labels = part(split.train)
-    validation = part(split.validation) if len(split.validation) else None
+    # A rare label may stand in validation rows alone, on which nothing can be stopped early.
+    useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], labels)]
+    validation = part(useful) if len(useful) else None
     return make_classifier(config.model).fit(texts, labels, validation=validation, listener=_Both(run, reporter))
 
 
@@ -206,7 +209,8 @@ def _fit_and_measure(config: Config, dataset: Dataset, split: Split, run: NullRu
     started = time.monotonic()
     classifier = _fit(config, dataset, split, run, reporter)
     fitted = time.monotonic()
-    labels = sorted({*classifier.classes_.tolist(), *dataset.select(split.test)["label"]})
+    measured_on = np.union1d(split.validation, split.test)
+    labels = sorted({*classifier.classes_.tolist(), *dataset.select(measured_on)["label"]})
     probabilities = _probabilities(classifier, dataset.select(split.test).to_list(), labels)
     measured = time.monotonic()
     evaluation = evaluate(dataset.select(split.test)["label"][:], probabilities, labels)

@@ -1,0 +1,204 @@
+"""What the tests share: a guard against the network, toy data, a tiny encoder, an MLflow store, and the command line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+_FOREIGN = ("HF_", "MLFLOW_", "TRANSFORMERS_")
+
+
+@pytest.fixture(autouse=True)
+def _clean(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run every test in an empty folder, without the caller's settings, and fail it if it reaches for the network."""
+    for name in os.environ:
+        if name.startswith(_FOREIGN) and name != "MLFLOW_DISABLE_TELEMETRY":
+            monkeypatch.delenv(name)
+    cwd = tmp_path / "cwd"
+    cwd.mkdir()
+    monkeypatch.chdir(cwd)
+    if any(request.node.get_closest_marker(mark) for mark in ("network", "browser")):
+        yield
+        return
+    reached: list[Any] = []
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            reached.append(address)
+            raise OSError(f"the tests have no network: {address}")
+        connect(self, address)
+
+    def no_names(host: Any, *arguments: Any, **options: Any) -> Any:
+        if host not in (None, "127.0.0.1", "::1", "localhost", socket.gethostname()):
+            reached.append(host)
+            raise socket.gaierror(f"the tests have no network: {host}")
+        return resolve(host, *arguments, **options)
+
+    connect, resolve = socket.socket.connect, socket.getaddrinfo
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", no_names)
+    yield
+    # A library may have swallowed the error.
+    assert not reached, f"reached for the network: {reached}"
+
+
+# --- data -----------------------------------------------------------------------------------------------------------
+
+_TOPICS = {
+    "fact": "the council opened a bridge on {}",
+    "opinion": "the council surely has the worst plan on {}",
+    "quote": "“the bridge will stay,” the mayor said on {}",
+}
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "may 4")
+
+
+def toy_rows(articles: Sequence[str] = ("a", "b", "c", "d"), *, per_article: int = 2) -> list[dict[str, str]]:
+    """Rows that are easy to learn: three labels, `per_article` of each in every article, no two texts alike."""
+    rows = []
+    for number, article in enumerate(articles):
+        for label, template in _TOPICS.items():
+            for turn in range(per_article):
+                day = f"{_DAYS[(number * per_article + turn) % 8]} in ward {article * 6} {'xyzuvw'[turn] * 8}"
+                text = template.format(day)
+                rows.append({"id": f"{article}:{label}:{turn}", "text": text, "label": label, "article": article})
+    return rows
+
+
+def write_jsonl(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def toy_file(tmp_path: Path) -> Path:
+    """A JSONL file of 24 easy rows in four articles."""
+    return write_jsonl(tmp_path / "toy.jsonl", toy_rows())
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A BERT of one layer with random weights, whose words are letters and the toy rows' words."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+    from transformers.utils import logging as transformers_logging
+
+    folder = tmp_path_factory.mktemp("encoder") / "tiny-bert"
+    words = sorted({word for row in toy_rows() for word in row["text"].split() if word.isalpha()})
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary += [*"“”‘’\"',.?!:;-–0123456789", *(word for word in words if len(word) > 1)]
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        config = BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=64,
+            initializer_range=0.2,  # at 0.02 a net this small hardly learns
+        )
+        model = BertModel(config)
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    if bars:
+        transformers_logging.enable_progress_bar()
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
+    BertTokenizer(vocab=str(folder / "vocab.txt"), do_lower_case=True).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture
+def model_settings(tiny_encoder: str) -> Callable[[str], dict[str, Any]]:
+    """Settings with which a family learns the toy rows in a second."""
+    settings: dict[str, dict[str, Any]] = {
+        "tfidf": {"kind": "tfidf", "min_df": 1, "C": 100.0},
+        "transformer": {
+            "kind": "transformer",
+            "encoder": tiny_encoder,
+            "epochs": 8,
+            "batch_size": 4,
+            "learning_rate": 0.01,
+            "max_length": 48,
+            "precision": "fp32",
+        },
+    }
+    return lambda kind: dict(settings[kind])
+
+
+# --- tracking -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store, opened once: making a database takes seconds."""
+    from textcls.tracking import Store
+
+    store = Store(tmp_path_factory.mktemp("store") / "template", create=True)
+    with closing(sqlite3.connect(store.database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return store.folder
+
+
+@pytest.fixture
+def store_folder(store_template: Path, tmp_path: Path) -> Path:
+    """A store's folder of the test's own: a copy of the template, so it counts as moved when it is opened."""
+    return Path(shutil.copytree(store_template, tmp_path / "experiments"))
+
+
+# --- the command line -----------------------------------------------------------------------------------------------
+
+
+class Done(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def textcls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Done]]:
+    """Run `textcls …` in this process, by the function that the installed script calls."""
+    from textcls.cli import main
+
+    handlers, handler = list(logging.getLogger().handlers), signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["textcls", *map(str, arguments)])
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        return Done(code, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+    logging.getLogger().handlers[:] = handlers
+
+
+def run_textcls(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python -m textcls …` as a process of its own."""
+    command = [sys.executable, "-m", "textcls", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)

@@ -1,0 +1,378 @@
+"""Labels of people: the store, the figures of agreement against the literature, the rows that come of them, and what ships."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+from textcls.annotation import SKIP, Annotation, append_annotations, build_rows, current, measure_agreement, read_annotations
+from textcls.annotation.store import Span, verify
+from textcls.articles import Article, find_articles, read_article
+from textcls.errors import DataError, OutputError
+
+SEEDS = ROOT / "data" / "seeds"
+LABELS = {"fact", "quote", "speculation", "opinion"}
+
+
+def note(text: str = "It rained.", start: int = 0, **fields: Any) -> Annotation:
+    """An annotation of a sentence."""
+    return Annotation(
+        **{
+            "article": "storm",
+            "start": start,
+            "end": start + len(text),
+            "text": text,
+            "label": "fact",
+            "annotator": "ann",
+            "time": datetime(2026, 5, 4, 12, 30, tzinfo=UTC),
+            "guidelines": "1.0",
+            "segmentation": "nupunkt-0.8.0+rules-1",
+            **fields,
+        }
+    )
+
+
+# --- the store ------------------------------------------------------------------------------------------------------
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    notes = [
+        note(),
+        note("“Don’t!” 🎉 Cafe\u0301", 11, label="quote", reason="The speaker’s words."),
+        note('She said: "C:\\new" — it\nwent on', 40),
+        note("One\u2028two\u2029three\x85four\x0bfive\x0csix\x1cseven", 90),  # what str.splitlines takes for line ends
+    ]
+    append_annotations(tmp_path / "a.jsonl", notes)
+    assert read_annotations(tmp_path / "a.jsonl") == notes
+    assert len((tmp_path / "a.jsonl").read_bytes().splitlines()) == (tmp_path / "a.jsonl").read_bytes().count(b"\n") == 4
+
+
+def test_appending_keeps_what_is_there(tmp_path: Path) -> None:
+    store = tmp_path / "a.jsonl"
+    append_annotations(store, [note()])
+    first = store.read_bytes()
+    append_annotations(store, [note(label="quote")])
+    assert store.read_bytes().startswith(first)
+    assert [a.label for a in read_annotations(store)] == ["fact", "quote"]
+
+
+def test_appending_after_an_editor_left_no_final_newline(tmp_path: Path) -> None:
+    store = tmp_path / "a.jsonl"
+    append_annotations(store, [note()])
+    store.write_bytes(store.read_bytes().rstrip(b"\n"))
+    append_annotations(store, [note(label="quote")])
+    assert [a.label for a in read_annotations(store)] == ["fact", "quote"]
+
+
+def test_a_store_holds_what_the_design_says(tmp_path: Path) -> None:
+    append_annotations(tmp_path / "a.jsonl", [note()])
+    assert json.loads((tmp_path / "a.jsonl").read_text(encoding="utf-8")) == {
+        "article": "storm",
+        "start": 0,
+        "end": 10,
+        "text": "It rained.",
+        "label": "fact",
+        "annotator": "ann",
+        "time": "2026-05-04T12:30:00Z",
+        "guidelines": "1.0",
+        "segmentation": "nupunkt-0.8.0+rules-1",
+    }
+
+
+def test_blank_lines_and_carriage_returns_are_read_over(tmp_path: Path) -> None:
+    line = note().model_dump_json()
+    (tmp_path / "a.jsonl").write_bytes(f"{line}\r\n\r\n  \n{line}".encode())
+    assert read_annotations(tmp_path / "a.jsonl") == [note(), note()]
+
+
+def test_the_newest_line_counts() -> None:
+    held = current(
+        [
+            note(label="fact"),
+            note(label="opinion", annotator="bob"),
+            note("It was wet.", 11, label="fact"),
+            note(label="quote", time=datetime(2020, 1, 1, tzinfo=UTC)),  # a wrong clock does not bring the older label back
+        ]
+    )
+    assert {name: {span: a.label for span, a in spans.items()} for name, spans in held.items()} == {
+        "ann": {Span("storm", 0, 10): "quote", Span("storm", 11, 22): "fact"},
+        "bob": {Span("storm", 0, 10): "opinion"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": None}, "label: Input should be a valid string"),
+        ({"label": ""}, "label: String should have at least 1 character"),
+        ({"article": ""}, "article: String should have at least 1 character"),
+        ({"annotator": ""}, "annotator: String should have at least 1 character"),
+        ({"start": -1}, "start: Input should be greater than or equal to 0"),
+        ({"end": 9}, "Value error, end - start is 9, but the text has 10 characters"),
+        ({"lable": "fact"}, "lable: Extra inputs are not permitted"),
+        ({"guidelines": ...}, "guidelines: Field required"),
+        ({"segmentation": ...}, "segmentation: Field required"),
+    ],
+)
+def test_a_line_that_is_no_annotation(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    good = json.loads(note().model_dump_json())
+    bad = {key: value for key, value in {**good, **change}.items() if value is not ...}
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{json.dumps(good)}\n\n{json.dumps(bad)}\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_annotations(path)
+    assert str(caught.value) == f"{path}, line 3: {message}"
+
+
+@pytest.mark.parametrize("line", ['{"article": "storm"', "storm", "[]"])
+def test_a_line_that_is_no_json_object(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"{note().model_dump_json()}\n{line}\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_annotations(path)
+    assert str(caught.value).startswith(f"{path}, line 2: ")
+
+
+def test_a_store_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with pytest.raises(DataError) as caught:
+        read_annotations(path)
+    assert str(caught.value) == f"{path}: no such file; expected annotations, one JSON object a line"
+    path.write_text("\n\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        read_annotations(path)
+    assert str(caught.value) == f"{path}: expected annotations, found none"
+    path.write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"a\.jsonl: cannot be read as annotations: 'utf-8' codec can't decode byte 0xff"):
+        read_annotations(path)
+
+
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError) as caught:
+        append_annotations(tmp_path, [note()])
+    assert str(caught.value) == f"{tmp_path}: cannot be written: Is a directory"
+
+
+def test_an_annotation_that_does_not_fit_its_article() -> None:
+    article = Article("storm", "It snowed. It was “wet”.")
+    verify([note("It snowed.")], {"storm": article})
+    with pytest.raises(DataError) as caught:
+        verify([note("It snowed."), note("It was wet.", 11)], {"storm": article})
+    assert str(caught.value) == 'article \'storm\' reads "It was “wet" at 11–22, but "It was wet." was annotated there'
+
+
+def test_an_annotation_beyond_the_end_of_its_article() -> None:
+    with pytest.raises(DataError) as caught:
+        verify([note("It rained.", 20)], {"storm": Article("storm", "It rained.")})
+    assert str(caught.value) == 'article \'storm\' reads "" at 20–30, but "It rained." was annotated there'
+
+
+def test_an_annotation_of_an_article_that_is_not_there() -> None:
+    with pytest.raises(DataError) as caught:
+        verify([note(article="strom")], {"storm": Article("storm", "It rained."), "flood": Article("flood", "It rained.")})
+    assert str(caught.value) == "article 'strom' is annotated, but not there; did you mean 'storm'?"
+
+
+# --- agreement ------------------------------------------------------------------------------------------------------
+
+
+def hold(**labels: str) -> dict[str, dict[Span, Annotation]]:
+    """What annotators hold, given a string of one-letter labels for each; a dot stands for none."""
+    return current(
+        note("x", number, label=label, annotator=name)
+        for name, said in labels.items()
+        for number, label in enumerate(said)
+        if label != "."
+    )
+
+
+def test_cohens_kappa_by_hand() -> None:
+    # 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no: p_o = 0.7, p_e = 0.5 * 0.6 + 0.5 * 0.4 = 0.5, so kappa = 0.2 / 0.5.
+    found = measure_agreement(hold(a="y" * 25 + "n" * 25, b="y" * 20 + "n" * 5 + "y" * 10 + "n" * 15))
+    assert found.annotators == ["a", "b"]
+    assert found.labels == ["n", "y"]
+    assert found.spans == 50
+    assert found.raw == pytest.approx(0.7)
+    assert found.kappa == {("a", "b"): pytest.approx(0.4)}
+    # With two labels, each against the other is the same question.
+    assert found.per_label == {"n": pytest.approx(0.4), "y": pytest.approx(0.4)}
+    # Rows are the first annotator: no/no 15, no/yes 10, yes/no 5, yes/yes 20.
+    assert found.confusion.tolist() == [[15, 10], [5, 20]]
+    assert found.differences == [Span("storm", n, n + 1) for n in (*range(20, 25), *range(25, 35))]
+
+
+def test_krippendorffs_alpha_of_the_literature() -> None:
+    # Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section C: four observers, twelve units of which the
+    # last has one value only and does not count, missing values; nominal alpha is 0.743.
+    found = measure_agreement(hold(a="123321412...", b="1233224125.3", c=".3332342251.", d="1233244125" + "1."))
+    assert found.spans == 11
+    assert found.alpha == pytest.approx(0.743, abs=5e-4)
+
+
+def test_krippendorffs_alpha_of_two_by_hand() -> None:
+    # Section B of the same paper: ten units, two observers, two labels; alpha = 0.095.
+    found = measure_agreement(hold(a="0100000010", b="1110010000"))
+    assert found.alpha == pytest.approx(0.095, abs=5e-4)
+    assert found.raw == pytest.approx(0.6)
+
+
+def test_kappa_of_each_label_against_the_others() -> None:
+    found = measure_agreement(hold(a="aabbcc", b="aabcbc"))
+    assert found.kappa["a", "b"] == pytest.approx(0.5)  # p_o = 4/6, p_e = 3 * (1/3)²
+    # a: always alike. b, c: p_o = 4/6, p_e = (1/3)² + (2/3)² = 5/9, so (6/9 - 5/9) / (4/9).
+    assert found.per_label == {"a": pytest.approx(1.0), "b": pytest.approx(0.25), "c": pytest.approx(0.25)}
+    assert found.confusion.tolist() == [[2, 0, 0], [0, 1, 1], [0, 1, 1]]
+
+
+def test_three_annotators_that_share_some_spans() -> None:
+    found = measure_agreement(hold(c="xy..", a="xyx.", b="..xy"))
+    assert found.annotators == ["a", "b", "c"]
+    assert found.spans == 3  # the fourth is one annotator's alone
+    assert set(found.kappa) == {("a", "b"), ("a", "c")}  # b and c share nothing
+    assert found.kappa == {("a", "b"): 1.0, ("a", "c"): 1.0}
+    assert found.raw == found.alpha == 1.0
+    assert found.differences == []
+
+
+def test_disagreement_throughout() -> None:
+    found = measure_agreement(hold(a="xxyy", b="yyxx"))
+    assert found.raw == 0.0
+    assert found.kappa["a", "b"] == pytest.approx(-1.0)
+
+
+def test_one_label_only_is_full_agreement() -> None:
+    found = measure_agreement(hold(a="xxx", b="xxx"))
+    assert (found.raw, found.alpha, found.kappa["a", "b"], found.per_label) == (1.0, 1.0, 1.0, {"x": 1.0})
+    assert not math.isnan(found.alpha)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ({}, "expected the labels of two annotators or more, found none"),
+        ({"ann": "xy"}, "expected the labels of two annotators or more, found ann"),
+        ({"bob": "xy..", "ann": "..xy"}, "ann, bob have no sentence in common; were they given the same articles?"),
+    ],
+)
+def test_agreement_of_too_few(labels: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        measure_agreement(hold(**labels))
+    assert str(caught.value) == message
+
+
+# --- rows -----------------------------------------------------------------------------------------------------------
+
+STORM = Article("storm", "Storm hits the coast\n\nBy Ann Lee\n\nIt rained. It was cold. It will be warm, she said.\n")
+
+
+def label_storm(**changes: str | None) -> list[Annotation]:
+    labels: dict[str, str | None] = {
+        "Storm hits the coast": "fact",
+        "By Ann Lee": SKIP,
+        "It rained.": "fact",
+        "It was cold.": "opinion",
+        "It will be warm, she said.": "quote",
+    }
+    for name, label in changes.items():
+        (text,) = [text for text in labels if name in text]
+        labels[text] = label
+    return [note(text, STORM.text.index(text), label=label) for text, label in labels.items() if label]
+
+
+def test_rows_of_an_article() -> None:
+    rows = build_rows([STORM], label_storm(), columns={"storm": {"topic": "weather"}, "other": {"topic": "no"}})
+    assert [(row["id"], row["label"], row["text"]) for row in rows] == [
+        ("storm:0", "fact", "Storm hits the coast"),
+        ("storm:34", "fact", "It rained."),
+        ("storm:45", "opinion", "It was cold."),
+        ("storm:58", "quote", "It will be warm, she said."),
+    ]
+    # A skipped line makes no row, but still stands before its neighbour.
+    assert [(row["before"], row["after"]) for row in rows] == [
+        (None, "By Ann Lee"),
+        ("By Ann Lee", "It was cold."),
+        ("It rained.", "It will be warm, she said."),
+        ("It was cold.", None),
+    ]
+    assert {(row["article"], row["topic"]) for row in rows} == {("storm", "weather")}
+    assert list(rows[0]) == ["id", "text", "label", "article", "before", "after", "topic"]
+
+
+def test_rows_take_the_newest_label() -> None:
+    rows = build_rows([STORM], [*label_storm(), note("It rained.", 34, label="speculation")])
+    assert [row["label"] for row in rows] == ["fact", "speculation", "opinion", "quote"]
+
+
+def test_a_heading_needs_no_label_and_a_sentence_does() -> None:
+    assert len(build_rows([STORM], label_storm(By=None))) == 4
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(cold=None))
+    assert str(caught.value) == "article 'storm': no label for its sentence at 45–57: 'It was cold.'"
+
+
+def test_rows_of_several_annotators_are_refused() -> None:
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], [*label_storm(), note("It rained.", 34, annotator="bob")])
+    assert str(caught.value) == "expected the labels of one annotator, found those of ann, bob; adjudicate them first"
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], [])
+    assert str(caught.value) == "expected the labels of one annotator, found those of none; adjudicate them first"
+
+
+def test_rows_of_an_article_that_was_changed() -> None:
+    changed = Article("storm", STORM.text.replace("cold", "mild"))
+    with pytest.raises(DataError) as caught:
+        build_rows([changed], label_storm())
+    assert str(caught.value) == ('article \'storm\' reads "It was mild." at 45–57, but "It was cold." was annotated there')
+
+
+# --- what ships -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seeds() -> list[Article]:
+    return [read_article(path) for path in find_articles(ROOT / "seeds")]
+
+
+def test_the_seeds_dataset_is_what_build_rows_makes(seeds: list[Article]) -> None:
+    rows = build_rows(seeds, read_annotations(SEEDS / "adjudicated.jsonl"))
+    with (SEEDS / "sentences.jsonl").open(encoding="utf-8") as lines:
+        assert [json.loads(line) for line in lines] == rows
+    assert {row["label"] for row in rows} == LABELS
+    assert {row["article"] for row in rows} == {article.id for article in seeds}
+
+
+@pytest.mark.parametrize(
+    ("name", "annotator"),
+    [
+        ("annotator-a.jsonl", "annotator-a"),
+        ("annotator-b.jsonl", "annotator-b"),
+        ("adjudicated.jsonl", "adjudicator"),
+    ],
+)
+def test_every_sentence_of_the_seeds_is_labelled(seeds: list[Article], name: str, annotator: str) -> None:
+    held = current(read_annotations(SEEDS / name))
+    assert set(held) == {annotator}
+    labelled = {span: a.text for span, a in held[annotator].items()}
+    assert labelled == {Span(article.id, s.start, s.end): s.text for article in seeds for s in article.sentences}
+    assert {a.label for a in held[annotator].values()} <= LABELS | {SKIP}
+
+
+def test_what_annotators_agree_on_is_kept_and_what_they_differ_on_is_settled_with_a_reason() -> None:
+    held = current(a for name in ("annotator-a", "annotator-b", "adjudicated") for a in read_annotations(SEEDS / f"{name}.jsonl"))
+    adjudicated = held.pop("adjudicator")
+    found = measure_agreement(held)
+    assert found.spans == len(adjudicated) == 85
+    for span, settled in adjudicated.items():
+        if span in found.differences:
+            assert settled.reason, span
+        else:
+            assert settled.label == held["annotator-a"][span].label, span
+    assert 0.6 < found.alpha < 1.0  # two people: neither strangers nor copies
+    assert found.alpha == pytest.approx(found.kappa["annotator-a", "annotator-b"], abs=0.02)

@@ -1,0 +1,281 @@
+"""Model folders: what is in them, and what is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from conftest import toy_rows
+from safetensors.numpy import load_file
+
+from textcls.artifacts import DataSummary, describe_model, folder_megabytes, library_versions, load_model, save_model
+from textcls.errors import ModelError, OutputError
+from textcls.models import FAMILIES, TextClassifier, classifier_class
+
+TEXTS = [row["text"] for row in toy_rows()]
+LABELS = [row["label"] for row in toy_rows()]
+FILES = {
+    "tfidf": {"vocabulary.json", "weights.safetensors"},
+    "transformer": {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"},
+}
+
+
+@pytest.fixture(scope="session")
+def fitted(tiny_encoder: str) -> dict[str, TextClassifier]:
+    """A classifier of each family that has learnt next to nothing."""
+    return {
+        "tfidf": classifier_class("tfidf")(min_df=1, seed=1).fit(TEXTS, LABELS),
+        "transformer": classifier_class("transformer")(encoder=tiny_encoder, epochs=1, seed=1).fit(TEXTS, LABELS),
+    }
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def folder(fitted: dict[str, TextClassifier], kind: str, tmp_path: Path) -> Path:
+    save_model(fitted[kind], tmp_path / "model")
+    return tmp_path / "model"
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    file = folder / "textcls.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def weights(folder: Path) -> Path:
+    return next(folder.glob("*.safetensors"))
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_holds_the_description_the_card_and_the_familys_files(folder: Path, kind: str) -> None:
+    assert {file.name for file in folder.iterdir()} == {"textcls.json", "README.md"} | FILES[kind]
+    description = json.loads((folder / "textcls.json").read_text())
+    assert description["format"] == 1
+    assert description["kind"] == kind
+    assert description["labels"] == ["fact", "opinion", "quote"]
+    assert description["settings"]["seed"] == 1
+    assert set(description["files"]) == FILES[kind]
+    assert description["versions"]["textcls"] == library_versions()["textcls"]
+    assert [file.name for file in folder.parent.iterdir() if file.name.startswith(".")] == []
+
+
+def test_there_is_no_pickle_in_a_folder(folder: Path) -> None:
+    for file in folder.iterdir():
+        if file.suffix == ".json":
+            json.loads(file.read_text(encoding="utf-8"))
+        elif file.suffix == ".safetensors":
+            load_file(file)
+        else:
+            assert file.name == "README.md"
+
+
+def test_what_is_known_of_its_making_is_kept_and_told_in_the_card(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    data = DataSummary("news", "f" * 64, 1234)
+    config, metrics = {"seed": 1}, {"test/macro_f1": 0.98765}
+    save_model(fitted["tfidf"], tmp_path / "model", config=config, data=data, metrics=metrics, protocol="on 10 given test rows")
+    description = describe_model(tmp_path / "model")
+    assert (description.config, description.data, description.metrics) == (config, data, metrics)
+    _, front, body = (tmp_path / "model" / "README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["pipeline_tag"] == "text-classification"
+    for fragment in (
+        "# tfidf classifier, news",
+        "**fact**, **opinion**, **quote**",
+        "Measured on 10 given test rows.",
+        "| test/macro_f1 | 0.9877 |",
+        f"news: 1,234 rows, identity `{'f' * 64}`.",
+    ):
+        assert fragment in body
+
+
+def test_the_card_may_be_edited(folder: Path) -> None:
+    (folder / "README.md").write_text("my own words")
+    load_model(folder)
+    (folder / "README.md").unlink()
+    load_model(folder)
+
+
+def test_an_existing_output_is_refused_and_left_as_it_was(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    for place in (tmp_path / "folder", tmp_path / "file", tmp_path / "link"):
+        if place.name == "folder":
+            place.mkdir()
+            (place / "precious").write_text("data")
+        elif place.name == "file":
+            place.write_text("data")
+        else:
+            place.symlink_to(tmp_path / "nowhere")
+        with pytest.raises(OutputError) as caught:
+            save_model(fitted["tfidf"], place)
+        assert str(caught.value) == f"{place}: exists already; remove it or name another output"
+    assert (tmp_path / "folder" / "precious").read_text() == (tmp_path / "file").read_text() == "data"
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError(28, "No space left on device")])
+def test_an_interrupted_write_leaves_nothing(
+    error: Any, fitted: dict[str, TextClassifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: TextClassifier, folder: Path) -> None:
+        (folder / "half").write_text("a half-written file")
+        raise error
+
+    monkeypatch.setattr(type(fitted["tfidf"]), "write", interrupted)
+    place = tmp_path / "models" / "mine"
+    place.parent.mkdir()
+    with pytest.raises((KeyboardInterrupt, RuntimeError, OutputError)) as caught:
+        save_model(fitted["tfidf"], place)
+    assert list(place.parent.iterdir()) == []
+    if isinstance(error, OSError):
+        assert str(caught.value) == f"{place}: cannot be written: No space left on device"
+
+
+def test_a_place_below_a_file_is_told(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/model: cannot be written: "):
+        save_model(fitted["tfidf"], tmp_path / "file" / "model")
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_told(folder: Path, kind: str, fitted: dict[str, TextClassifier]) -> None:
+    # Weights are written by Rust code, whose errors are no OSError. A limit on files' sizes stands in for a full disk.
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (weights(folder).stat().st_size - 1, before[1]))
+    try:
+        with pytest.raises(OutputError) as caught:
+            save_model(fitted[kind], folder.parent / "second")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(caught.value).startswith(f"{folder.parent / 'second'}: cannot be written: ")
+    assert "File too large" in str(caught.value)
+    assert not list(folder.parent.glob("*second*"))
+
+
+# --- reading --------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_folder(tmp_path: Path) -> None:
+    assert refused(tmp_path / "nothing") == f"{tmp_path / 'nothing'}: no such model folder"
+
+
+def test_a_foreign_folder(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    assert refused(tmp_path) == f"{tmp_path}: not a model folder of textcls: it has no textcls.json"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"format": 1', b"\xff\xfe"])
+def test_a_description_that_is_no_json(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "textcls.json").write_bytes(content)
+    assert refused(tmp_path) == f"{tmp_path}: damaged: textcls.json is not valid JSON"
+
+
+@pytest.mark.parametrize(("content", "found"), [({"format": 2}, "2"), ({}, "None"), ([1], "None"), ({"format": "1"}, "'1'")])
+def test_a_newer_or_unknown_format(content: Any, found: str, tmp_path: Path) -> None:
+    (tmp_path / "textcls.json").write_text(json.dumps(content))
+    assert refused(tmp_path) == (
+        f"{tmp_path}: expected a model of format 1, found {found}; another version of textcls wrote it"
+    )
+
+
+def test_a_description_without_labels(folder: Path) -> None:
+    description = json.loads((folder / "textcls.json").read_text())
+    del description["labels"]
+    (folder / "textcls.json").write_text(json.dumps(description))
+    assert refused(folder) == f"{folder}: damaged: textcls.json: labels: Field required"
+
+
+def test_a_decision_policy_that_is_not_known(folder: Path) -> None:
+    edit(folder, decision={"threshold": 0.3})
+    assert refused(folder).startswith(f"{folder}: damaged: textcls.json: decision: ")
+
+
+def test_a_kind_that_is_not_known(folder: Path) -> None:
+    edit(folder, kind="forest")
+    assert refused(folder) == "unknown kind 'forest'; known: tfidf, transformer"
+
+
+def test_settings_that_are_not_known(folder: Path) -> None:
+    edit(folder, settings={"depth": 3})
+    assert refused(folder).startswith(f"{folder}: settings that this textcls does not know: ")
+    assert "'depth'" in refused(folder)
+
+
+def test_a_missing_file(folder: Path) -> None:
+    file = weights(folder)
+    file.unlink()
+    assert refused(folder) == f"{folder}: damaged: {file.name} is missing"
+
+
+@pytest.mark.parametrize("change", ["one bit", "cut", "empty"])
+def test_a_damaged_file(folder: Path, change: str) -> None:
+    file = weights(folder)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes({"one bit": content, "cut": content[: len(content) // 2], "empty": b""}[change])
+    assert refused(folder) == f"{folder}: damaged: {file.name} is not the file that was written (SHA-256 differs)"
+
+
+def test_a_file_that_does_not_belong(folder: Path) -> None:
+    (folder / "pytorch_model.bin").write_bytes(b"")
+    assert refused(folder) == f"{folder}: pytorch_model.bin does not belong to the model; remove it"
+
+
+def test_a_file_outside_of_the_folder(folder: Path) -> None:
+    secret = folder.parent / "secret"
+    secret.write_text("x")
+    edit(folder, files={**describe_model(folder).files, "../secret": "0" * 64})
+    assert refused(folder) == f"{folder}: damaged: ../secret is missing"
+
+
+def test_hidden_files_of_the_system_do_not_matter(folder: Path) -> None:
+    (folder / ".DS_Store").write_bytes(b"")
+    load_model(folder)
+
+
+@pytest.mark.parametrize("labels", [["fact", "quote"], ["fact", "opinion", "quote", "rumour"]])
+def test_labels_that_do_not_fit_the_weights(folder: Path, labels: list[str]) -> None:
+    edit(folder, labels=labels)
+    assert refused(folder).startswith(f"{folder}: expected weights ")
+
+
+def test_a_vocabulary_that_does_not_fit_the_weights(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    save_model(fitted["tfidf"], folder)
+    vocabulary = json.loads((folder / "vocabulary.json").read_text())
+    vocabulary["words"].pop()
+    (folder / "vocabulary.json").write_text(json.dumps(vocabulary))
+    digest = hashlib.sha256((folder / "vocabulary.json").read_bytes()).hexdigest()
+    edit(folder, files={**describe_model(folder).files, "vocabulary.json": digest})
+    assert refused(folder).startswith(f"{folder}: the vocabulary and the weights do not fit together: ")
+
+
+def test_loading_needs_neither_the_encoder_nor_the_working_directory(
+    folder: Path, kind: str, fitted: dict[str, TextClassifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = folder.rename(tmp_path / "moved")
+    edit(moved, settings={**describe_model(moved).settings} | ({"encoder": "/gone"} if kind == "transformer" else {}))
+    monkeypatch.chdir("/")
+    np.testing.assert_array_equal(load_model(moved).predict_proba(TEXTS), fitted[kind].predict_proba(TEXTS))
+
+
+def test_size_counts_all_files(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    (tmp_path / "below" / "b").write_bytes(b"x" * 500)
+    assert folder_megabytes(tmp_path) == pytest.approx(0.0015)

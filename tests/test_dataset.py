@@ -1,0 +1,580 @@
+"""Datasets: every kind of source, every error's wording, the identity, and texts that say nearly the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from conftest import ROOT, toy_rows, write_jsonl
+
+from textcls.config import DataConfig
+from textcls.dataset import (
+    conflicts,
+    dataset_identity,
+    dataset_name,
+    load_dataset,
+    near_duplicates,
+    normalize_text,
+    read_rows,
+    similar_pairs,
+)
+from textcls.errors import DataError
+
+Rows = Sequence[dict[str, Any]]
+
+ROWS: Rows = [
+    {"id": "1", "text": "It rained, a lot.", "label": "fact", "article": "a", "before": None, "after": "“Yes,” she said.\n"},
+    {"id": "2", "text": "“Yes,” she said.\n", "label": "quote", "article": "a", "before": "It rained, a lot.", "after": None},
+    {"id": "3", "text": "Naïve 🎉 e\u0301", "label": "fact", "article": "b", "before": None, "after": None},
+]
+
+
+def write_csv(path: Path, rows: Rows) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def write_parquet(path: Path, rows: Rows) -> Path:
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(list(rows)), path)
+    return path
+
+
+WRITERS: dict[str, Callable[[Path, Rows], Path]] = {".jsonl": write_jsonl, ".csv": write_csv, ".parquet": write_parquet}
+
+
+def load(train: Path | str, **settings: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = load_dataset(DataConfig(train=str(train), **settings)).to_list()
+    return rows
+
+
+def problem(train: Path | str, **settings: Any) -> str:
+    """The message of the error that a dataset gives."""
+    with pytest.raises(DataError) as caught:
+        load(train, **settings)
+    return str(caught.value)
+
+
+def identity(rows: Rows, path: Path, **settings: Any) -> str:
+    return dataset_identity(load_dataset(DataConfig(train=str(WRITERS[path.suffix](path, rows)), **settings)))
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_every_kind_of_file_gives_the_same_rows(tmp_path: Path, suffix: str) -> None:
+    rows = load(WRITERS[suffix](tmp_path / f"data{suffix}", ROWS))
+    assert [{column: row[column] for column in ROWS[0]} for row in rows] == list(ROWS)
+    assert [row["group"] for row in rows] == ["a", "a", "b"]
+    assert {row["split"] for row in rows} == {"train"}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_read_rows_of_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
+    path = WRITERS[suffix](tmp_path / f"data{suffix}", [{"body": "It rained.", "kind": "fact", "page": "7"}])
+    row = {"body": "It rained.", "kind": "fact", "page": "7", "text": "It rained."}
+    assert read_rows(path, text="body") == [row]
+    assert read_rows(path, text="body", label="kind") == [{**row, "label": "fact"}]
+
+
+def test_a_folder_is_all_its_files_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_csv(folder / "b.csv", ROWS[1:2])
+    write_jsonl(folder / "a.jsonl", ROWS[:1])
+    write_parquet(folder / "c.parquet", ROWS[2:])
+    (folder / "README.md").write_text("no data", encoding="utf-8")
+    assert [row["id"] for row in load(folder)] == ["1", "2", "3"]
+
+
+def test_a_glob_is_all_files_that_match(tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    write_jsonl(tmp_path / "part-2.jsonl", ROWS[1:2])
+    write_jsonl(tmp_path / "part-1.jsonl", ROWS[:1])
+    write_jsonl(tmp_path / "other.jsonl", [{"text": "no", "label": "no"}])
+    write_jsonl(tmp_path / "deep" / "er" / "part-3.jsonl", ROWS[2:])
+    assert [row["id"] for row in load(tmp_path / "part-?.jsonl")] == ["1", "2"]
+    assert [row["id"] for row in load(tmp_path / "**" / "part-[123].jsonl")] == ["3", "1", "2"]
+
+
+def test_a_file_whose_name_looks_like_a_glob(tmp_path: Path) -> None:
+    assert len(load(write_jsonl(tmp_path / "data[1].jsonl", ROWS))) == 3
+
+
+def test_the_columns_can_have_any_names(tmp_path: Path) -> None:
+    rows = [{"body": row["text"], "kind": row["label"], "key": row["id"], "event": row["article"]} for row in ROWS]
+    found = load(write_jsonl(tmp_path / "d.jsonl", rows), text="body", label="kind", id="key", group="event")
+    assert [(r["id"], r["text"], r["label"], r["group"]) for r in found] == [
+        (r["id"], r["text"], r["label"], r["article"]) for r in ROWS
+    ]
+
+
+def test_the_group_is_the_named_column_rather_than_the_article(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{**row, "event": f"event of {row['id']}"} for row in ROWS])
+    assert [row["group"] for row in load(path, group="event")] == ["event of 1", "event of 2", "event of 3"]
+    assert [row["group"] for row in load(path)] == ["a", "a", "b"]
+
+
+def test_other_columns_are_kept_whatever_they_hold(tmp_path: Path) -> None:
+    values: dict[str, list[Any]] = {
+        "page": [1, 2, None],
+        "score": [1, 0.5, None],
+        "mixed": [1, "two", None],
+        "nested": [{"a": 1}, [2], None],
+        "huge": [2**70, 1, None],
+        "broken": ["\ud800", "x", None],
+    }
+    rows = [{**row, **{name: column[number] for name, column in values.items()}} for number, row in enumerate(ROWS)]
+    path = tmp_path / "d.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    found = load(path)
+    kept = {name: [row[name] for row in found] for name in values}
+    assert kept["page"] == [1, 2, None]
+    assert kept["score"] == [1.0, 0.5, None]
+    assert kept["mixed"] == ["1", '"two"', None]
+    assert kept["nested"] == ['{"a": 1}', "[2]", None]
+    assert kept["huge"] == [str(2**70), "1", None]
+    assert kept["broken"] == ['"\\ud800"', '"x"', None]
+
+
+def test_a_column_that_only_some_rows_have(tmp_path: Path) -> None:
+    found = load(write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": "x", "page": 3}, {"text": "b", "label": "y"}]))
+    assert [row["page"] for row in found] == [3, None]
+
+
+def test_rows_without_ids_have_their_place_and_no_two_the_same(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": "x"}, {"text": "a", "label": "y", "id": ""}])
+    assert [row["id"] for row in load(path)] == [f"{path}, line 1", f"{path}, line 2"]
+    assert [row["group"] for row in load(path)] == [None, None]
+
+
+def test_whole_numbers_can_be_labels_and_ids(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": 0, "id": 7}, {"text": "b", "label": 1, "id": 8}])
+    assert [(row["label"], row["id"]) for row in load(path)] == [("0", "7"), ("1", "8")]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    for path in (write_csv(tmp_path / "d.csv", ROWS), write_jsonl(tmp_path / "d.jsonl", ROWS)):
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        assert [row["id"] for row in load(path)] == ["1", "2", "3"]
+
+
+def test_csv_of_windows_and_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_bytes(b'text,label\r\n\r\n"It rained,\nhe said.",quote\r\n\r\nIt was cold.,fact\r\n')
+    assert [(row["text"], row["label"]) for row in load(path)] == [("It rained,\nhe said.", "quote"), ("It was cold.", "fact")]
+
+
+def test_each_row_knows_which_setting_named_its_file(tmp_path: Path) -> None:
+    paths = [write_jsonl(tmp_path / f"{row['id']}.jsonl", [row]) for row in ROWS]
+    paths[0].write_text(paths[0].read_text(encoding="utf-8") + json.dumps({**ROWS[1], "id": "4"}), encoding="utf-8")
+    found = load(paths[0], validation=str(paths[1]), test=str(paths[2]))
+    assert [(row["id"], row["split"]) for row in found] == [("1", "train"), ("4", "train"), ("2", "validation"), ("3", "test")]
+
+
+def test_a_dataset_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    asked: list[tuple[str, str, bool]] = []
+
+    def hub(name: str, *, split: str, download_config: Any) -> datasets.Dataset:
+        asked.append((name, split, download_config.local_files_only))
+        features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])})
+        return datasets.Dataset.from_dict({"text": [f"{split} a", f"{split} b"], "label": [1, 0]}, features=features)
+
+    monkeypatch.setattr(datasets, "load_dataset", hub)
+    found = load("owner/reviews", test="owner/reviews:holdout", download=True)
+    assert [(row["text"], row["label"]) for row in found] == [
+        *(("train a", "good"), ("train b", "bad")),
+        *(("holdout a", "good"), ("holdout b", "bad")),
+    ]
+    assert found[0]["id"] == "owner/reviews, row 0"
+    assert asked == [("owner/reviews", "train", False), ("owner/reviews", "holdout", False)]
+    load("reviews")
+    assert asked[-1] == ("reviews", "train", True)
+
+
+@pytest.mark.parametrize(
+    ("download", "remedy"), [(False, "set data.download=true to fetch it from the hub"), (True, "check the name and the network")]
+)
+def test_a_dataset_that_the_hub_does_not_have(monkeypatch: pytest.MonkeyPatch, download: bool, remedy: str) -> None:
+    import datasets
+
+    def hub(*arguments: Any, **options: Any) -> None:
+        raise FileNotFoundError("a message of somebody else")
+
+    monkeypatch.setattr(datasets, "load_dataset", hub)
+    assert problem("owner/reviews", download=download) == (
+        f"data.train: owner/reviews: no such file, and no dataset of that name at hand; {remedy}"
+    )
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    assert problem(tmp_path / "no.jsonl") == f"data.train: {tmp_path / 'no.jsonl'}: no such file or folder"
+    assert problem("no folder at all/") == "data.train: no folder at all/: no such file or folder"
+    path = write_jsonl(tmp_path / "d.jsonl", ROWS)
+    assert problem(path, validation="no.csv") == "data.validation: no.csv: no such file or folder"
+    with pytest.raises(DataError) as caught:
+        read_rows(tmp_path / "no.csv")
+    assert str(caught.value) == f"{tmp_path / 'no.csv'}: no such file"
+
+
+def test_no_file_matches(tmp_path: Path) -> None:
+    assert problem(tmp_path / "*.jsonl") == f"data.train: {tmp_path / '*.jsonl'}: no file matches"
+
+
+def test_a_folder_without_data(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").touch()
+    (tmp_path / "cwd.csv").mkdir()
+    assert problem(tmp_path / "cwd.csv") == (
+        f"data.train: {tmp_path / 'cwd.csv'}: expected a .jsonl, .csv or .parquet file in the folder, found none"
+    )
+
+
+@pytest.mark.parametrize(("name", "found"), [("data.txt", ".txt"), ("data", "no suffix"), ("data.json", ".json")])
+def test_a_file_of_another_kind(tmp_path: Path, name: str, found: str) -> None:
+    (tmp_path / name).write_text("text,label\na,x\n", encoding="utf-8")
+    message = f"{tmp_path / name}: expected a .jsonl, .csv or .parquet file, found {found}"
+    assert problem(tmp_path / name) == problem(f"{tmp_path}/d[a]ta*") == message
+    with pytest.raises(DataError) as caught:
+        read_rows(tmp_path / name)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("name", "content"), [("d.jsonl", ""), ("d.jsonl", "\n\n"), ("d.csv", ""), ("d.csv", "text,label\n")])
+def test_data_without_rows(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    assert problem(path) == f"data.train: {path}: expected rows, found none"
+    good = write_jsonl(tmp_path / "good.jsonl", ROWS)
+    assert problem(good, test=str(path)) == f"data.test: {path}: expected rows, found none"
+    with pytest.raises(DataError) as caught:
+        read_rows(path)
+    assert str(caught.value) == f"{path}: expected rows, found none"
+
+
+def test_parquet_without_rows(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"text": pyarrow.array([], pyarrow.string())}), tmp_path / "d.parquet")
+    assert problem(tmp_path / "d.parquet") == f"data.train: {tmp_path / 'd.parquet'}: expected rows, found none"
+
+
+@pytest.mark.parametrize(
+    ("row", "settings", "message"),
+    [
+        ({"txt": "b", "label": "y"}, {}, "no column 'text'; did you mean 'txt'?"),
+        ({"text": "b"}, {}, "no column 'label'; known: text"),
+        ({"text": "b", "lable": "y"}, {}, "no column 'label'; did you mean 'lable'?"),
+        ({"text": "b", "label": "y"}, {"group": "event"}, "no column 'event'; known: label, text"),
+        ({"text": None, "label": "y"}, {}, "expected a text, found null"),
+        ({"text": "", "label": "y"}, {}, 'expected a text, found ""'),
+        ({"text": " \t", "label": "y"}, {}, 'expected a text, found " \\t"'),
+        ({"text": float("nan"), "label": "y"}, {}, "expected a text, found NaN"),
+        ({"text": "b", "label": None}, {}, "expected a label, found null"),
+        ({"text": "b", "label": ""}, {}, 'expected a label, found ""'),
+        ({"text": "b", "label": float("nan")}, {}, "expected a label, found NaN"),
+        ({"text": ["b"], "label": "y"}, {}, 'expected text to be a string, found ["b"]'),
+        ({"text": "b", "label": 1.5}, {}, "expected label to be a string, found 1.5"),
+        ({"text": "b", "label": "y", "before": {}}, {}, "expected before to be a string, found {}"),
+        ({"text": "b", "label": "z"}, {"labels": ("x", "y")}, "unknown label 'z'; known: x, y"),
+        ({"text": "b", "label": "facts"}, {"labels": ("x", "fact")}, "unknown label 'facts'; did you mean 'fact'?"),
+    ],
+)
+def test_a_row_that_cannot_be_used(tmp_path: Path, row: dict[str, Any], settings: dict[str, Any], message: str) -> None:
+    good = {"text": "a", "label": "x"} | ({"event": "e"} if "group" in settings else {})
+    path = write_jsonl(tmp_path / "d.jsonl", [good, row])
+    assert problem(path, **settings) == f"{path}, line 2: {message}"
+
+
+def test_half_of_a_surrogate_pair(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"text": "cut \\ud83d", "label": "x"}\n', encoding="utf-8")
+    assert problem(path) == f'{path}, line 1: expected text in Unicode, found half of a surrogate pair: "cut \\ud83d"'
+    path.write_text('{"text": "\\ud83d\\ude00", "label": "x"}\n{"text": "b", "label": "y"}', encoding="utf-8")
+    assert load(path)[0]["text"] == "😀"
+
+
+def test_a_label_that_training_does_not_have(tmp_path: Path) -> None:
+    test = write_jsonl(tmp_path / "test.jsonl", [{"text": "q", "label": "quotes"}])
+    path = write_jsonl(tmp_path / "d.jsonl", ROWS)
+    assert problem(path, test=str(test)) == f"{test}, line 1: unknown label 'quotes'; did you mean 'quote'?"
+
+
+def test_one_label_only(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": "x"}, {"text": "b", "label": "x"}])
+    assert problem(path) == f"data.train: {path}: expected two labels or more, found only 'x'"
+    assert "found only 'x'" in problem(path, labels=("x", "y"))
+    test = write_jsonl(tmp_path / "t.jsonl", [{"text": "c", "label": "y"}])
+    assert "found only 'x'" in problem(path, test=str(test), labels=("x", "y"))
+
+
+def test_an_id_twice(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [*ROWS, {**ROWS[0], "text": "other"}])
+    assert problem(path) == f"{path}, line 4: the id '1' stands already at {path}, line 1"
+    path, test = write_jsonl(tmp_path / "d.jsonl", ROWS), write_csv(tmp_path / "t.csv", ROWS[1:2])
+    assert problem(path, test=str(test)) == f"{test}, line 3: the id '2' stands already at {path}, line 2"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "b", "label": "y"', "not valid JSON: Expecting ',' delimiter at column "),
+        ("text", "not valid JSON: Expecting value at column 1"),
+        ('{"text": "b"} {}', "not valid JSON: Extra data at column 15"),
+        ('["text"]', "expected a JSON object, found list"),
+        ("7", "expected a JSON object, found int"),
+    ],
+)
+def test_broken_jsonl(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text(f'{{"text": "a", "label": "x"}}\n\n{line}\n', encoding="utf-8")
+    assert problem(path).startswith(f"{path}, line 3: {message}")
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("text,label\na,x\nb, c,y\n", 3, "expected 2 cells; quote cells that hold commas"),
+        ("text,label\na,x\nb\n", 3, "expected 2 cells; quote cells that hold commas"),
+        ('text,label\n"a" b,x\n', 2, "not valid CSV: ',' expected after '\"'"),
+        ('text,label\na,x\n"b,y\n', 3, "not valid CSV: unexpected end of data"),
+        ("text,label\na,x\nb,\n", 3, 'expected a label, found ""'),
+    ],
+)
+def test_broken_csv(tmp_path: Path, content: str, line: int, message: str) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(content, encoding="utf-8")
+    if message.startswith("not valid"):  # which line the csv module counts is its own affair, but there is one
+        assert problem(path).startswith(f"{path}, line ")
+        assert problem(path).endswith(message)
+    else:
+        assert problem(path) == f"{path}, line {line}: {message}"
+
+
+def test_broken_parquet(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "d.parquet", ROWS)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    assert problem(path).startswith(f"{path}: not valid Parquet: ")
+    assert "\n" not in problem(path)
+    path.write_bytes(b"")
+    assert problem(path).startswith(f"{path}: not valid Parquet: ")
+    path.write_bytes(whole[:-60] + b"\xff" * 40 + whole[-20:])
+    assert problem(path).startswith(f"{path}: ")
+
+
+def test_parquet_with_values_missing(tmp_path: Path) -> None:
+    path = write_parquet(tmp_path / "d.parquet", [{"text": "a", "label": "x"}, {"text": None, "label": "y"}])
+    assert problem(path) == f"{path}, row 1: expected a text, found null"
+
+
+@pytest.mark.parametrize(("name", "content"), [("d.jsonl", '{"text": "café", "label": "x"}'), ("d.csv", "text,label\ncafé,x\n")])
+def test_data_that_are_not_utf8(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content.encode("latin-1"))
+    assert problem(path) == f"{path}: expected UTF-8, found byte 0xe9; convert the file"
+
+
+def test_read_rows_needs_the_columns_it_is_asked_for(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": "x"}, {"text": "b"}])
+    assert len(read_rows(path)) == 2
+    with pytest.raises(DataError) as caught:
+        read_rows(path, label="label")
+    assert str(caught.value) == f"{path}, line 2: no column 'label'; known: text"
+
+
+# --- identity -------------------------------------------------------------------------------------------------------
+
+
+def test_the_identity_is_a_sha256(tmp_path: Path) -> None:
+    found = identity(ROWS, tmp_path / "d.jsonl")
+    assert len(found) == 64
+    assert set(found) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["ids", "no ids"])
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
+def test_the_identity_is_the_same_over_formats_places_and_orders(
+    tmp_path: Path, suffix: str, order: tuple[int, ...], ids: bool
+) -> None:
+    rows = [{key: value for key, value in row.items() if ids or key != "id"} for row in ROWS]
+    (tmp_path / "elsewhere").mkdir()
+    expected = identity(rows, tmp_path / "d.jsonl")
+    assert identity([rows[number] for number in order], tmp_path / "elsewhere" / f"other{suffix}") == expected
+
+
+def test_the_identity_is_the_same_in_one_file_and_in_several(tmp_path: Path) -> None:
+    expected = identity(ROWS, tmp_path / "d.jsonl")
+    (tmp_path / "parts").mkdir()
+    for row in ROWS:
+        write_jsonl(tmp_path / "parts" / f"{row['id']}.jsonl", [row])
+    assert dataset_identity(load_dataset(DataConfig(train=str(tmp_path / "parts")))) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value"),
+    [
+        *((0, "label", "quote"), (1, "label", "opinion"), (2, "label", "quote")),
+        *(
+            (0, "text", "It rained, a lot"),
+            (2, "text", "Naïve 🎉 é"),
+            (1, "article", "b"),
+            (2, "before", "x"),
+            (0, "after", None),
+        ),
+    ],
+)
+def test_the_identity_changes_with_any_value(tmp_path: Path, row: int, column: str, value: str | None) -> None:
+    changed = [{**r, column: value} if number == row else r for number, r in enumerate(ROWS)]
+    assert identity(changed, tmp_path / "changed.jsonl") != identity(ROWS, tmp_path / "d.jsonl")
+
+
+def test_the_identity_changes_with_one_label_of_many_rows(tmp_path: Path) -> None:
+    rows = [{"text": f"text {number}", "label": "xy"[number % 2]} for number in range(3000)]
+    expected = identity(rows, tmp_path / "d.jsonl")
+    for number in (0, 1500, 2999):
+        changed = [*rows[:number], {**rows[number], "label": "yx"[number % 2]}, *rows[number + 1 :]]
+        assert identity(changed, tmp_path / "d.jsonl") != expected
+
+
+def test_the_identity_counts_rows_and_does_not_mix_up_columns(tmp_path: Path) -> None:
+    row = {"text": "a", "label": "x"}
+    other = {"text": "x", "label": "a"}
+    expected = identity([row, other], tmp_path / "d.jsonl")
+    assert identity([row, other, row], tmp_path / "d.jsonl") != expected
+    assert identity([row, row, other, other], tmp_path / "d.jsonl") != expected
+    swapped = identity([{"text": "a", "label": "x", "before": "b"}, other], tmp_path / "d.jsonl")
+    assert swapped != identity([{"text": "a", "label": "x", "after": "b"}, other], tmp_path / "d.jsonl")
+
+
+def test_the_identity_does_not_depend_on_columns_that_nobody_reads(tmp_path: Path) -> None:
+    assert identity([{**row, "page": 7} for row in ROWS], tmp_path / "d.jsonl") == identity(ROWS, tmp_path / "e.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("train", "name", "expected"),
+    [
+        ("data/seeds/sentences.jsonl", None, "seeds"),
+        ("data/seeds/sentences.jsonl", "mine", "mine"),
+        ("data/reviews.csv", None, "reviews"),
+        ("data/trec6/train.jsonl", None, "trec6"),
+        ("data/news/*.jsonl", None, "news"),
+        ("data/news/train-*.jsonl", None, "train-*"),
+        ("data/seeds", None, "seeds"),
+        ("owner/reviews", None, "reviews"),
+        ("train.jsonl", None, "train"),
+    ],
+)
+def test_the_name_of_a_data_set(train: str, name: str | None, expected: str) -> None:
+    assert dataset_name(DataConfig(train=train, name=name)) == expected
+
+
+def test_the_seeds_dataset_loads() -> None:
+    rows = load(ROOT / "data" / "seeds" / "sentences.jsonl", labels=("fact", "quote", "speculation", "opinion"))
+    assert len(rows) == 71
+    assert {row["group"] for row in rows} == {"000_c113b0458a03a85c", "001_0748971bfbbd1285"}
+    assert len(set(near_duplicates([row["text"] for row in rows]))) == 71  # no two sentences say the same
+    assert not conflicts([row["text"] for row in rows], [row["label"] for row in rows])
+
+
+# --- duplicates -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("It RAINED — a lot!", "it rained a lot"),
+        ("  It\n rained, a   lot. ", "it rained a lot"),
+        ("STRASSE", "straße"),
+        ("👍", "👍 "),
+    ],
+)
+def test_texts_that_read_the_same(text: str, same: str) -> None:
+    assert normalize_text(text) == normalize_text(same)
+
+
+@pytest.mark.parametrize(("text", "other"), [("It rained.", "It rains."), ("👍", "👎"), ("?", "!"), ("1.5", "15")])
+def test_texts_that_do_not_read_the_same(text: str, other: str) -> None:
+    assert normalize_text(text) != normalize_text(other)
+    assert similar_pairs([text, other]) == []
+
+
+def test_near_duplicates_are_found_and_others_are_not() -> None:
+    texts = [
+        "The council voted on Monday to close the harbour bridge until the end of May, officials said.",
+        "The ferry was empty when it sank.",
+        "The council voted on Monday to close the harbour bridge until the end of May, an official said.",
+        "THE FERRY was empty, when it sank!",
+        "The council voted on Tuesday to open a school.",
+        "Rain.",
+        "Rain",
+    ]
+    clusters = near_duplicates(texts)
+    assert clusters[0] == clusters[2]
+    assert clusters[1] == clusters[3]
+    assert clusters[5] == clusters[6]
+    assert len(set(clusters)) == 4
+    assert [(first, second) for first, second, _ in similar_pairs(texts)] == [(1, 3), (5, 6), (0, 2)]
+    assert similar_pairs(texts)[0][2] == 1.0
+    assert 0.8 <= similar_pairs(texts)[2][2] < 1.0
+
+
+def test_near_duplicates_are_what_exact_jaccard_says() -> None:
+    """Every pair well above the threshold is found, and none below it."""
+    chance = random.Random(3)
+    words = [f"{a}{b}" for a in ("har", "coun", "brid", "fer", "may", "storm") for b in ("bour", "cil", "ge", "ry", "or")]
+    texts = [" ".join(chance.choices(words, k=25)) for _ in range(40)]
+    for text in texts[:30]:
+        changed = text.split()
+        for _ in range(chance.randint(1, 3)):
+            changed[chance.randrange(25)] = chance.choice(words)
+        texts.append(" ".join(changed))
+
+    def jaccard(first: str, second: str) -> float:
+        a, b = ({text[i : i + 5] for i in range(len(text) - 4)} for text in (first, second))
+        return len(a & b) / len(a | b)
+
+    found = {(first, second): similarity for first, second, similarity in similar_pairs(texts, threshold=0.7)}
+    exact = {(i, j): jaccard(texts[i], texts[j]) for i, j in combinations(range(len(texts)), 2)}
+    assert {pair for pair, similarity in exact.items() if similarity >= 0.75} <= set(found)
+    assert found == {pair: pytest.approx(exact[pair]) for pair in found}
+    assert min(found.values()) >= 0.7
+    assert len(found) > 10
+
+
+def test_the_threshold_counts() -> None:
+    texts = ["the council voted to close the bridge on monday", "the council voted to close the bridge on friday"]
+    assert similar_pairs(texts, threshold=0.6)
+    assert not similar_pairs(texts, threshold=0.95)
+
+
+@pytest.mark.parametrize("texts", [[], ["a"], ["a", "b"], ["", ""]])
+def test_near_duplicates_of_few_texts(texts: list[str]) -> None:
+    assert len(near_duplicates(texts)) == len(texts)
+    assert len(set(near_duplicates(texts))) == len(set(texts))
+
+
+def test_conflicts_are_the_texts_with_two_labels() -> None:
+    texts = ["It rained.", "it rained", "It snowed.", "It snowed.", "Yes!", "IT RAINED!"]
+    found = conflicts(texts, ["fact", "opinion", "fact", "fact", "quote", "fact"])
+    assert list(found) == ["It rained.", "it rained", "IT RAINED!"]  # as they stand in the data
+    assert all(counts == {"fact": 2, "opinion": 1} for counts in found.values())
+
+
+def test_toy_rows_are_no_duplicates() -> None:
+    rows = toy_rows()
+    assert len(set(near_duplicates([row["text"] for row in rows]))) == len(rows)

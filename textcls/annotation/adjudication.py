@@ -1,0 +1,62 @@
+"""Settle what annotators label differently, and put one set of labels together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from textcls.annotation.store import Annotation, Span, current
+from textcls.errors import DataError
+
+
+def differences(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:
+    """Find the spans that are not labelled alike: what each annotator says of each, in the order of the articles.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+    """
+    by_span: dict[Span, dict[str, Annotation]] = {}
+    for name in sorted(held):
+        for span, annotation in held[name].items():
+            by_span.setdefault(span, {})[name] = annotation
+    return {span: by_span[span] for span in sorted(by_span) if len({a.label for a in by_span[span].values()}) > 1}
+
+
+def adjudicate(
+    held: Mapping[str, Mapping[Span, Annotation]], decisions: Iterable[Annotation], *, annotator: str, time: datetime
+) -> list[Annotation]:
+    """Put one set of labels together: what annotators agree on, and what was decided where they do not.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+        decisions: labels that settle differences; they count as well against a label that all annotators share.
+        annotator: whom the result is written under.
+        time: when it was put together.
+
+    Returns:
+        an annotation for every span, in the order of the articles; decided ones keep their reason.
+
+    Raises:
+        DataError: a difference is undecided, a decision is on a span that nobody labelled, or two deciders differ.
+    """
+    decided: dict[Span, Annotation] = {}
+    for by_span in current(decisions).values():
+        for span, decision in by_span.items():
+            if span in decided and decided[span].label != decision.label:
+                raise DataError(f"{_name(span)} was decided as {decided[span].label!r} and as {decision.label!r}; keep one")
+            decided[span] = decision
+    undecided = [span for span in differences(held) if span not in decided]
+    if undecided:
+        raise DataError(f"{len(undecided)} differences are undecided, the first at {_name(undecided[0])}")
+    spans = {span: annotation for by_span in held.values() for span, annotation in by_span.items()}
+    for span in decided:
+        if span not in spans:
+            raise DataError(
+                f"{_name(span)} was decided, but no annotator labelled it; the stores and the decisions do not belong together"
+            )
+    settled = [decided.get(span, spans[span]) for span in sorted(spans)]
+    return [annotation.model_copy(update={"annotator": annotator, "time": time}) for annotation in settled]
+
+
+def _name(span: Span) -> str:
+    return f"{span.article} {span.start}–{span.end}"

@@ -1,0 +1,56 @@
+"""`textcls adjudicate`: settle what annotators label differently."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from textcls.annotation import Annotation
+
+
+def adjudicate(
+    stores: Annotated[list[Path], typer.Argument(help="Files of annotations, of two annotators or more.", show_default=False)],
+    decisions: Annotated[Path, typer.Option(help="File of what was decided, which grows with every answer.", show_default=False)],
+    output: Annotated[Path, typer.Option(help="File to write the one set of labels to.", show_default=False)],
+    annotator: Annotated[str, typer.Option(help="Your name, for the decisions that you make.")] = "adjudicator",
+) -> None:
+    """Settle differences one by one, on a terminal, and write one set of labels when none is left."""
+    from datetime import UTC, datetime
+
+    from textcls import annotation
+    from textcls.files import check_new, new_file
+
+    check_new(output)
+    held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
+    decided = annotation.read_annotations(decisions) if decisions.exists() else []
+    settled = {a.span for a in decided}
+    undecided = {span: said for span, said in annotation.differences(held).items() if span not in settled}
+    labels = sorted({a.label for spans in held.values() for a in spans.values()})
+    if undecided and sys.stdin.isatty():
+        for number, said in enumerate(undecided.values(), 1):
+            decision = _ask(said, labels, annotator, f"{number} of {len(undecided)}")
+            annotation.append_annotations(decisions, [decision])
+            decided.append(decision)
+    merged = annotation.adjudicate(held, decided, annotator="adjudicated", time=datetime.now(UTC))
+    with new_file(output) as scratch:
+        annotation.append_annotations(scratch, merged)
+    print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided", file=sys.stderr)
+
+
+def _ask(said: Mapping[str, Annotation], labels: list[str], annotator: str, place: str) -> Annotation:
+    """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
+    from datetime import UTC, datetime
+
+    some = next(iter(said.values()))
+    print(f"\n{place}   {some.article} {some.start}–{some.end}\n{some.text}")
+    print("   ".join(f"{name}: {a.label}" for name, a in said.items()))
+    label = ""
+    while label not in labels:
+        label = typer.prompt(f"label ({', '.join(labels)})")
+    reason = typer.prompt("why, in a line")
+    return some.model_copy(update={"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)})

@@ -1,0 +1,25 @@
+"""Labelled rows: read from files or the hub, checked, known again by their content, and described."""
+
+from __future__ import annotations
+
+from textcls.dataset.checks import Finding, check_dataset
+from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
+from textcls.dataset.identity import dataset_identity, dataset_name
+from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows
+from textcls.dataset.statistics import describe_rows
+
+__all__ = [
+    "SUFFIXES",
+    "Finding",
+    "check_dataset",
+    "conflicts",
+    "dataset_identity",
+    "dataset_name",
+    "describe_rows",
+    "load_dataset",
+    "near_duplicates",
+    "normalize_text",
+    "read_columns",
+    "read_rows",
+    "similar_pairs",
+]

@@ -1,0 +1,78 @@
+"""What can be wrong with a dataset that loads: repetitions, contradictions and leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textcls.dataset.duplicates import conflicts, similar_pairs
+from textcls.dataset.load import read_rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found, in a line; `problem` if it should be mended before training."""
+
+    problem: bool
+    message: str
+
+
+def check_dataset(dataset: Dataset, *, against: Sequence[str | Path] = ()) -> list[Finding]:
+    """Check a loaded dataset.
+
+    Args:
+        dataset: as `load_dataset` gives it.
+        against: files of texts, such as test sets of others, that the data must not repeat.
+
+    Returns:
+        a finding a check, whether it is a problem or not.
+
+    Raises:
+        DataError: a file of `against` cannot be read.
+    """
+    return list(_findings(dataset, against))
+
+
+def _findings(dataset: Dataset, against: Sequence[str | Path]) -> Iterator[Finding]:
+    texts, labels, groups, splits, ids = (dataset[column][:] for column in ("text", "label", "group", "split", "id"))
+    pairs = similar_pairs(texts)
+    inside = [pair for pair in pairs if splits[pair[0]] == splits[pair[1]]]
+    across = [pair for pair in pairs if splits[pair[0]] != splits[pair[1]]]
+
+    def example(found: Sequence[tuple[int, int, float]]) -> str:
+        if not found:
+            return ""
+        first, second, similarity = found[0]
+        return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {_short(texts[first])}"
+
+    yield Finding(bool(across), f"{len(across)} pairs of near-duplicates across splits{example(across)}")
+    yield Finding(False, f"{len(inside)} pairs of near-duplicates within a split{example(inside)}")
+
+    contradicting = conflicts(texts, labels)
+    some = next(iter(contradicting.items()), None)
+    shown = f", such as {_short(some[0])} ({', '.join(f'{count} {label}' for label, count in some[1].items())})" if some else ""
+    yield Finding(bool(contradicting), f"{len(contradicting)} texts with more than one label{shown}")
+
+    splits_of: dict[str, set[str]] = {}
+    for group, split in zip(groups, splits, strict=True):
+        if group is not None:
+            splits_of.setdefault(group, set()).add(split)
+    leaking = sorted(group for group, its_splits in splits_of.items() if len(its_splits) > 1)
+    yield Finding(bool(leaking), f"{len(leaking)} groups in more than one split{f', such as {leaking[0]}' if leaking else ''}")
+
+    for file in against:
+        others = [row["text"] for row in read_rows(file)]
+        found = [pair for pair in similar_pairs([*others, *texts], threshold=0.5) if pair[0] < len(others) <= pair[1]]
+        repeated = sum(similarity >= 0.8 for *_, similarity in found)
+        closest = f"{found[0][2]:.2f}, {_short(texts[found[0][1] - len(others)])}" if found else "below 0.5"
+        yield Finding(bool(repeated), f"{repeated} pairs of near-duplicates with {file}; the highest similarity is {closest}")
+
+
+def _short(text: str, width: int = 80) -> str:
+    flat = " ".join(text.split())
+    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")

@@ -1,0 +1,33 @@
+"""What a dataset is called, and how it is known again by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textcls.config import DataConfig
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_IDENTIFYING = ("text", "label", "group", "before", "after")  # no id: where data have none, it is the place in a file
+
+
+def dataset_identity(dataset: Dataset) -> str:
+    """Identify a dataset by its content: SHA-256 (64 hex digits) over all rows, whatever their order or file format."""
+    columns = [dataset[column][:] for column in _IDENTIFYING]
+    digests = sorted(
+        hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).digest() for values in zip(*columns, strict=True)
+    )
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def dataset_name(config: DataConfig) -> str:
+    """Name a data set: as the config says, else by the file or folder of its training rows."""
+    if config.name:
+        return config.name
+    path = Path(config.train)
+    generic = path.stem.split("*")[0] in ("", "train", "data", "dataset", "sentences", "all")
+    return path.parent.name if generic and path.parent.name else path.stem
