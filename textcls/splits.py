@@ -215,18 +215,18 @@ def _short(text: str, width: int = 60) -> str:
 
 
 def balanced_parts(
-    groups: Sequence[str], columns: Sequence[Sequence[str]], shares: Sequence[float], *, seed: int, draws: int = 2000
+    groups: Sequence[str], columns: Sequence[Sequence[str]], shares: Sequence[float], *, seed: int, swaps: int = 20_000
 ) -> list[int]:
-    """Part rows by group, such that every part has the same mix of values in every column.
+    """Part rows by group, such that every part has about the same mix of values in every column.
 
-    Draws many random partings of the groups and keeps the most even one (rerandomization, Morgan and Rubin 2012).
+    Starts from a random parting and keeps those of many random swaps of two groups that make it more even.
 
     Args:
         groups: each row's group.
         columns: for each column to balance, each row's value.
         shares: the parts' shares of the groups, which sum to 1.
-        seed: another seed draws other partings.
-        draws: how many to draw.
+        seed: another seed parts otherwise.
+        swaps: how many swaps to try.
 
     Returns:
         each row's part, a number from 0 on.
@@ -237,28 +237,32 @@ def balanced_parts(
     names, group_of = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)
     if len(names) < len(shares):
         raise DataError(f"expected {len(shares)} groups or more to part, found {len(names)}")
-    # How often each group has each value; the number of rows counts as one more column.
-    counts = [np.bincount(group_of, minlength=len(names))[:, None].astype(float)]
+    tables = [np.bincount(group_of, minlength=len(names))[:, None].astype(float)]  # the number of rows counts as a column
     for column in columns:
         values, value_of = np.unique(np.array(column, dtype=object).astype(str), return_inverse=True)
         table = np.zeros((len(names), len(values)))
         np.add.at(table, (group_of, value_of), 1)
-        counts.append(table)
+        tables.append(table)
+    counts = np.hstack(tables)
     sizes = np.maximum(1, np.round(np.array(shares) * len(names)).astype(int))
     sizes[0] += len(names) - sizes.sum()
-    ordered = np.repeat(np.arange(len(shares)), sizes)
+
     random = np.random.default_rng(seed)
-    best, least = ordered, np.inf
-    for _ in range(draws):
-        drawn = random.permutation(ordered)
-        member = np.eye(len(shares))[drawn]
-        uneven = sum(_unevenness(member.T @ table, np.array(shares)) for table in counts)
-        if uneven < least:
-            best, least = drawn, uneven
-    return [int(part) for part in best[group_of]]
+    part_of = random.permutation(np.repeat(np.arange(len(shares)), sizes))
+    found = np.eye(len(shares))[part_of].T @ counts
+    expected = np.array(shares)[:, None] * counts.sum(axis=0)
+    for first, second in random.integers(len(names), size=(swaps, 2)):
+        a, b = part_of[first], part_of[second]
+        if a == b:
+            continue
+        swapped = found.copy()
+        swapped[a] += counts[second] - counts[first]
+        swapped[b] += counts[first] - counts[second]
+        if _unevenness(swapped, expected) < _unevenness(found, expected):
+            found, part_of[first], part_of[second] = swapped, b, a
+    return [int(part) for part in part_of[group_of]]
 
 
-def _unevenness(found: np.ndarray, shares: np.ndarray) -> float:
-    """How far the parts' counts of each value, shape (n_parts, n_values), are from their shares: chi-square by rows."""
-    expected = shares[:, None] * found.sum(axis=0)
-    return float(((found - expected) ** 2 / np.maximum(expected, 1e-9)).sum() / found.sum())
+def _unevenness(found: np.ndarray, expected: np.ndarray) -> float:
+    """How far the parts' counts, shape (n_parts, n_values), are from what their shares ask for: chi-square."""
+    return float(((found - expected) ** 2 / expected).sum())
