@@ -11,7 +11,8 @@ from conftest import ROOT
 
 # Each imports only from those above it. Lazy imports inside functions count; types under TYPE_CHECKING do not.
 LAYERS = (
-    {"errors", "files"},
+    {"errors"},
+    {"files"},
     {"config"},
     {"articles", "dataset", "splits", "models", "evaluation", "tracking"},
     {"artifacts"},

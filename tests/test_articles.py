@@ -373,10 +373,14 @@ def test_short_lines_alone_are_no_wrapped_paragraph(lines: list[str]) -> None:
 @pytest.mark.parametrize("width", [40, 56, 72, 79, 95])
 def test_a_hard_wrapped_text_has_the_sentences_of_the_unwrapped(width: int) -> None:
     paragraphs = [
-        "The storm that hit the coast on Monday took the roofs of forty houses and left two villages without power, the council "
-        "said. Crews worked through the night to clear the roads, and the army sent two helicopters.",
-        "“We have not seen anything like it in twenty years, and we hope that we will not see it again,” said Ms. Tan, who lives "
-        "in one of them. The schools of the district stay closed until Friday. U.S. President Ann Lee sent a message.",
+        (
+            "The storm that hit the coast on Monday took the roofs of forty houses and left two villages without power, the council "
+            "said. Crews worked through the night to clear the roads, and the army sent two helicopters."
+        ),
+        (
+            "“We have not seen anything like it in twenty years, and we hope that we will not see it again,” said Ms. Tan, who lives "
+            "in one of them. The schools of the district stay closed until Friday. U.S. President Ann Lee sent a message."
+        ),
     ]
     wrapped = "\n\n".join(["Storm Hits Coast", *(textwrap.fill(paragraph, width) for paragraph in paragraphs)])
     article = make(wrapped)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,7 @@ def test_no_group_is_ever_on_two_sides(kind: str, seed: int, validate: bool, ung
         assert len(split.test)
         assert bool(len(split.validation)) == validate
         # No row is lost, and they come in order.
-        assert sorted(sum(sides(split).values(), [])) == list(range(len(data.groups)))
+        assert sorted(chain(*sides(split).values())) == list(range(len(data.groups)))
         assert all(rows == sorted(rows) for rows in sides(split).values())
     if kind != "hash":  # every row is measured once
         assert sorted(row for split in splits for row in split.test) == list(range(len(data.groups)))
@@ -114,11 +114,11 @@ def test_given_without_a_test_measures_on_validation(caplog: pytest.LogCaptureFi
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
 def test_k_fold_makes_as_many_folds_and_keeps_the_labels_even(folds: int) -> None:
-    data = Data([None] * 60, ["x"] * 45 + ["y"] * 15)
+    data = Data([None] * 60, ["x"] * 30 + ["y"] * 30)
     splits = data.split(kind="k-fold", folds=folds)
     assert [split.name for split in splits] == [f"fold {number}" for number in range(1, folds + 1)]
     for split in splits:
-        assert [data.labels[row] for row in split.test].count("y") == 15 // folds
+        assert [data.labels[row] for row in split.test].count("y") == 30 // folds
 
 
 def test_k_fold_by_group_keeps_the_labels_even_too() -> None:
@@ -316,7 +316,7 @@ def test_duplicates_across_a_split_stop_the_run() -> None:
         check([SPLIT], "stop")
     assert str(caught.value) == (
         "1 training texts stand nearly the same among the rows held out, such as "
-        "'The council voted on Monday to close the harbour bridge un…'. "
+        "'The council voted on Monday to close the harbour bridge unt…'. "
         "Mend the data, or set splits.duplicates to 'drop' (out of training) or 'warn'"
     )
 
@@ -373,7 +373,7 @@ def test_measuring_on_validation_is_no_leak() -> None:
 
 def test_duplicates_are_counted_over_all_folds() -> None:
     folds = [Split("a", np.array([0, 1, 2]), np.array([], int), np.array([3, 4])), SPLIT]
-    with pytest.raises(DataError, match="^2 training texts stand"):
+    with pytest.raises(DataError, match=r"^2 training texts stand"):
         check(folds, "stop")
     assert [split.train.tolist() for split in check(folds, "drop")] == [[1, 2], [1, 2]]
 

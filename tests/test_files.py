@@ -1,0 +1,97 @@
+"""Files and folders are written whole or not at all, and never over something."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from textcls.errors import OutputError
+from textcls.files import check_new, new_file, new_folder
+
+
+def write(kind: str, target: Path, content: str = "new") -> None:
+    with opened(kind, target) as place:
+        (place if kind == "file" else place / "inner.txt").write_text(content, encoding="utf-8")
+
+
+def opened(kind: str, target: Path) -> AbstractContextManager[Path]:
+    return new_file(target) if kind == "file" else new_folder(target)
+
+
+both = pytest.mark.parametrize("kind", ["file", "folder"])
+
+
+@both
+def test_it_is_there_afterwards_and_nothing_else(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "deep" / "er" / "out.d"
+    write(kind, target)
+    assert (target if kind == "file" else target / "inner.txt").read_text(encoding="utf-8") == "new"
+    assert list(target.parent.iterdir()) == [target]
+    if kind == "folder":
+        assert target.stat().st_mode & 0o777 == 0o755  # for others to read, as any folder
+
+
+@both
+def test_it_is_not_there_while_it_is_written(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "out"
+    with opened(kind, target) as place:
+        assert not target.exists()
+        (place if kind == "file" else place / "inner.txt").write_text("new", encoding="utf-8")
+        assert not target.exists()
+    assert target.exists()
+
+
+@both
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_nothing_is_left_when_writing_fails(tmp_path: Path, kind: str, error: type[BaseException]) -> None:
+    with pytest.raises(error), opened(kind, tmp_path / "out") as place:
+        (place if kind == "file" else place / "inner.txt").write_text("half", encoding="utf-8")
+        raise error
+    assert not [path for path in tmp_path.iterdir() if path.name != "cwd"]
+
+
+@both
+@pytest.mark.parametrize("there", ["file", "folder", "dangling link"])
+def test_what_is_there_stays(tmp_path: Path, kind: str, there: str) -> None:
+    target = tmp_path / "out"
+    match there:
+        case "file":
+            target.write_text("old", encoding="utf-8")
+        case "folder":
+            target.mkdir()
+        case _:
+            target.symlink_to(tmp_path / "nowhere")
+    message = f"{target}: exists already; remove it or name another output"
+    with pytest.raises(OutputError) as caught:
+        write(kind, target)
+    assert str(caught.value) == message
+    with pytest.raises(OutputError) as caught:
+        check_new(target)
+    assert str(caught.value) == message
+    assert there != "file" or target.read_text(encoding="utf-8") == "old"
+
+
+@both
+def test_what_comes_meanwhile_stays(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "out"
+    with pytest.raises(OutputError, match="exists already"), opened(kind, target) as place:
+        (place if kind == "file" else place / "inner.txt").write_text("new", encoding="utf-8")
+        target.write_text("theirs", encoding="utf-8")
+    assert target.read_text(encoding="utf-8") == "theirs"
+    assert [path.name for path in tmp_path.iterdir() if path.name != "cwd"] == ["out"]
+
+
+@both
+def test_a_place_that_cannot_be_written_to(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "plain").write_text("a file, not a folder", encoding="utf-8")
+    target = tmp_path / "plain" / "out"
+    with pytest.raises(OutputError) as caught:
+        write(kind, target)
+    assert str(caught.value).startswith(f"{target}: cannot be written: ")
+
+
+def test_check_new_gives_the_path() -> None:
+    assert check_new("nothing/here") == Path("nothing/here")
+    assert not Path("nothing").exists()

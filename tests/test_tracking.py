@@ -1,0 +1,502 @@
+"""The MLflow store and its runs: statuses that are true, and a folder that can be moved."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import toy_rows, write_jsonl
+from matplotlib.figure import Figure
+
+from textcls.artifacts import library_versions, load_model, save_model
+from textcls.config import TrackingConfig
+from textcls.errors import ModelError, TextclsError, TrackingError
+from textcls.models import classifier_class
+from textcls.prediction import load
+from textcls.tracking import NullRun, Run, Store, track
+
+TEXTS = [row["text"] for row in toy_rows()]
+LABELS = [row["label"] for row in toy_rows()]
+
+
+@pytest.fixture
+def config(store_folder: Path) -> TrackingConfig:
+    return TrackingConfig(folder=str(store_folder))
+
+
+def tracked(config: TrackingConfig, name: str = "a run", **tags: str) -> Any:
+    return track(config, experiment="news", name=name, tags={"textcls.kind": "single", **tags})
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "model"
+    save_model(classifier_class("tfidf")(min_df=1).fit(TEXTS, LABELS), folder)
+    return folder
+
+
+def keep_model(config: TrackingConfig, model_folder: Path, name: str = "a run") -> str:
+    with tracked(config, name) as run:
+        run.model(model_folder, name=name, versions=library_versions())
+    return str(run.id)
+
+
+def statuses(folder: Path) -> dict[str, str]:
+    """Read from the database itself, since opening the store changes statuses."""
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:
+        return dict(connection.execute("SELECT name, status FROM runs"))
+
+
+# --- statuses -------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_ends_is_finished(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config):
+        assert statuses(store_folder) == {"a run": "RUNNING"}
+    assert statuses(store_folder) == {"a run": "FINISHED"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (SystemExit, "FAILED"), (KeyboardInterrupt, "KILLED"), (MemoryError, "FAILED")]
+)
+def test_a_run_that_does_not_end_is_not_finished(
+    error: type[BaseException], status: str, config: TrackingConfig, store_folder: Path
+) -> None:
+    with pytest.raises(error), tracked(config) as run, run.child("a fold", "fold"):
+        raise error
+    assert statuses(store_folder) == {"a run": status, "a fold": status}
+
+
+def test_a_failed_child_that_is_survived_fails_alone(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config) as run:
+        with pytest.raises(ValueError, match="bad fold"), run.child("a fold", "fold"):
+            raise ValueError("bad fold")
+    assert statuses(store_folder) == {"a run": "FINISHED", "a fold": "FAILED"}
+
+
+def test_points_are_kept_of_a_run_that_fails(config: TrackingConfig, store_folder: Path) -> None:
+    with pytest.raises(ValueError), tracked(config) as run:
+        for step in range(250):
+            run.point("train/loss", 1 / (step + 1), step)
+        raise ValueError
+    history = Store(store_folder).client.get_metric_history(run.id, "train/loss")
+    assert [point.step for point in history] == list(range(250))
+
+
+def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, store_folder: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    store = Store(store_folder)
+    experiment = store.experiment("news").experiment_id
+    host = socket.gethostname()
+    for name, process in {
+        "dead": f"{host}:{dead.pid}",
+        "alive": f"{host}:{os.getpid()}",
+        "elsewhere": f"other-host:{dead.pid}",
+        "unknown": "",
+    }.items():
+        store.client.create_run(experiment, run_name=name, tags={"textcls.process": process})
+    found = {run.name: run.status for run in Store(store_folder).runs()}
+    assert found == {"dead": "FAILED", "alive": "RUNNING", "elsewhere": "RUNNING", "unknown": "RUNNING"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, "KILLED"), (signal.SIGINT, "KILLED"), (signal.SIGKILL, "FAILED")])
+def test_a_training_that_is_stopped_says_so(number: int, status: str, store_folder: Path, tiny_encoder: str, tmp_path: Path) -> None:
+    data = write_jsonl(tmp_path / "data.jsonl", toy_rows())
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        f"data: {{train: '{data}', name: news}}\n"
+        f"model: {{kind: transformer, encoder: '{tiny_encoder}', epochs: 100000, patience: 100000}}\n"
+        f"splits: {{kind: k-fold, folds: 2, validation: 0}}\n"
+        f"tracking: {{folder: '{store_folder}', name: long}}\n"
+    )
+    command = [sys.executable, "-m", "textcls", "train", str(config), "--output", str(tmp_path / "model")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 120
+        while "long, fold 1" not in statuses(store_folder):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(2)  # into the training itself
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    if number != signal.SIGKILL:
+        assert process.returncode not in (0, 2), (out, err)
+        assert "Traceback" not in err
+        assert statuses(store_folder) == {"long": status, "long, fold 1": status}
+    found = {run.name: run.status for run in Store(store_folder).runs(children=True)}
+    assert found == {"long": status, "long, fold 1": status}
+    assert not (tmp_path / "model").exists()
+
+
+# --- what runs keep -------------------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path) -> None:
+    figure = Figure(figsize=(1, 1))
+    with tracked(config, color="blue") as run:
+        run.tags({"more": "tags"})
+        run.parameters({"model.C": 1.0, "long": "x" * 7000})
+        run.metrics({"test/macro_f1": 0.5, "test.per_label/f1/“odd” label, 100%": 0.25})
+        run.text("words", "config/given.yaml")
+        run.table([{"text": "one", "prediction": "a"}], "predictions/test.json")
+        run.table([], "predictions/wrong.json")
+        run.figure(figure, "confusion_matrix")
+        run.data("news-train", "ab" * 32, "/data/train.jsonl", "training")
+    store = Store(store_folder)
+    kept = store.client.get_run(run.id)
+    assert kept.data.tags.items() >= {"color": "blue", "more": "tags", "textcls.kind": "single"}.items()
+    assert kept.data.params == {"model.C": "1.0", "long": "x" * 6000}
+    assert kept.data.metrics == {"test/macro_f1": 0.5, "test.per_label/f1/_odd_ label_ 100_": 0.25}
+    (data,) = kept.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("news-train", ("ab" * 32)[:36])
+    assert {tag.key: tag.value for tag in data.tags} == {"mlflow.data.context": "training"}
+    folder = store_folder / "artifacts" / "news" / run.id / "artifacts"
+    assert (folder / "config" / "given.yaml").read_text() == "words"
+    assert json.loads((folder / "predictions" / "test.json").read_text())["data"] == [["one", "a"]]
+    assert not (folder / "predictions" / "wrong.json").exists()
+    assert (folder / "plots" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+    assert list((folder / "images").glob("confusion_matrix*.png"))
+
+
+def test_folds_are_children(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config, "parent", **{"textcls.data_sha": "abc", "mlflow.source.name": "here"}) as run:
+        for fold in ("fold 1", "fold 2"):
+            with run.child(fold, "fold") as child:
+                child.metrics({"test/macro_f1": 0.5})
+    store = Store(store_folder)
+    assert [found.name for found in store.runs()] == ["parent"]
+    children = [found for found in store.runs(children=True) if found.kind == "fold"]
+    assert {child.name for child in children} == {"fold 1", "fold 2"}
+    for child in children:
+        tags = store.client.get_run(child.id).data.tags
+        assert tags["mlflow.parentRunId"] == run.id
+        assert (child.data, tags["mlflow.source.name"], child.status) == ("abc", "here", "FINISHED")
+
+
+def test_the_run_table_shows_the_figures(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config):
+        pass
+    store = Store(store_folder)
+    experiment = store.client.get_experiment_by_name("news")
+    view = json.loads(experiment.tags["mlflow.sharedViewState.textcls"])
+    assert view["selectedColumns"][0] == view["orderByKey"] == "metrics.`test/macro_f1`"
+    assert "params.`model.kind`" in view["selectedColumns"]
+    assert view["orderByAsc"] is False
+    assert store.page == (
+        f"/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=textcls"
+    )
+
+
+def test_an_empty_store_opens_on_the_experiments(store_folder: Path) -> None:
+    assert Store(store_folder).page == "/#/experiments"
+
+
+def test_a_run_that_tracks_nothing_takes_everything(model_folder: Path) -> None:
+    with track(TrackingConfig(enabled=False), experiment="news", name="a run", tags={}) as run:
+        assert type(run) is NullRun
+        assert (run.id, run.name) == (None, None)
+        use_everything(run, model_folder)
+    assert list(Path.cwd().iterdir()) == []
+
+
+def use_everything(run: NullRun, model_folder: Path) -> None:
+    with run.child("a fold", "fold") as child:
+        child.point("train/loss", 1.0, 1)
+    run.tags({"a": "b"})
+    run.parameters({"a": 1})
+    run.metrics({"test/macro_f1": 0.5})
+    run.text("words", "words.txt")
+    run.table([{"a": 1}], "table.json")
+    run.figure(Figure(figsize=(1, 1)), "figure")
+    run.data("news", "0" * 64, "news.jsonl", "training")
+    run.model(model_folder, name="model", versions={"numpy": version("numpy")})
+
+
+def test_a_null_run_takes_what_a_run_takes(config: TrackingConfig, model_folder: Path) -> None:
+    with tracked(config) as run:
+        use_everything(run, model_folder)
+    methods = {name for name in vars(Run) if not name.startswith("_")}
+    assert methods <= {name for name in dir(NullRun)} | {"store"}
+
+
+def test_tracking_leaves_the_working_directory_and_mlflows_settings_alone(config: TrackingConfig, model_folder: Path) -> None:
+    import mlflow
+
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri(), mlflow.active_run(), mlflow.is_tracking_uri_set()
+    environment = {key: value for key, value in os.environ.items() if key.startswith("MLFLOW_")}
+    name = keep_model(config, model_folder)
+    load(name, store=config.folder)
+    assert list(Path.cwd().iterdir()) == []
+    assert before == (mlflow.get_tracking_uri(), mlflow.get_registry_uri(), mlflow.active_run(), mlflow.is_tracking_uri_set())
+    assert environment == {key: value for key, value in os.environ.items() if key.startswith("MLFLOW_")}
+
+
+def test_tracking_keeps_the_users_own_mlflow_settings(config: TrackingConfig, model_folder: Path, tmp_path: Path) -> None:
+    import mlflow
+
+    mine = f"sqlite:///{tmp_path}/mine.db"
+    mlflow.set_tracking_uri(mine)
+    try:
+        keep_model(config, model_folder)
+        assert mlflow.get_tracking_uri() == mine
+        assert not (tmp_path / "mine.db").exists()
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+# --- finding runs ---------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_found_by_id_beginning_and_name(config: TrackingConfig, store_folder: Path) -> None:
+    ids = []
+    for name in ("first", "second", "first"):
+        with tracked(config, name) as run:
+            ids.append(run.id)
+        time.sleep(0.01)
+    store = Store(store_folder)
+    assert [run.id for run in store.runs()] == ids[::-1]
+    assert [run.id for run in store.runs([ids[0], ids[1][:8]])] == ids[:2]
+    assert [run.id for run in store.runs(["first"])] == [ids[2]], "of two runs of a name, the newest"
+
+
+def test_a_name_that_fits_no_run(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config, "tfidf-C1-s42"):
+        pass
+    store = Store(store_folder)
+    for name, hint in {"tfidf-C1-s41": "did you mean 'tfidf-C1-s42'?", "xyz": "known: tfidf-C1-s42"}.items():
+        with pytest.raises(TrackingError) as caught:
+            store.runs([name])
+        assert str(caught.value) == f"{store_folder}: no run {name!r}; {hint}"
+
+
+def test_a_run_is_no_data_to_a_store_that_has_none(store_folder: Path) -> None:
+    with pytest.raises(TrackingError) as caught:
+        Store(store_folder).runs(["any"])
+    assert str(caught.value) == f"{store_folder}: no run 'any'; known: no runs yet"
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_loaded_by_run_id_name_and_registry(config: TrackingConfig, store_folder: Path, model_folder: Path) -> None:
+    run = keep_model(config, model_folder, name="best: 100% (mine)")
+    client = Store(store_folder).client
+    (logged,) = client.get_run(run).outputs.model_outputs
+    client.create_registered_model("textcls-news")
+    client.create_model_version("textcls-news", f"models:/{logged.model_id}", run_id=run, model_id=logged.model_id)
+    client.set_registered_model_alias("textcls-news", "champion", "1")
+    expected = load_model(model_folder).predict_proba(TEXTS)
+    for name in (run, run[:8], "best: 100% (mine)", "models:/textcls-news@champion", "models:/textcls-news/1"):
+        assert (load(name, store=store_folder).predict_proba(TEXTS) == expected).all()
+
+
+def test_a_model_lies_in_the_store(config: TrackingConfig, store_folder: Path, model_folder: Path) -> None:
+    run = keep_model(config, model_folder)
+    assert Store(store_folder).model_folder(run).is_relative_to(store_folder / "artifacts")
+    with closing(sqlite3.connect(store_folder / "mlflow.db")) as connection:
+        assert list(connection.execute("SELECT name, source_run_id FROM logged_models")) == [("a run", run)]
+
+
+def test_models_that_are_not_there(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config) as run:
+        pass
+    for name, message in {
+        run.id: f"{run.id}: no such model folder; and as a run: run {run.id}: it has kept no model; its status is FINISHED",
+        "nothing": f"nothing: no such model folder; and as a run: {store_folder}: no run 'nothing'; known: a run",
+        "models:/nothing@champion": "models:/nothing@champion: no such model folder; and as a run: ",
+    }.items():
+        with pytest.raises(ModelError) as caught:
+            load(name, store=store_folder)
+        assert str(caught.value).startswith(message)
+        assert "\n" not in str(caught.value)
+
+
+def test_pyfunc_opens_the_model_and_predicts_a_column(config: TrackingConfig, store_folder: Path, model_folder: Path) -> None:
+    import mlflow
+    import pandas
+
+    run = keep_model(config, model_folder)
+    loaded = mlflow.pyfunc.load_model(str(Store(store_folder).model_folder(run).parents[1]))
+    found = loaded.predict(pandas.DataFrame({"text": TEXTS}))
+    classifier = load_model(model_folder)
+    expected = classifier.predict_proba(TEXTS)
+    assert found["label"].tolist() == classifier.predict(TEXTS).tolist()
+    assert found["score"].tolist() == expected.max(axis=1).tolist()
+    assert found["probabilities"].tolist() == [dict(zip(("fact", "opinion", "quote"), row, strict=True)) for row in expected]
+    assert len(loaded.predict(pandas.DataFrame({"text": TEXTS[:3]}))) == 3
+    assert loaded.metadata.signature.inputs.input_names() == ["text"]
+    for refused in ({"text": ["fine", None]}, {"text": ["fine", ""]}, {"title": ["no text"]}):
+        with pytest.raises((TextclsError, mlflow.exceptions.MlflowException)):
+            loaded.predict(pandas.DataFrame(refused))
+
+
+def test_pyfunc_says_which_text_is_none(config: TrackingConfig, model_folder: Path) -> None:
+    import pandas
+
+    from textcls.serving import _load_pyfunc
+
+    served = _load_pyfunc(str(model_folder))
+    with pytest.raises(TextclsError, match=r"^text 1: expected a string with content, found (None|nan)$"):
+        served.predict(pandas.DataFrame({"text": ["fine", None]}))
+    with pytest.raises(TextclsError, match=r"^expected a column 'text', found title$"):
+        served.predict(pandas.DataFrame({"title": ["no text"]}))
+    assert len(served.predict(pandas.DataFrame({"text": []}))) == 0
+
+
+# --- the folder -----------------------------------------------------------------------------------------------------
+
+
+def test_a_moved_store_lists_artifacts_loads_models_and_takes_runs(
+    config: TrackingConfig, store_folder: Path, model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracked(config, "old") as run:
+        run.text("words", "words.txt")
+        run.model(model_folder, name="old", versions=library_versions())
+    caplog.clear()
+    moved = store_folder.rename(tmp_path / "other place" / "runs") if (tmp_path / "other place").mkdir() is None else store_folder
+    store = Store(moved)
+    assert caplog.messages == [f"the store was moved here from {store_folder}; its paths were adjusted"]
+    assert [file.path for file in store.client.list_artifacts(run.id)] == ["words.txt"]
+    assert load(run.id, store=moved).predict(TEXTS[:1]).tolist() == [load_model(model_folder).predict(TEXTS[:1])[0]]
+    with tracked(TrackingConfig(folder=str(moved)), "new") as new:
+        new.text("more words", "words.txt")
+    assert [file.path for file in store.client.list_artifacts(new.id)] == ["words.txt"]
+    assert {found.name for found in store.runs()} == {"old", "new"}
+    assert not store_folder.exists(), "the old path was made again"
+    with closing(sqlite3.connect(moved / "mlflow.db")) as connection:
+        assert str(store_folder) not in "\n".join(connection.iterdump()).replace(str(moved), "")
+    caplog.clear()
+    Store(moved)
+    assert caplog.messages == []
+
+
+def test_a_copied_store_leaves_the_original_alone(config: TrackingConfig, store_folder: Path, model_folder: Path, tmp_path: Path) -> None:
+    run = keep_model(config, model_folder)
+    copy = Path(shutil.copytree(store_folder, tmp_path / "copy"))
+    assert Store(copy).model_folder(run).is_relative_to(copy)
+    assert Store(store_folder).model_folder(run).is_relative_to(store_folder)
+
+
+def test_a_relative_folder_is_the_same_store(config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tracked(config):
+        pass
+    monkeypatch.chdir(store_folder.parent)
+    assert [run.name for run in Store("experiments").runs()] == ["a run"]
+
+
+def test_the_database_is_in_wal_mode(store_folder: Path) -> None:
+    with closing(sqlite3.connect(Store(store_folder).database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_no_store_is_made_to_look_at_one(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError) as caught:
+        Store(tmp_path / "nothing")
+    assert str(caught.value) == (
+        f"{tmp_path / 'nothing'}: no runs here; expected a folder that `textcls train` has tracked runs in"
+    )
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("name", ["100%", "what?", "c#"])
+def test_folders_that_mlflow_cannot_use_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(TrackingError) as caught:
+        Store(tmp_path / name, create=True)
+    assert str(caught.value) == f"{tmp_path / name}: MLflow cannot use a path with %, ? or #; choose another folder"
+    assert not (tmp_path / name).exists()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TrackingError, match=r"file/store: the store cannot be opened: "):
+        Store(tmp_path / "file" / "store", create=True)
+
+
+def test_a_database_that_is_none(store_folder: Path) -> None:
+    (store_folder / "mlflow.db").write_bytes(b"not a database, but long enough to look like a file with something in it" * 20)
+    with pytest.raises(TrackingError) as caught:
+        Store(store_folder)
+    assert str(caught.value).startswith(f"{store_folder}: the store cannot be opened: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_state_file(store_folder: Path) -> None:
+    (store_folder / "store.json").write_text("{")
+    with pytest.raises(TrackingError) as caught:
+        Store(store_folder)
+    assert str(caught.value) == (
+        f"{store_folder}/store.json: damaged; remove it, and move the folder back if it was moved"
+    )
+
+
+def test_a_database_of_another_mlflow_is_copied_before_it_is_migrated(
+    store_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = store_folder / "store.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "mlflow": "3.0.0"}))
+    Store(store_folder)
+    assert (store_folder / "mlflow.db.mlflow-3.0.0").is_file()
+    assert json.loads(state.read_text())["mlflow"] == version("mlflow")
+    assert any("a copy is kept as mlflow.db.mlflow-3.0.0" in message for message in caplog.messages)
+
+
+def test_a_deleted_experiment_is_told(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config):
+        pass
+    client = Store(store_folder).client
+    client.delete_experiment(client.get_experiment_by_name("news").experiment_id)
+    with pytest.raises(TrackingError) as caught, tracked(config):
+        pass
+    assert str(caught.value) == (
+        f"{store_folder}: the experiment 'news' was deleted; restore it in MLflow or set data.name"
+    )
+
+
+def test_experiments_of_odd_names_have_folders_of_their_own(config: TrackingConfig, store_folder: Path) -> None:
+    for name in ("../up", "a/b c%", "..."):
+        with track(config, experiment=name, name="a run", tags={}) as run:
+            run.text("words", "words.txt")
+        (file,) = Store(store_folder).client.list_artifacts(run.id)
+        assert file.path == "words.txt"
+    assert {file.name for file in store_folder.parent.iterdir()} == {"experiments", "cwd"}
+
+
+_OPEN = """
+import sys
+from textcls.config import TrackingConfig
+from textcls.tracking import track
+with track(TrackingConfig(folder=sys.argv[1]), experiment="news", name=sys.argv[2], tags={"textcls.kind": "single"}) as run:
+    run.metrics({"test/macro_f1": 0.5})
+"""
+
+
+@pytest.mark.slow
+def test_six_processes_open_a_new_store_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", _OPEN, str(folder), f"run {number}"], stderr=subprocess.PIPE, text=True)
+        for number in range(6)
+    ]
+    errors = [process.communicate(timeout=200)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 6, errors
+    found: Mapping[str, str] = {run.name: run.status for run in Store(folder).runs()}
+    assert found == {f"run {number}": "FINISHED" for number in range(6)}
