@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textcls.annotation.store import SKIP, Annotation, Span, current, verify
-from textcls.articles import Article
+from textcls.articles import Article, segmentation_version
 from textcls.errors import DataError
 
 
@@ -24,7 +24,7 @@ def build_rows(
         rows with `id`, `text`, `label`, `article`, `before` and `after` (the neighbouring sentences, or None).
 
     Raises:
-        DataError: several annotators, an annotation that does not fit its article, or a sentence without one.
+        DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence.
     """
     labels = current(annotations)
     if len(labels) != 1:
@@ -33,6 +33,13 @@ def build_rows(
         )
     (labelled,) = labels.values()
     verify(labelled.values(), {article.id: article for article in articles})
+    sentences = {Span(article.id, s.start, s.end) for article in articles for s in article.sentences}
+    strangers = sorted(labelled.keys() - sentences)
+    if strangers:
+        raise DataError(
+            f"{len(strangers)} labels are for no sentence of {segmentation_version()}, the first, made with "
+            f"{labelled[strangers[0]].segmentation}, for {strangers[0].article} {strangers[0].start}–{strangers[0].end}; annotate these anew"
+        )
     rows = []
     for article in articles:
         texts = [sentence.text for sentence in article.sentences]

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from textcls.config import TrackingConfig
 from textcls.errors import TrackingError
@@ -30,7 +30,7 @@ class NullRun:
     name: str | None = None
 
     @contextmanager
-    def child(self, name: str, kind: str) -> Iterator[Self]:
+    def child(self, name: str, kind: str) -> Iterator[NullRun]:
         """Give a run below this one, of kind `fold`, `seed` or `trial`."""
         yield self
 
@@ -71,12 +71,12 @@ class Run(NullRun):
         self._sent = time.monotonic()
 
     @contextmanager
-    def child(self, name: str, kind: str) -> Iterator[Self]:
+    def child(self, name: str, kind: str) -> Iterator[NullRun]:
         parent = self.store.client.get_run(self._run_id)
         tags = {key: value for key, value in parent.data.tags.items() if key.startswith(("textcls.", "mlflow.source"))}
         tags |= {"mlflow.parentRunId": self._run_id, "textcls.kind": kind}
         with _open_run(self.store, parent.info.experiment_id, name, tags) as child:
-            yield type(self)(self.store, child._run_id, name)
+            yield child
 
     def tags(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():

@@ -84,10 +84,11 @@ class Store:
         if any(sign in str(self.folder) for sign in "%?#"):
             raise TrackingError(f"{self.folder}: MLflow cannot use a path with %, ? or #; choose another folder")
         from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
 
         try:
             self._open()
-        except (OSError, sqlite3.Error, MlflowException) as error:
+        except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException) as error:
             raise TrackingError(f"{folder}: the store cannot be opened: {str(error).splitlines()[0]}") from error
 
     @property

@@ -186,11 +186,12 @@ def _plan(config: Config, dataset: Dataset, *, validate: bool) -> tuple[list[Spl
     splits = make_splits(
         config.splits, seed=config.seed, labels=labels, groups=groups, ids=dataset["id"][:], given=given, validate=validate
     )
-    clusters = near_duplicates(texts)
-    splits = check_duplicates(splits, config.splits, clusters=clusters, texts=texts, conflicting=list(conflicts(texts, labels)))
-    if len(splits) == 1:
-        return splits, None
-    return splits, final_split(config.splits, seed=config.seed, groups=groups, given=given, validate=validate)
+    if len(splits) > 1:
+        splits.append(final_split(config.splits, seed=config.seed, groups=groups, given=given, validate=validate))
+    checked = check_duplicates(
+        splits, config.splits, clusters=near_duplicates(texts), texts=texts, conflicting=list(conflicts(texts, labels))
+    )
+    return (checked, None) if len(checked) == 1 else (checked[:-1], checked[-1])
 
 
 def _fit(config: Config, dataset: Dataset, split: Split, run: NullRun, reporter: Reporter) -> TextClassifier:

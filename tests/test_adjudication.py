@@ -1,0 +1,117 @@
+"""Settling differences between annotators, and confident learning."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from textcls.annotation import (
+    Annotation,
+    adjudicate,
+    build_rows,
+    current,
+    differences,
+    read_annotations,
+    suspected_errors,
+)
+from textcls.articles import find_articles, read_article
+from textcls.config import make_config
+from textcls.dataset import load_dataset, read_columns, read_rows
+from textcls.errors import DataError
+
+ROOT = Path(__file__).parents[1]
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def note(annotator: str, label: str, *, start: int = 0, reason: str | None = None) -> Annotation:
+    return Annotation(
+        article="a",
+        start=start,
+        end=start + 4,
+        text="Rain",
+        label=label,
+        annotator=annotator,
+        time=NOW,
+        guidelines="1.0",
+        segmentation="s",
+        reason=reason,
+    )
+
+
+def test_only_what_differs_is_a_difference() -> None:
+    held = current([note("x", "fact"), note("y", "quote"), note("x", "fact", start=9), note("y", "fact", start=9)])
+    assert [(span.start, sorted(said)) for span, said in differences(held).items()] == [(0, ["x", "y"])]
+
+
+def test_decisions_settle_differences_and_override_agreement_with_their_reasons() -> None:
+    held = current([note("x", "fact"), note("y", "quote"), note("x", "fact", start=9), note("y", "fact", start=9)])
+    decisions = [note("judge", "opinion", reason="a verdict"), note("judge", "skip", start=9, reason="a heading")]
+    merged = adjudicate(held, decisions, annotator="all", time=NOW)
+    assert [(a.start, a.label, a.annotator, a.reason) for a in merged] == [
+        (0, "opinion", "all", "a verdict"),
+        (9, "skip", "all", "a heading"),
+    ]
+
+
+def test_an_undecided_difference_is_named() -> None:
+    held = current([note("x", "fact"), note("y", "quote")])
+    with pytest.raises(DataError, match=r"^1 differences are undecided, the first at a 0–4$"):
+        adjudicate(held, [], annotator="all", time=NOW)
+
+
+def test_deciders_who_differ_are_refused() -> None:
+    held = current([note("x", "fact"), note("y", "quote")])
+    with pytest.raises(DataError, match=r"^a 0–4 was decided as 'fact' and as 'quote'; keep one$"):
+        adjudicate(held, [note("j", "fact"), note("k", "quote")], annotator="all", time=NOW)
+
+
+def test_a_decision_on_what_nobody_labelled_is_refused() -> None:
+    held = current([note("x", "fact"), note("y", "fact")])
+    with pytest.raises(DataError, match="a 50–54 was decided, but no annotator labelled it"):
+        adjudicate(held, [note("j", "fact", start=50)], annotator="all", time=NOW)
+
+
+def test_labels_for_no_sentence_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("Rain fell on the town all day.", encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"^1 labels are for no sentence of nupunkt-.*, made with s, for a 0–4; annotate these anew$"
+    ):
+        build_rows([read_article(path)], [note("x", "fact")])
+
+
+def test_the_news_corpus_is_what_its_stores_make() -> None:
+    news = ROOT / "data" / "news"
+    stores = sorted((news / "annotations").glob("annotator-*.jsonl"))
+    held = current(a for store in stores for a in read_annotations(store))
+    kept = read_annotations(news / "annotations" / "adjudicated.jsonl")
+    merged = adjudicate(
+        held, read_annotations(news / "annotations" / "decisions.jsonl"), annotator="adjudicated", time=kept[0].time
+    )
+    assert merged == kept
+    articles = [read_article(path) for path in find_articles(news / "articles")]
+    built = build_rows(articles, kept, columns=read_columns(news / "articles.jsonl", key="article"))
+    published = [row for split in ("train", "validation", "test") for row in read_rows(news / f"{split}.jsonl", label="label")]
+    assert sorted(built, key=lambda row: row["id"]) == sorted(published, key=lambda row: row["id"])
+    assert all(sum(a.span in spans for spans in held.values()) == 2 for a in kept)
+
+
+@pytest.fixture
+def mislabelled(tmp_path: Path) -> Path:
+    """Forty rows that two words tell apart, one of them with the other's label."""
+    lines = [
+        f'{{"id": "{n}", "text": "{"rain wind storm" if n % 2 else "goal match team"} number {n}", "label": "{"weather" if n % 2 else "sport"}"}}'
+        for n in range(40)
+    ]
+    lines[7] = lines[7].replace('"weather"', '"sport"')
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_confident_learning_finds_the_planted_error(mislabelled: Path) -> None:
+    config = make_config({"data": {"train": str(mislabelled)}, "model": {"kind": "tfidf", "C": 10.0}})
+    suspects = suspected_errors(config, load_dataset(config.data))
+    assert [(row["id"], row["label"], row["suggestion"]) for row in suspects] == [("7", "sport", "weather")]

@@ -1,0 +1,122 @@
+"""Describing, parting and checking datasets: the functions, and `textcls data`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from textcls.cli import app
+from textcls.config import DataConfig
+from textcls.dataset import check_dataset, describe_rows, load_dataset
+from textcls.errors import DataError
+from textcls.splits import balanced_parts
+
+SENTENCES = [
+    "The council approved the new bridge on Tuesday evening.",
+    "Farmers said that the drought had ruined most of the barley.",
+    "It may be years before the ferry returns to the island.",
+    "The decision was a mistake, and everybody knew it.",
+]
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def rows_of(prefix: str, label: str = "x") -> list[dict[str, object]]:
+    return [
+        {"id": f"{prefix}{n}", "text": f"{prefix} {text}", "label": label if n else "y", "article": f"{prefix}-{n % 2}"}
+        for n, text in enumerate(SENTENCES)
+    ]
+
+
+def test_rows_are_described_by_what_one_can_count() -> None:
+    rows = [
+        {"text": "“Rain,” he said.", "label": "quote", "article": "a"},
+        {"text": "It may rain on 4 May, can’t it?", "label": "speculation", "article": "a"},
+        {"text": "The dogs’ owner isn't here.", "label": "fact", "article": "b"},
+        {"text": "It rained.", "label": "fact", "article": "b"},
+    ]
+    described = describe_rows(rows)
+    assert described["rows"] == "4"
+    assert described["articles"] == "2"
+    assert described["label fact"] == "50.0%"
+    assert described["with a modal verb"] == "25.0%"
+    assert described["with a digit"] == "25.0%"
+    assert described["questions"] == "25.0%"
+
+
+def test_parts_are_even_keep_groups_together_and_follow_the_seed() -> None:
+    random = np.random.default_rng(0)
+    groups = [f"g{n // 5}" for n in range(500)]
+    desk = [f"desk {int(group[1:]) % 5}" for group in groups]
+    labels = [str(value) for value in random.choice(["a", "b", "c"], 500, p=[0.7, 0.2, 0.1])]
+    parts = balanced_parts(groups, [labels, desk], [0.7, 0.15, 0.15], seed=1)
+    assert all(len({part for part, its in zip(parts, groups, strict=True) if its == group}) == 1 for group in set(groups))
+    for part, share in enumerate([0.7, 0.15, 0.15]):
+        inside = [number for number in range(500) if parts[number] == part]
+        assert len(inside) == pytest.approx(500 * share)
+        for name in set(desk):
+            assert sum(desk[number] == name for number in inside) == pytest.approx(100 * share)
+    assert parts == balanced_parts(groups, [labels, desk], [0.7, 0.15, 0.15], seed=1)
+    assert parts != balanced_parts(groups, [labels, desk], [0.7, 0.15, 0.15], seed=2)
+
+
+def test_fewer_groups_than_parts_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"^expected 3 groups or more to part, found 2$"):
+        balanced_parts(["a", "b"], [], [0.5, 0.25, 0.25], seed=0)
+
+
+def test_checks_find_leaks_conflicts_and_repetitions_of_others(tmp_path: Path) -> None:
+    train, test = rows_of("Monday"), rows_of("Friday")
+    test[1] = {**test[1], "text": train[1]["text"], "article": train[1]["article"]}
+    train.append({"id": "again", "text": train[2]["text"], "label": "y", "article": "other"})
+    config = DataConfig(train=write(tmp_path / "train.jsonl", train), test=write(tmp_path / "test.jsonl", test))
+    others = write(tmp_path / "others.jsonl", [{"text": str(train[3]["text"]).upper()}])
+    found = check_dataset(load_dataset(config), against=[others])
+    assert [finding.problem for finding in found] == [True, False, True, True, True]
+    assert "such as Monday1 and Friday1 (1.00): 'Monday Farmers said" in found[0].message
+    assert found[2].message.startswith("1 texts with more than one label, such as")
+    assert found[3].message == "1 groups in more than one split, such as Monday-1"
+    assert found[4].message.startswith(f"2 pairs of near-duplicates with {others}; the highest similarity is 1.00")
+
+
+def test_sound_data_have_no_problem(tmp_path: Path) -> None:
+    config = DataConfig(train=write(tmp_path / "train.jsonl", rows_of("Monday")))
+    assert not any(finding.problem for finding in check_dataset(load_dataset(config)))
+
+
+def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) -> None:
+    rows = rows_of("Monday")
+    config = write(tmp_path / "config.yaml", [])
+    Path(config).write_text(
+        f"data: {{train: {write(tmp_path / 'train.jsonl', rows)}}}\nmodel: {{kind: tfidf}}\n", encoding="utf-8"
+    )
+    done = CliRunner().invoke(app, ["data", "check", config])
+    assert done.exit_code == 0
+    assert "0 texts with more than one label" in done.stdout
+    rows.append({"id": "again", "text": rows[2]["text"], "label": "y", "article": "other"})
+    write(tmp_path / "train.jsonl", rows)
+    failed = CliRunner().invoke(app, ["data", "check", config])
+    assert "PROBLEM 1 texts with more than one label" in failed.stdout
+    assert str(failed.exception) == "1 of 4 checks found something to mend"
+
+
+def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path) -> None:
+    rows = [{**row, "article": f"{day}-{row['id']}"} for day in ("Monday", "Tuesday", "Friday") for row in rows_of(day)]
+    source = write(tmp_path / "all.jsonl", rows)
+    done = CliRunner().invoke(app, ["data", "split", source, "--output", str(tmp_path / "parts")])
+    assert done.exit_code == 0
+    parts = [tmp_path / "parts" / f"{name}.jsonl" for name in ("train", "validation", "test")]
+    read = [json.loads(line) for part in parts for line in part.read_text(encoding="utf-8").splitlines()]
+    assert sorted(row["id"] for row in read) == sorted(str(row["id"]) for row in rows)
+    described = CliRunner().invoke(app, ["data", "stats", *map(str, parts)])
+    assert described.exit_code == 0
+    assert "| rows" in described.stdout
+    again = CliRunner().invoke(app, ["data", "split", source, "--output", str(tmp_path / "parts")])
+    assert str(again.exception) == f"{tmp_path / 'parts'}: exists already; remove it or name another output"
