@@ -1,0 +1,151 @@
+"""Measure the shipped news configs: on the corpus's own test, on the seeds, and on real news; and draw the learning curve.
+
+    python experiments/news/measure.py run --real ../shared/data/real-news-dev/dev.jsonl [--shares 10 20 40 70 100] [--seeds 1 2 3]
+    python experiments/news/measure.py draw
+
+`run` appends a line to results.jsonl for every fit and goes on where it stopped; `draw` makes learning_curve.png and prints the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from textcls.config import load_config
+from textcls.dataset import read_rows
+from textcls.evaluation import evaluate
+from textcls.models import make_classifier
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+RESULTS = HERE / "results.jsonl"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("action", choices=["run", "draw"])
+    parser.add_argument("--real", type=Path, help="labelled sentences of real news; used to measure only")
+    parser.add_argument("--shares", type=int, nargs="+", default=[10, 20, 40, 70, 100])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--models", nargs="+", default=["news-tfidf", "news-minilm"])
+    options = parser.parse_args()
+    if options.action == "draw":
+        draw()
+        return
+    done = {(r["model"], r["share"], r["seed"]) for r in results()}
+    for seed in options.seeds:
+        for model in options.models:
+            for share in options.shares:
+                if (model, share, seed) not in done:
+                    run(model, share, seed, options.real)
+
+
+def results() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.is_file() else []
+
+
+def run(model: str, share: int, seed: int, real: Path) -> None:
+    """Fit on a share of the training articles, which the seed draws and larger shares contain, and measure on all sets."""
+    config = load_config(ROOT / "configs" / f"{model}.yaml", [f"seed={seed}"])
+    train, validation, test = (
+        read_rows(ROOT / "data/news" / f"{split}.jsonl", label="label") for split in ("train", "validation", "test")
+    )
+    articles = np.random.default_rng(seed).permutation(sorted({row["article"] for row in train}))
+    chosen = set(articles[: round(len(articles) * share / 100)])
+    rows = [row for row in train if row["article"] in chosen]
+    started = time.perf_counter()
+    classifier = make_classifier(config.model).fit(
+        rows, [row["label"] for row in rows], validation=(validation, [row["label"] for row in validation])
+    )
+    fitted = time.perf_counter() - started
+    labels = classifier.classes_.tolist()
+    sets = {
+        "test": test,
+        "seeds": read_rows(ROOT / "data/seeds/sentences.jsonl", label="label"),
+        "real": read_rows(real, label="label"),
+    }
+    measured = {}
+    for name, its_rows in sets.items():
+        found = evaluate([row["label"] for row in its_rows], classifier.predict_proba(its_rows), labels)
+        measured[name] = {
+            "macro_f1": round(found.macro_f1, 4),
+            "accuracy": round(found.accuracy, 4),
+            "f1": {label: round(scores.f1, 4) for label, scores in found.per_label.items()},
+            "confusion": found.confusion,
+        }
+    line = {
+        "model": model,
+        "share": share,
+        "seed": seed,
+        "articles": len(chosen),
+        "rows": len(rows),
+        "fit_s": round(fitted, 1),
+        **measured,
+    }
+    with RESULTS.open("a") as out:
+        out.write(json.dumps(line) + "\n")
+    print(model, share, seed, {name: figures["macro_f1"] for name, figures in measured.items()}, f"{fitted:.0f} s", flush=True)
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Mean and half the width of its 95 % interval over seeds, by Student's t."""
+    if len(values) < 2:
+        return float(np.mean(values)), float("nan")
+    return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+
+
+def draw() -> None:
+    from matplotlib.figure import Figure
+
+    by_model: dict[str, dict[int, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for row in results():
+        by_model[row["model"]][row["share"]].append(row)
+    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    styles = {"news-tfidf": ("#E69F00", "s", "TF-IDF"), "news-minilm": ("#0072B2", "o", "MiniLM")}
+    for axes, name, title in zip(panels, ("real", "test"), ("real news (378 sentences)", "the corpus's own test"), strict=True):
+        for model, (colour, marker, word) in styles.items():
+            shares = sorted(by_model[model])
+            points = [interval([row[name]["macro_f1"] for row in by_model[model][share]]) for share in shares]
+            articles = [by_model[model][share][0]["articles"] for share in shares]
+            means, halves = ([point[side] for point in points] for side in (0, 1))
+            axes.errorbar(articles, means, yerr=np.nan_to_num(halves), color=colour, marker=marker, capsize=3, label=word)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("training articles")
+        axes.grid(color="#dddddd")
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("macro-F1 (mean and 95 % interval over seeds)")
+    panels[0].legend(frameon=False)
+    figure.savefig(HERE / "learning_curve.png", dpi=150)
+
+    print("| model | articles | rows | real news | own test | seeds | fit (s) |\n|---|---:|---:|---:|---:|---:|---:|")
+    for model, shares in by_model.items():
+        for share, rows in sorted(shares.items()):
+            cells = [
+                f"{mean:.3f} ± {half:.3f}"
+                for mean, half in (interval([r[s]["macro_f1"] for r in rows]) for s in ("real", "test", "seeds"))
+            ]
+            seconds = np.median([row["fit_s"] for row in rows])
+            print(f"| {model} | {rows[0]['articles']} | {rows[0]['rows']:,} | {' | '.join(cells)} | {seconds:.0f} |")
+    print(
+        "\n| model, all articles | set | " + " | ".join(next(iter(results()))["real"]["f1"]) + " |\n|---|---|---:|---:|---:|---:|"
+    )
+    for model, shares in by_model.items():
+        for name in ("real", "test", "seeds"):
+            full = shares[max(shares)]
+            cells = [
+                f"{m:.3f} ± {h:.3f}" for m, h in (interval([r[name]["f1"][label] for r in full]) for label in full[0][name]["f1"])
+            ]
+            print(f"| {model} | {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
