@@ -1,0 +1,314 @@
+"""Texts and files in, labelled rows out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+from conftest import ROOT, toy_rows, write_jsonl
+
+from textcls.articles import read_article
+from textcls.artifacts import save_model
+from textcls.errors import DataError, ModelError, OutputError
+from textcls.models import TextClassifier, classifier_class
+from textcls.prediction import evaluate_file, load, predict_article, predict_inputs, write_rows
+
+SEED = next(iter(sorted((ROOT / "seeds").glob("*.txt"))))
+ARTICLE = "Bridge opens on Monday\n\nThe council opened a bridge. “It will stay,” the mayor said.\n\nWhat Happens Next\n\nNobody knows.\n"
+
+
+@pytest.fixture(scope="module")
+def classifier() -> TextClassifier:
+    rows = toy_rows()
+    return classifier_class("tfidf")(min_df=1).fit(rows, [row["label"] for row in rows])
+
+
+@pytest.fixture
+def article(tmp_path: Path) -> Path:
+    path = tmp_path / "bridge.txt"
+    path.write_text(ARTICLE, encoding="utf-8")
+    return path
+
+
+def predicted(classifier: TextClassifier, *inputs: object, **options: Any) -> list[dict[str, Any]]:
+    return list(predict_inputs(classifier, [str(name) for name in inputs], **options))
+
+
+def feed(monkeypatch: pytest.MonkeyPatch, raw: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+
+
+# --- articles -------------------------------------------------------------------------------------------------------
+
+
+def test_an_article_is_labelled_sentence_by_sentence_with_exact_offsets(classifier: TextClassifier, article: Path) -> None:
+    rows = predicted(classifier, article)
+    assert [row["text"] for row in rows] == [
+        "Bridge opens on Monday",
+        "The council opened a bridge.",
+        "“It will stay,” the mayor said.",
+        "Nobody knows.",
+    ]
+    for row in rows:
+        assert list(row) == ["article", "start", "end", "text", "label", "probabilities"]
+        assert row["article"] == "bridge"
+        assert ARTICLE[row["start"] : row["end"]] == row["text"]
+        assert list(row["probabilities"]) == ["fact", "opinion", "quote"]
+        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert [row["label"] for row in rows[1:3]] == ["fact", "quote"]
+
+
+def test_a_seed_article_is_labelled(classifier: TextClassifier) -> None:
+    text = read_article(SEED).text
+    rows = predicted(classifier, SEED)
+    assert len(rows) > 20
+    assert all(text[row["start"] : row["end"]] == row["text"] for row in rows)
+    assert rows == predict_article(classifier, read_article(SEED))
+
+
+def test_a_folder_is_read_by_name(classifier: TextClassifier, tmp_path: Path) -> None:
+    for name in ("b", "a", "c"):
+        (tmp_path / f"{name}.txt").write_text("It rains.")
+    (tmp_path / "notes.md").write_text("not an article")
+    assert [row["article"] for row in predicted(classifier, tmp_path)] == ["a", "b", "c"]
+
+
+def test_windows_line_ends_are_normalised_before_offsets_are_counted(classifier: TextClassifier, tmp_path: Path) -> None:
+    (tmp_path / "windows.txt").write_bytes(b"\xef\xbb\xbfIt rains.\r\n\r\nIt snows.\r\n")
+    text = "It rains.\n\nIt snows.\n"
+    assert [text[row["start"] : row["end"]] for row in predicted(classifier, tmp_path)] == ["It rains.", "It snows."]
+
+
+# --- files with columns ---------------------------------------------------------------------------------------------
+
+ROWS = [{"id": "x1", "text": "the council opened a bridge"}, {"id": "x2", "text": "“it rains,” the mayor said"}]
+
+
+def write_as(suffix: str, folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / f"rows{suffix}"
+    if suffix == ".jsonl":
+        write_jsonl(path, rows)
+    elif suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as out:
+            writer = csv.DictWriter(out, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_rows_of_files_carry_their_ids_along(suffix: str, classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = predicted(classifier, write_as(suffix, tmp_path, ROWS))
+    assert [(row["id"], row["text"], row["label"]) for row in rows] == [
+        ("x1", ROWS[0]["text"], "fact"),
+        ("x2", ROWS[1]["text"], "quote"),
+    ]
+
+
+def test_ids_are_not_made_up(classifier: TextClassifier, tmp_path: Path) -> None:
+    (row,) = predicted(classifier, write_jsonl(tmp_path / "rows.jsonl", [{"text": "it rains"}]))
+    assert list(row) == ["text", "label", "probabilities"]
+
+
+def test_the_column_of_the_text_can_be_named(classifier: TextClassifier, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "rows.jsonl", [{"id": 7, "body": "it rains", "text": "other"}])
+    (row,) = predicted(classifier, file, text="body")
+    assert (row["id"], row["text"]) == (7, "it rains")
+
+
+def test_inputs_keep_their_order_past_a_batch(classifier: TextClassifier, tmp_path: Path, article: Path) -> None:
+    file = write_jsonl(tmp_path / "many.jsonl", [{"id": number, "text": f"text {number}"} for number in range(1500)])
+    rows = predicted(classifier, file, article, file)
+    assert [row["id"] for row in rows if "id" in row] == [*range(1500)] * 2
+    assert [row["article"] for row in rows[1500:1504]] == ["bridge"] * 4
+
+
+def test_rows_come_before_all_are_read(classifier: TextClassifier, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "many.jsonl", [{"id": number, "text": "it rains"} for number in range(1100)])
+    rows = predict_inputs(classifier, [str(file), "no such file.txt"])
+    assert next(rows)["id"] == 0
+    with pytest.raises(DataError):
+        list(rows)
+
+
+# --- standard input -------------------------------------------------------------------------------------------------
+
+
+def test_standard_input_as_an_article(classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, article.read_bytes())
+    assert predicted(classifier, "-") == [{**row, "article": "-"} for row in predicted(classifier, article)]
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\n \n", b"\xef\xbb\xbf"])
+def test_standard_input_as_jsonl(prefix: bytes, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, prefix + b"".join(json.dumps(row).encode() + b"\r\n" for row in ROWS))
+    assert [(row["id"], row["text"]) for row in predicted(classifier, "-")] == [("x1", ROWS[0]["text"]), ("x2", ROWS[1]["text"])]
+
+
+def test_standard_input_is_cut_at_line_feeds_only(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    # JSON allows these inside of a string, and `json.dumps(…, ensure_ascii=False)` writes them so.
+    text = "one\u2028two\u0085three"
+    feed(monkeypatch, (json.dumps({"text": text}, ensure_ascii=False) + "\n").encode())
+    assert [row["text"] for row in predicted(classifier, "-")] == [text]
+
+
+@pytest.mark.parametrize("line", [b'{"title": "no text"}', b"{", b"[1]", b"5", b'"text"', b'{"text": "\xff"}'])
+def test_broken_standard_input(line: bytes, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, b'{"text": "fine"}\n\n' + line + b"\n")
+    with pytest.raises(DataError) as caught:
+        predicted(classifier, "-")
+    assert str(caught.value) == "standard input, line 3: expected a JSON object with 'text'"
+
+
+def test_standard_input_that_is_no_utf_8(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, b"A caf\xe9 opened.\n")
+    with pytest.raises(DataError, match=r"^standard input: expected UTF-8, found byte 0xe9 on line 1; "):
+        predicted(classifier, "-")
+
+
+# --- what cannot be read --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "nothing: no such file or folder"),
+        ("nothing.txt", "nothing.txt: no such file or folder; expected a .txt article or a folder of them"),
+        ("nothing.jsonl", "nothing.jsonl: no such file"),
+        ("picture.png", "picture.png: expected a .txt article, a folder of them, or a .jsonl, .csv, .parquet file"),
+        ("empty.jsonl", "empty.jsonl: expected rows, found none"),
+        ("empty", "empty: expected a folder with .txt articles, found none in it"),
+        ("other.jsonl", "other.jsonl, line 1: no column 'text'; did you mean 'texts'?"),
+    ],
+)
+def test_inputs_that_cannot_be_used(name: str, message: str, classifier: TextClassifier) -> None:
+    Path("picture.png").write_bytes(b"")
+    Path("empty.jsonl").write_text("")
+    Path("empty").mkdir()
+    write_jsonl(Path("other.jsonl"), [{"texts": "it rains"}])
+    with pytest.raises(DataError) as caught:
+        predicted(classifier, name)
+    assert str(caught.value) == message
+
+
+# --- writing --------------------------------------------------------------------------------------------------------
+
+
+def test_jsonl_is_written_as_it_is_predicted(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
+    rows = predicted(classifier, article)
+    assert write_rows(iter(rows), tmp_path / "out" / "rows.jsonl") == 4
+    content = (tmp_path / "out" / "rows.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line) for line in content.splitlines()] == rows
+    assert "“" in content
+
+
+def flat(row: dict[str, Any]) -> dict[str, Any]:
+    probabilities = {f"probability_{label}": value for label, value in row["probabilities"].items()}
+    return {key: value for key, value in row.items() if key != "probabilities"} | probabilities
+
+
+def test_csv_has_a_column_for_each_probability(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
+    rows = predicted(classifier, article)
+    assert write_rows(rows, tmp_path / "rows.csv") == 4
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as lines:
+        assert list(csv.DictReader(lines)) == [{key: str(value) for key, value in flat(row).items()} for row in rows]
+
+
+def test_parquet_has_a_column_for_each_probability(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
+    rows = predicted(classifier, article)
+    assert write_rows(rows, tmp_path / "rows.parquet") == 4
+    assert pyarrow.parquet.read_table(tmp_path / "rows.parquet").to_pylist() == [flat(row) for row in rows]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_of_all_inputs_are_kept(suffix: str, classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
+    rows = predicted(classifier, write_jsonl(tmp_path / "rows.jsonl", ROWS), article)
+    out = tmp_path / f"out{suffix}"
+    write_rows(rows, out)
+    if suffix == ".csv":
+        with out.open(encoding="utf-8", newline="") as lines:
+            found = [{key: value for key, value in row.items() if value} for row in csv.DictReader(lines)]
+    else:
+        found = [{key: value for key, value in row.items() if value is not None} for row in pyarrow.parquet.read_table(out).to_pylist()]
+    assert [set(row) for row in found] == [set(flat(row)) for row in rows]
+
+
+def test_another_suffix_is_refused_before_anything_is_predicted(tmp_path: Path) -> None:
+    def never() -> Any:
+        raise AssertionError("rows were asked for")
+        yield
+
+    for name, found in {"out.xlsx": ".xlsx", "out": "no suffix"}.items():
+        with pytest.raises(OutputError) as caught:
+            write_rows(never(), tmp_path / name)
+        assert str(caught.value) == (
+            f"{tmp_path / name}: expected a name that ends in .jsonl, .csv, .parquet, found {found}"
+        )
+    (tmp_path / "out.csv").write_text("precious")
+    with pytest.raises(OutputError, match="exists already"):
+        write_rows(never(), tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_nothing_is_left_of_rows_that_break_off(suffix: str, tmp_path: Path) -> None:
+    def rows() -> Any:
+        yield {"text": "a", "label": "fact", "probabilities": {"fact": 1.0}}
+        raise DataError("the second input is broken")
+
+    with pytest.raises(DataError):
+        write_rows(rows(), tmp_path / "out" / f"rows{suffix}")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+# --- evaluating -----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_measured(classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = toy_rows("a")
+    rows[0]["label"] = "quote"
+    evaluation, wrong = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert evaluation.rows == 6
+    assert evaluation.accuracy == pytest.approx(5 / 6)
+    assert [(row["id"], row["prediction"], row["label"]) for row in wrong] == [("a:fact:0", "fact", "quote")]
+
+
+def test_columns_of_a_measured_file_can_be_named(classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = [{"body": row["text"], "class": row["label"]} for row in toy_rows("a")]
+    evaluation, _ = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows), text="body", label="class")
+    assert evaluation.accuracy == 1
+
+
+def test_a_label_that_the_classifier_does_not_know(classifier: TextClassifier, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a", "label": "facts"}])
+    with pytest.raises(DataError) as caught:
+        evaluate_file(classifier, file)
+    assert str(caught.value) == f"{file}: unknown label 'facts'; did you mean 'fact'?"
+
+
+# --- loading --------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_is_loaded_from_its_folder(classifier: TextClassifier, tmp_path: Path) -> None:
+    save_model(classifier, tmp_path / "model")
+    assert load(tmp_path / "model").predict(["it rains"]).tolist() == classifier.predict(["it rains"]).tolist()
+    assert load(str(tmp_path / "model")).classes_.tolist() == ["fact", "opinion", "quote"]
+
+
+def test_a_model_that_is_neither_a_folder_nor_a_run() -> None:
+    with pytest.raises(ModelError) as caught:
+        load("models/nothing")
+    assert str(caught.value) == (
+        "models/nothing: no such model folder; and as a run: "
+        "experiments: no runs here; expected a folder that `textcls train` has tracked runs in"
+    )
+    assert not Path("experiments").exists()

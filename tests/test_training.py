@@ -1,0 +1,433 @@
+"""Runs from end to end, with both families, tracked and not."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from conftest import toy_rows, write_jsonl
+
+from textcls.artifacts import describe_model, load_model
+from textcls.config import Config, load_config, make_config
+from textcls.dataset import dataset_identity, load_dataset
+from textcls.errors import ConfigError, DataError, OutputError, TextclsError
+from textcls.models import FAMILIES
+from textcls.tracking import Store
+from textcls.training import Reporter, RunResult, run_name, train
+
+HEADLINE = ["test/macro_f1", "test/accuracy", "test/log_loss", "test/ece"]
+KEPT = {
+    "config/resolved.yaml",
+    "environment.txt",
+    "evaluation.json",
+    "labels.json",
+    "log.txt",
+    "per_label.csv",
+    "plots/confusion_matrix.png",
+    "plots/per_label.png",
+    "predictions/test.json",
+    "predictions/test.jsonl",
+}
+
+Settings = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(model_settings: Callable[[str], dict[str, Any]], tmp_path: Path, store_folder: Path) -> Settings:
+    """The settings of a run on given files: three articles to learn from, one to measure on; not tracked unless told."""
+    train_file = write_jsonl(tmp_path / "toy-train.jsonl", toy_rows("abc"))
+    test_file = write_jsonl(tmp_path / "toy-test.jsonl", toy_rows("d"))
+
+    def made(kind: str = "tfidf", *, tracked: bool = False, **sections: Any) -> dict[str, Any]:
+        base: dict[str, Any] = {
+            "seed": 1,
+            "data": {"name": "toy", "train": str(train_file), "test": str(test_file)},
+            "model": model_settings(kind),
+            "tracking": {"enabled": tracked, "folder": str(store_folder)},
+        }
+        return base | sections
+
+    return made
+
+
+@pytest.fixture
+def folds(settings: Settings, toy_file: Path) -> Settings:
+    """The same with folds, in which a transformer learns little but quickly."""
+
+    def made(kind: str = "tfidf", *, splits: Any = None, **sections: Any) -> dict[str, Any]:
+        chosen = splits or {"kind": "k-fold", "folds": 3, "validation": 0}
+        made = settings(kind, splits=chosen, data={"name": "toy", "train": str(toy_file)}, **sections)
+        if kind == "transformer":
+            made["model"]["epochs"] = 1
+        return made
+
+    return made
+
+
+def artifacts(store: Store, run_id: str, below: str | None = None) -> set[str]:
+    found = set()
+    for file in store.client.list_artifacts(run_id, below):
+        found |= artifacts(store, run_id, file.path) if file.is_dir else {file.path}
+    return found
+
+
+def read(store: Store, run_id: str, file: str) -> str:
+    experiment = store.client.get_run(run_id).info.experiment_id
+    name = store.client.get_experiment(experiment).name
+    return (store.folder / "artifacts" / name / run_id / "artifacts" / file).read_text(encoding="utf-8")
+
+
+# --- one split ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_a_run_end_to_end(kind: str, tracked: bool, settings: Settings, store_folder: Path, tmp_path: Path) -> None:
+    given = settings(kind, tracked=tracked)
+    result = train(given, output=tmp_path / "model")
+
+    names = list(result.metrics)
+    assert names[:4] == HEADLINE
+    assert set(names[4:]) >= {"time/fit_s", "time/total_s", "size/model_mb", "latency/p50_ms"}
+    validated = {f"validation/{name}" for name in ("macro_f1", "accuracy", "log_loss", "ece")}
+    assert set(names) & validated == (validated if kind == "transformer" else set())
+    assert {f"test.per_label/f1/{label}" for label in ("fact", "opinion", "quote")} <= set(names)
+    assert result.metrics["test/macro_f1"] == result.evaluation.macro_f1 > 0.8
+    assert all(isinstance(value, int | float) and np.isfinite(value) for value in result.metrics.values())
+
+    assert [row["id"] for row in result.predictions] == [row["id"] for row in toy_rows("d")]
+    first = result.predictions[0]
+    assert list(first) == ["text", "prediction", "label", "score", "id", "article", "fold", "probabilities"]
+    assert first["score"] == pytest.approx(max(first["probabilities"].values()), abs=1e-4)
+    assert sum(row["prediction"] == row["label"] for row in result.predictions) / 6 == pytest.approx(result.evaluation.accuracy)
+
+    assert result.model_folder == tmp_path / "model"
+    description = describe_model(tmp_path / "model")
+    assert description.config == make_config(given).model_dump(mode="json")
+    assert description.metrics["test/macro_f1"] == result.metrics["test/macro_f1"]
+    assert description.protocol == "on 6 given test rows"
+    dataset = load_dataset(make_config(given).data)
+    assert description.data is not None
+    assert (description.data.name, description.data.identity, description.data.rows) == ("toy", dataset_identity(dataset), 24)
+    texts = [row["text"] for row in toy_rows("d")]
+    loaded = load_model(tmp_path / "model").predict_proba(texts)
+    np.testing.assert_array_equal(loaded, result.classifier.predict_proba(texts))
+    np.testing.assert_allclose(
+        loaded, [[row["probabilities"][label] for label in result.classifier.classes_] for row in result.predictions], atol=1e-5
+    )
+
+    assert list(Path.cwd().iterdir()) == []
+    runs = Store(store_folder).runs(children=True)
+    if not tracked:
+        assert result.run_id is None
+        assert runs == []
+        return
+    (run,) = runs
+    assert (run.id, run.name, run.experiment, run.kind, run.status) == (
+        result.run_id,
+        result.name,
+        "toy",
+        "single",
+        "FINISHED",
+    )
+    assert run.data == dataset_identity(dataset)
+    assert {name: run.metrics[name] for name in names} == pytest.approx(result.metrics, abs=1e-4)
+    assert run.parameters["model.kind"] == kind
+    assert run.parameters["seed"] == run.parameters["model.seed"] == "1"
+    assert (run.parameters["data.rows"], run.parameters["data.labels"]) == ("24", "3")
+    assert len(run.parameters) <= 40
+
+
+def test_a_run_keeps_everything_needed_to_repeat_it(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("# my words\n" + yaml.safe_dump(settings("tfidf", tracked=True)))
+    result = train(file, overrides=["model.C=7"])
+    store = Store(store_folder)
+    run_id = str(result.run_id)
+    kept = {name for name in artifacts(store, run_id) if not name.startswith("images/")}
+    assert KEPT | {"config/given.yaml"} <= kept | {"predictions/wrong.json"}
+    assert read(store, run_id, "config/given.yaml") == file.read_text()
+    (tmp_path / "resolved.yaml").write_text(read(store, run_id, "config/resolved.yaml"))
+    assert load_config(tmp_path / "resolved.yaml") == load_config(file, ["model.C=7"])
+    assert json.loads(read(store, run_id, "labels.json")) == ["fact", "opinion", "quote"]
+    environment = read(store, run_id, "environment.txt").splitlines()
+    assert f"textcls=={version('textcls')}" in environment
+    assert environment == sorted(environment)
+
+    table = json.loads(read(store, run_id, "predictions/test.json"))
+    assert table["columns"][:4] == ["text", "prediction", "label", "score"]
+    assert len(table["data"]) == 6
+    lines = [json.loads(line) for line in read(store, run_id, "predictions/test.jsonl").splitlines()]
+    assert [line["probabilities"] for line in lines] == [row["probabilities"] for row in result.predictions]
+    assert json.loads(read(store, run_id, "evaluation.json")) == result.evaluation.as_dict()
+    assert read(store, run_id, "per_label.csv").splitlines()[0] == "label,precision,recall,f1,support"
+
+    inputs = {
+        item.dataset.name: (item.dataset.digest, item.tags[0].value)
+        for item in store.client.get_run(run_id).inputs.dataset_inputs
+    }
+    dataset = load_dataset(make_config(settings("tfidf")).data)
+    parts = {part: dataset.filter(lambda row, part=part: row["split"] == part) for part in ("train", "test")}
+    assert inputs == {
+        "toy-train": (dataset_identity(parts["train"])[:36], "training"),
+        "toy-test": (dataset_identity(parts["test"])[:36], "test"),
+    }
+    tags = store.client.get_run(run_id).data.tags
+    assert tags["textcls.model_family"] == "tfidf"
+    assert tags["textcls.version"] == version("textcls")
+    assert len(tags["textcls.config_sha"]) == 64
+    assert tags["mlflow.source.name"]
+
+
+def test_the_log_is_kept(settings: Settings, folds: Settings, store_folder: Path, tmp_path: Path) -> None:
+    rows = toy_rows()
+    data = write_jsonl(tmp_path / "twice.jsonl", [*rows, {**rows[0], "id": "again", "article": "e"}])
+    config = folds("tfidf", tracked=True, splits={"kind": "leave-one-group-out", "duplicates": "warn"})
+    config["data"]["train"] = str(data)
+    result = train(config)
+    log = read(Store(store_folder), str(result.run_id), "log.txt")
+    assert "WARNING textcls.splits" in log
+    assert not [handler for handler in logging.getLogger("textcls").handlers if "Collect" in type(handler).__name__]
+
+
+def test_curves_of_a_transformer_are_kept(settings: Settings, store_folder: Path) -> None:
+    result = train(settings("transformer", tracked=True))
+    store = Store(store_folder)
+    losses = store.client.get_metric_history(str(result.run_id), "train/loss")
+    assert [point.step for point in losses] == sorted({point.step for point in losses})
+    assert losses[-1].value < losses[0].value
+    epochs = store.client.get_metric_history(str(result.run_id), "eval/macro_f1")
+    assert 1 <= len(epochs) <= 8
+
+
+# --- folds ----------------------------------------------------------------------------------------------------------
+
+
+def test_folds_are_children_of_one_run_with_mean_spread_and_interval(kind: str, folds: Settings, store_folder: Path) -> None:
+    result = train(folds(kind, tracked=True))
+    runs = Store(store_folder).runs(children=True)
+    (parent,) = [run for run in runs if run.kind == "parent"]
+    children = [run for run in runs if run.kind == "fold"]
+    assert parent.id == result.run_id
+    assert len(children) == parent.metrics["n_children"] == 3
+    for name in HEADLINE:
+        values = [child.metrics[name] for child in children]
+        assert parent.metrics[name] == pytest.approx(mean(values), abs=1e-4)
+        assert parent.metrics[f"{name}_std"] == pytest.approx(stdev(values), abs=1e-4)
+        assert parent.metrics[f"{name}_low"] <= parent.metrics[name] <= parent.metrics[f"{name}_high"]
+    assert parent.metrics["pooled/macro_f1"] == pytest.approx(result.evaluation.macro_f1, abs=1e-4)
+    assert {child.data for child in children} == {parent.data}
+    store = Store(store_folder)
+    assert [bool(store.client.get_run(run.id).outputs.model_outputs) for run in [parent, *children]] == [True] + [False] * 3
+
+
+def test_every_row_is_measured_once_by_a_fold_that_has_not_seen_its_article(folds: Settings, tmp_path: Path) -> None:
+    result = train(folds("tfidf", splits={"kind": "leave-one-group-out"}), output=tmp_path / "model")
+    assert [row["id"] for row in result.predictions] == [row["id"] for row in toy_rows()]
+    assert {row["article"]: row["fold"] for row in result.predictions} == {name: f"without {name}" for name in "abcd"}
+    assert result.evaluation.rows == 24
+    assert describe_model(tmp_path / "model").protocol == "by leaving out each of 4 groups once, over 24 rows"
+
+
+def test_the_final_model_learns_from_all_rows(folds: Settings, tmp_path: Path) -> None:
+    result = train(folds("tfidf"), output=tmp_path / "model")
+    vocabulary = json.loads((tmp_path / "model" / "vocabulary.json").read_text())["words"]
+    assert {letter * 6 for letter in "abcd"} <= set(vocabulary)
+    assert result.classifier.predict([row["text"] for row in toy_rows()]).tolist() == [row["label"] for row in toy_rows()]
+
+
+def test_a_label_that_a_fold_does_not_learn_is_still_measured(folds: Settings, tmp_path: Path) -> None:
+    rows = toy_rows()
+    for row in rows:
+        if row["article"] == "d" and row["label"] == "quote":
+            row["label"] = "rumour"
+    config = folds("tfidf", splits={"kind": "leave-one-group-out"})
+    config["data"]["train"] = str(write_jsonl(tmp_path / "rare.jsonl", rows))
+    result = train(config, output=tmp_path / "model")
+    assert result.evaluation.per_label["rumour"].recall == 0
+    assert result.evaluation.per_label["rumour"].support == 2
+    assert np.isfinite(list(result.metrics.values())).all()
+    assert result.classifier.classes_.tolist() == ["fact", "opinion", "quote", "rumour"]
+
+
+def test_a_label_that_only_validation_rows_carry_does_not_stop_a_run(settings: Settings, tmp_path: Path) -> None:
+    rows = [{**row, "label": "rumour" if row["label"] == "quote" else row["label"]} for row in toy_rows("e")]
+    config = settings("transformer")
+    config["data"] |= {
+        "validation": str(write_jsonl(tmp_path / "validation.jsonl", rows)),
+        "labels": ["fact", "opinion", "quote", "rumour"],
+    }
+    result = train(config, output=tmp_path / "model")
+    assert result.classifier.classes_.tolist() == ["fact", "opinion", "quote"]
+    assert np.isfinite(result.metrics["validation/macro_f1"])
+
+
+# --- seeds ----------------------------------------------------------------------------------------------------------
+
+
+def probabilities(result: RunResult) -> list[dict[str, float]]:
+    return [row["probabilities"] for row in result.predictions]
+
+
+def test_a_run_repeats_under_its_seed(kind: str, folds: Settings, tmp_path: Path) -> None:
+    first, second = (train(folds(kind), output=tmp_path / name) for name in ("first", "second"))
+    assert first.predictions == second.predictions
+    texts = [row["text"] for row in toy_rows()]
+    np.testing.assert_array_equal(first.classifier.predict_proba(texts), second.classifier.predict_proba(texts))
+
+
+def test_the_seed_reaches_the_split(toy_file: Path, settings: Settings, tmp_path: Path) -> None:
+    def fold_of(seed: int) -> dict[str, str]:
+        data = {"train": str(toy_file), "name": "toy", "group": "id"}
+        config = settings("tfidf", data=data, splits={"kind": "k-fold", "folds": 3, "duplicates": "warn"}, seed=seed)
+        return {row["id"]: row["fold"] for row in train(config, output=tmp_path / f"seed {seed}").predictions}
+
+    assert fold_of(1) != fold_of(2)
+
+
+def test_the_seed_reaches_the_model(settings: Settings, tmp_path: Path) -> None:
+    results = {
+        seed: train(settings("transformer"), overrides=[f"seed={seed}", "splits.validation=0"], output=tmp_path / f"seed {seed}")
+        for seed in (1, 2)
+    }
+    assert {seed: result.classifier.get_params()["seed"] for seed, result in results.items()} == {1: 1, 2: 2}
+    assert probabilities(results[1]) != probabilities(results[2])
+    assert results[1].name != results[2].name
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------
+
+
+def test_a_model_that_would_be_lost_is_refused(settings: Settings) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train(settings("tfidf"))
+    assert str(caught.value) == (
+        "tracking.enabled is false and no output is named, so the model would be lost; name an output"
+    )
+
+
+def test_an_existing_output_is_refused_before_the_data_are_read(settings: Settings, tmp_path: Path) -> None:
+    config = settings("tfidf", data={"train": "no such file.jsonl"})
+    with pytest.raises(OutputError) as caught:
+        train(config, output=tmp_path)
+    assert str(caught.value) == f"{tmp_path}: exists already; remove it or name another output"
+
+
+def test_data_errors_leave_no_run(settings: Settings, store_folder: Path) -> None:
+    with pytest.raises(DataError, match=r"^data.train: no such file.jsonl: no such file or folder$"):
+        train(settings("tfidf", tracked=True, data={"train": "no such file.jsonl"}))
+    assert Store(store_folder).runs() == []
+
+
+def test_a_run_that_fails_is_failed_and_leaves_no_model(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
+    config = settings("tfidf", tracked=True)
+    config["model"]["min_df"] = 99
+    with pytest.raises(DataError, match="no n-gram occurs in 99"):
+        train(config, output=tmp_path / "model")
+    assert [run.status for run in Store(store_folder).runs()] == ["FAILED"]
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_config_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"data: {train: caf\xe9}")
+    with pytest.raises(ConfigError, match=r"latin\.yaml: cannot be read as a config file: "):
+        train(tmp_path / "latin.yaml")
+
+
+def test_a_missing_config_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such config file"):
+        train(tmp_path / "nothing.yaml")
+
+
+# --- for the caller -------------------------------------------------------------------------------------------------
+
+
+class Remember(Reporter):
+    """Remember what a run tells."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.points: list[str] = []
+        self.steps = 0
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        self.points.append(name)
+
+    def progress(self, done: int, total: int) -> None:
+        self.steps += 1
+
+
+def test_a_reporter_is_told_of_phases_and_steps(folds: Settings, tmp_path: Path) -> None:
+    told = Remember()
+    train(folds("transformer"), output=tmp_path / "model", reporter=told)
+    assert told.phases[0] == "reading the data"
+    assert [phase.partition(" (")[2] for phase in told.phases if " of 3)" in phase] == [f"{n} of 3)" for n in range(1, 4)]
+    assert told.phases[-2:] == ["fitting the final model on all rows", "writing"]
+    assert "train/loss" in told.points
+    assert told.steps > 0
+
+
+def test_library_code_prints_nothing(kind: str, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train(settings(kind, tracked=True), output=tmp_path / "model")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_config_comes_as_a_file_a_mapping_or_an_object(settings: Settings, tmp_path: Path) -> None:
+    given = settings("tfidf")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(given))
+    forms: list[Config | dict[str, Any] | str | Path] = [
+        given,
+        make_config(given),
+        tmp_path / "config.yaml",
+        str(tmp_path / "config.yaml"),
+    ]
+    results = [train(form, overrides=["model.C=3"], output=tmp_path / str(number)) for number, form in enumerate(forms)]
+    assert [result.classifier.get_params()["C"] for result in results] == [3.0] * 4
+    assert all(result.predictions == results[0].predictions for result in results)
+
+
+@pytest.mark.parametrize(
+    ("model", "fragments"),
+    [
+        ({"kind": "tfidf", "C": 0.5}, ("tfidf", "C0.5", "s7")),
+        ({"kind": "transformer", "encoder": "/some/where/tiny", "learning_rate": 3e-5}, ("tiny", "3e-05", "s7")),
+    ],
+)
+def test_a_runs_name_says_its_model_main_settings_and_seed(model: dict[str, Any], fragments: tuple[str, ...]) -> None:
+    name = run_name(make_config({"seed": 7, "data": {"train": "x.jsonl"}, "model": model}))
+    assert all(fragment in name for fragment in fragments)
+    assert "/" not in name
+
+
+def test_more_than_twenty_labels_have_no_metric_each(settings: Settings, tmp_path: Path) -> None:
+    rows = [
+        {"id": f"{turn}:{n}", "text": f"word{n} other{turn}{n * 7919}", "label": f"label {n:02}", "article": str(turn)}
+        for turn in range(3)
+        for n in range(21)
+    ]
+    data = write_jsonl(tmp_path / "many.jsonl", rows)
+    config = settings("tfidf", data={"train": str(data)}, splits={"kind": "k-fold", "folds": 3, "duplicates": "warn"})
+    result = train(config, output=tmp_path / "model")
+    assert not [name for name in result.metrics if "per_label" in name]
+    assert len(result.evaluation.per_label) == 21
+
+
+def test_every_error_of_a_run_is_one_of_ours(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TextclsError, match="cannot be opened"):
+        train(settings("tfidf", tracking={"folder": str(tmp_path / "file" / "store")}))
