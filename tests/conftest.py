@@ -127,7 +127,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def model_settings(tiny_encoder: str) -> Callable[[str], dict[str, Any]]:
     """Settings with which a family learns the toy rows in a second."""
     settings: dict[str, dict[str, Any]] = {

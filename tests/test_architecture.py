@@ -35,7 +35,7 @@ FILES = sorted((ROOT / "textcls").rglob("*.py"))
 
 def stage_of(module: str) -> str:
     """`textcls.models.base` belongs to `models`; textcls itself to the stage of no name."""
-    return (module.split(".") + [""])[1]
+    return [*module.split("."), ""][1]
 
 
 def name_of(file: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -188,9 +187,7 @@ def test_a_description_that_is_no_json(content: bytes, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("content", "found"), [({"format": 2}, "2"), ({}, "None"), ([1], "None"), ({"format": "1"}, "'1'")])
 def test_a_newer_or_unknown_format(content: Any, found: str, tmp_path: Path) -> None:
     (tmp_path / "textcls.json").write_text(json.dumps(content))
-    assert refused(tmp_path) == (
-        f"{tmp_path}: expected a model of format 1, found {found}; another version of textcls wrote it"
-    )
+    assert refused(tmp_path) == (f"{tmp_path}: expected a model of format 1, found {found}; another version of textcls wrote it")
 
 
 def test_a_description_without_labels(folder: Path) -> None:

@@ -1,255 +1,448 @@
-"""The command line: what a stranger types, the one line a mistake gets, and the exit codes."""
+"""Commands as people run them: exit codes, one line for an error, and files."""
 
 from __future__ import annotations
 
-import errno
+import io
 import json
 import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import ROOT, Done, run_textcls, toy_rows, write_jsonl
 
-Run = Callable[..., Done]
+from textcls.artifacts import load_model, save_model
+from textcls.config import load_config
+from textcls.models import classifier_class
+
+Command = Callable[..., Done]
+
+SEEDS = ROOT / "data" / "seeds"
+COMMANDS = ("sentences", "agreement", "data", "config", "train", "evaluate", "predict", "compare", "ui")
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "model"
+    rows = toy_rows()
+    save_model(classifier_class("tfidf")(min_df=1).fit(rows, [row["label"] for row in rows]), folder)
+    return folder
 
 
 @pytest.fixture
-def config(tmp_path: Path, toy_file: Path, store_folder: Path) -> Path:
-    """A config that trains on the toy rows in a moment and tracks into a store of the test's own."""
+def config(toy_file: Path, store_folder: Path, tmp_path: Path) -> Path:
+    """A config of a quick run with folds, tracked in the test's store."""
     path = tmp_path / "config.yaml"
-    path.write_text(
-        f"data: {{train: {toy_file}}}\nsplits: {{folds: 2}}\nmodel: {{kind: tfidf, min_df: 1}}\ntracking: {{folder: {store_folder}}}\n",
-        encoding="utf-8",
-    )
+    settings = {
+        "data": {"train": str(toy_file), "name": "toy"},
+        "splits": {"kind": "leave-one-group-out"},
+        "model": {"kind": "tfidf", "min_df": 1, "C": 100},
+        "tracking": {"folder": str(store_folder)},
+    }
+    path.write_text(yaml.safe_dump(settings))
     return path
 
 
-@pytest.fixture
-def model(textcls: Run, config: Path, tmp_path: Path) -> Path:
-    """A model folder, made by the command that users make one with."""
-    assert textcls("train", config, "--set", "tracking.enabled=false", "--output", tmp_path / "model").code == 0
-    return tmp_path / "model"
+def assert_one_line(done: Done, message: str) -> None:
+    assert (done.code, done.out) == (1, "")
+    *warnings, line = done.err.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert all(warning.startswith("WARNING: the store was moved") or warning.endswith("…") for warning in warnings), warnings
 
 
-def only_error(done: Done) -> str:
-    """The one line of an error of the input, after checking that it is one and that the exit code is 1."""
-    assert done.code == 1, done
-    (line,) = [line for line in done.err.splitlines() if line.startswith("error: ")]
-    assert "Traceback" not in done.err
-    return line.removeprefix("error: ")
+# --- help and wrong usage -------------------------------------------------------------------------------------------
 
 
-def test_help_loads_nothing_heavy() -> None:
-    done = run_textcls("--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
-    assert done.returncode == 0
-    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
-    assert "typer" in loaded
-    assert not loaded & {"torch", "transformers", "datasets", "mlflow", "sklearn", "pandas", "numpy", "pydantic", "matplotlib"}
+def test_help_loads_no_heavy_library() -> None:
+    code = """
+import sys
+sys.argv = ["textcls", *sys.argv[1:]]
+from textcls.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+print(*(name for name in ("torch", "transformers", "datasets", "mlflow", "sklearn", "numpy", "matplotlib") if name in sys.modules), file=sys.stderr)
+"""
+    for arguments in (["--help"], ["train", "--help"], ["predict", "--help"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, check=True)
+        assert "Usage: textcls" in done.stdout
+        assert done.stderr == "\n"
 
 
-@pytest.mark.parametrize(
-    "command", ["sentences", "agreement", "adjudicate", "data", "config", "train", "evaluate", "predict", "compare", "ui"]
-)
-def test_every_command_has_help(textcls: Run, command: str) -> None:
-    done = textcls(command, "--help")
+def test_help_names_every_command(textcls: Command) -> None:
+    done = textcls("--help")
     assert done.code == 0
-    assert "Usage: " in done.out
-    assert command in textcls("--help").out
+    for name in COMMANDS:
+        assert re.search(rf"\b{name}\b", done.out)
 
 
-@pytest.mark.parametrize(
-    "arguments", [["trian"], ["train"], ["train", "x.yaml", "--outptu", "y"], ["config"], ["ui", "--port", "99999"]]
-)
-def test_wrong_usage_is_exit_code_2(textcls: Run, arguments: list[str]) -> None:
-    assert textcls(*arguments).code == 2
-
-
-def test_train_reports_tracks_and_says_how_to_go_on(textcls: Run, config: Path, store_folder: Path, tmp_path: Path) -> None:
-    done = textcls("train", config, "--output", tmp_path / "model")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str, textcls: Command) -> None:
+    done = textcls(name, "-h")
     assert done.code == 0
-    assert "macro-F1" in done.out and "over 24 rows held out; mean of 2 folds" in done.out
-    assert f"model: {tmp_path / 'model'}" in done.out
-    run = next(line.split()[1] for line in done.out.splitlines() if line.startswith("run: "))
-    assert f"--store {store_folder}" in done.out
-    assert "\x1b" not in done.out + done.err  # no bars and no colours where nobody watches
-    compared = textcls("compare", "--store", store_folder)
-    assert compared.code == 0
-    assert "toy (data " in compared.out and run[:8] in compared.out and "finished" in compared.out
-    by_run = textcls("predict", run, ROOT / "seeds", "--store", store_folder)
-    by_folder = textcls("predict", tmp_path / "model", ROOT / "seeds")
-    assert by_run.code == by_folder.code == 0
-    assert by_run.out == by_folder.out and len(by_run.out.splitlines()) == 72
-
-
-def test_an_output_that_exists_is_refused_before_any_work(textcls: Run, config: Path, tmp_path: Path) -> None:
-    (tmp_path / "kept").write_text("precious", encoding="utf-8")
-    done = textcls("train", config, "--set", "data.train=nowhere.jsonl", "--output", tmp_path / "kept")
-    assert only_error(done) == f"{tmp_path / 'kept'}: exists already; remove it or name another output"
-    assert (tmp_path / "kept").read_text(encoding="utf-8") == "precious"
-
-
-def test_a_run_that_would_leave_nothing_is_refused(textcls: Run, config: Path) -> None:
-    done = textcls("train", config, "--set", "tracking.enabled=false")
-    assert only_error(done) == "tracking.enabled is false and no output is named, so the model would be lost; name an output"
+    assert f"textcls {name}" in done.out
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    "arguments",
     [
-        (["modle.C=1"], "{config}: modle: unknown key; did you mean 'model'?"),
-        (["model.kind=tfidff"], "{config}: model.kind: unknown kind 'tfidff'; did you mean 'tfidf'?"),
-        (["model.C=much"], '{config}: model.C: input should be a valid number, found "much"'),
-        (["model.C"], "--set model.C: expected key=value, such as model.learning_rate=3e-5"),
-        (["data.train=nowhere.jsonl"], "data.train: nowhere.jsonl: no such file or folder"),
-        (["data.text=body"], "{data}, line 1: no column 'body'; known: article, id, label, text"),
-        (["splits.folds=9"], "splits.folds is 9, but the label 'fact' has only 8 rows; lower it or annotate more"),
-        (["splits.folds=5"], "splits.folds is 5, but there are only 4 groups; lower it to that or less"),
-        (["model.min_df=20", "model.char_ngrams=null"], None),
+        (),
+        ("trian",),
+        ("train",),
+        ("train", "a.yaml", "b.yaml"),
+        ("train", "a.yaml", "--ouput", "x"),
+        ("predict", "model"),
+        ("evaluate", "model"),
+        ("config",),
+        ("config", "a.yaml", "--schema"),
+        ("config", "--schema", "--init", "tfidf"),
+        ("agreement",),
+        ("ui", "--port", "0"),
+        ("ui", "--port", "many"),
+        ("data", "build", "articles"),
     ],
 )
-def test_mistakes_in_a_config_get_one_line(
-    textcls: Run, config: Path, toy_file: Path, settings: list[str], message: str | None
+def test_wrong_usage_has_exit_code_2(arguments: tuple[str, ...], textcls: Command) -> None:
+    done = textcls(*arguments)
+    assert done.code == 2
+    assert "Usage: textcls" in done.out + done.err
+    assert "Traceback" not in done.err
+
+
+# --- errors of the input --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "no.yaml"), "no.yaml: no such config file"),
+        (("train", "{config}", "--set", "model.C"), "--set model.C: expected key=value"),
+        (("train", "{config}", "--set", "model.min_dff=1"), "model.min_dff: unknown key; did you mean 'min_df'?"),
+        (("train", "{config}", "--set", "data.train=no.jsonl"), "data.train: no.jsonl: no such file or folder"),
+        (("train", "{config}", "--set", "tracking.enabled=false"), "so the model would be lost; name an output"),
+        (("train", "{config}", "--set", "tracking.folder=config.yaml/store"), "config.yaml/store: the store cannot be opened: "),
+        (("predict", "nothing", "a.txt"), "nothing: no such model folder"),
+        (("predict", "{model}", "nothing.txt"), "nothing.txt: no such file or folder"),
+        (("predict", "{model}", "{toy}", "--text", "body"), "no column 'body'; "),
+        (
+            ("predict", "{model}", "{toy}", "--output", "out.xlsx"),
+            "out.xlsx: expected a name that ends in .jsonl, .csv, .parquet",
+        ),
+        (("predict", "{model}", "{toy}", "--output", "{toy}/out.csv"), "/out.csv: cannot be written: "),
+        (("predict", "{model}", "empty.txt"), "empty.txt: expected sentences, found none"),
+        (("evaluate", "{model}", "nothing.jsonl"), "nothing.jsonl: no such file"),
+        (("evaluate", "{model}", "{toy}", "--label", "class"), "no column 'class'; "),
+        (("config", "no.yaml"), "no.yaml: no such config file"),
+        (("config", "--init", "tf-idf"), "unknown kind 'tf-idf'; did you mean 'tfidf'?"),
+        (("agreement", "nothing.jsonl"), "nothing.jsonl"),
+        (("compare", "--store", "nowhere"), "nowhere: no runs here; "),
+        (("compare", "tfidf", "--store", "{store}"), "no run 'tfidf'; "),
+        (("ui", "--store", "nowhere"), "nowhere: no runs here; "),
+        (("sentences", "nothing.txt"), "nothing.txt: no such file or folder"),
+    ],
+)
+def test_an_error_of_the_input_is_one_line_and_exit_code_1(
+    arguments: tuple[str, ...], message: str, textcls: Command, config: Path, model: Path, toy_file: Path, store_folder: Path
 ) -> None:
-    arguments = [argument for setting in settings for argument in ("--set", setting)]
-    error = only_error(textcls("train", config, *arguments))
-    if message is None:
-        assert error.startswith("no n-gram occurs in 20 of the ")
-    else:
-        assert error == message.format(config=config, data=toy_file)
+    Path("empty.txt").write_text("\n")
+    Path("config.yaml").write_text("")
+    places = {"config": config, "model": model, "toy": toy_file, "store": store_folder}
+    assert_one_line(textcls(*(argument.format(**places) for argument in arguments)), message)
 
 
-def test_several_mistakes_come_in_one_report(textcls: Run, config: Path) -> None:
-    done = textcls("train", config, "--set", "modle.C=1", "--set", "splits.fold=3", "--set", "seed=-1")
+def test_config_errors_come_all_at_once_a_line_each(textcls: Command, config: Path) -> None:
+    done = textcls("train", config, "--set", "seed=-1", "--set", "model.kinds=tfidf")
     assert done.code == 1
-    assert [line.rpartition(f"{config}: ")[2].partition(":")[0] for line in done.err.splitlines()] == [
-        "seed",
-        "splits.fold",
-        "modle",
-    ]
+    assert done.err.startswith("error: ")
+    assert len(done.err.splitlines()) == 2
 
 
-def test_a_missing_config_says_how_to_get_one(textcls: Run) -> None:
-    assert (
-        only_error(textcls("train", "mine.yaml"))
-        == "mine.yaml: no such config file; `textcls config --init` writes a starting one"
-    )
+def test_a_bug_keeps_its_traceback(textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*arguments: Any, **options: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("textcls.prediction.load", bug)
+    with pytest.raises(ZeroDivisionError):
+        textcls("predict", model, "a.txt")
 
 
-def test_config_prints_in_full_its_schema_and_a_first_file(textcls: Run, config: Path, tmp_path: Path) -> None:
-    full = textcls("config", config, "--set", "model.C=3e-1")
-    assert "C: 0.3" in full.out and "sublinear_tf: true" in full.out
-    again = tmp_path / "full.yaml"
-    again.write_text(full.out, encoding="utf-8")
-    assert textcls("config", again).out == full.out
-    assert json.loads(textcls("config", "--schema").out)["type"] == "object"
-    first = tmp_path / "first.yaml"
-    first.write_text(textcls("config", "--init", "transformer").out, encoding="utf-8")
-    assert textcls("config", first).code == 0
-    assert only_error(textcls("config", "--init", "transfomer")) == "unknown kind 'transfomer'; did you mean 'transformer'?"
+@pytest.mark.parametrize(
+    ("number", "words"), [(28, "No space left on device"), (30, "Read-only file system"), (13, "Permission denied")]
+)
+def test_what_the_disk_says_is_one_line(
+    number: int, words: str, textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **options: Any) -> None:
+        raise OSError(number, words, "/some/file")
+
+    monkeypatch.setattr("textcls.prediction.load", full)
+    assert_one_line(textcls("predict", model, "a.txt"), f"/some/file: {words}")
 
 
-def test_evaluate_prints_and_writes_the_figures_and_the_wrong_predictions(textcls: Run, model: Path, tmp_path: Path) -> None:
-    rows = toy_rows(["e"])
-    rows[0]["label"] = "quote"
-    data = write_jsonl(tmp_path / "rows.jsonl", rows)
-    done = textcls("evaluate", model, data, "--output", tmp_path / "figures.json", "--wrong", tmp_path / "wrong.jsonl")
+def test_other_errors_of_the_system_keep_their_traceback(textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*arguments: Any, **options: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/a/bug")
+
+    monkeypatch.setattr("textcls.prediction.load", bug)
+    with pytest.raises(FileNotFoundError):
+        textcls("predict", model, "a.txt")
+
+
+def test_a_disk_that_is_full_while_writing(textcls: Command, model: Path, toy_file: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, before[1]))
+    try:
+        done = textcls("predict", model, toy_file, "--output", "out.jsonl")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert_one_line(done, "out.jsonl: cannot be written: File too large")
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", [("config", "--schema"), ("config", "--init", "tfidf")])
+def test_standard_output_on_a_full_disk(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "textcls", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "error: disk: No space left on device\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = [sys.executable, "-m", "textcls", "config", "--schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        err = process.stderr.read()
+        process.wait(timeout=60)
+    assert err == ""
+
+
+def test_an_interruption_has_exit_code_130_and_no_traceback(
+    textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminated(*arguments: Any, **options: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("textcls.prediction.load", terminated)
+    done = textcls("predict", model, "a.txt")
+    assert done.code == 130
+    assert "Traceback" not in done.err
+
+
+# --- outputs that exist ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "{config}", "--set", "data.train=nothing.jsonl", "--output", "there"),
+        ("predict", "no model", "no input.txt", "--output", "there"),
+        ("evaluate", "no model", "no data.jsonl", "--output", "there"),
+        ("evaluate", "no model", "no data.jsonl", "--wrong", "there"),
+    ],
+)
+def test_an_existing_output_is_refused_before_work_is_done(arguments: tuple[str, ...], textcls: Command, config: Path) -> None:
+    # Were work done first, the missing input would be told.
+    Path("there").write_text("precious")
+    done = textcls(*(argument.format(config=config) for argument in arguments))
+    assert_one_line(done, "there: exists already; remove it or name another output")
+    assert Path("there").read_text() == "precious"
+
+
+# --- train, evaluate, predict, compare ------------------------------------------------------------------------------
+
+
+def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_file: Path, store_folder: Path) -> None:
+    done = textcls("train", config, "--output", "model")
+    assert done.code == 0
+    assert re.search(r"fact +│ +[01]\.\d{3} │ +[01]\.\d{3} │ +[01]\.\d{3} │ +8 ", done.out)
+    assert re.search(r"macro-F1 [01]\.\d{3} over 24 rows held out; mean of 4 folds [01]\.\d{3}, standard deviation", done.out)
+    assert "model: model" in done.out
+    run = re.search(r"run: ([0-9a-f]{32})", done.out)
+    assert run is not None
+    assert f"--store {store_folder}" in done.out
+    assert load_model("model").classes_.tolist() == ["fact", "opinion", "quote"]
+
+    done = textcls("evaluate", "model", toy_file, "--output", "figures.json", "--wrong", "wrong.jsonl")
     assert done.code == 0
     figures = json.loads(done.out)
-    assert figures == json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-    assert {"accuracy", "macro_f1", "per_label"} <= set(figures)
-    assert figures["accuracy"] == pytest.approx(5 / 6)
-    (wrong,) = [json.loads(line) for line in (tmp_path / "wrong.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert (wrong["id"], wrong["prediction"], wrong["label"]) == ("e:fact:0", "fact", "quote")
+    assert figures == json.loads(Path("figures.json").read_text())
+    assert figures["accuracy"] == figures["macro_f1"] == 1.0
+    assert figures["per_label"]["quote"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 8}
+    assert Path("wrong.jsonl").read_text() == ""
+
+    for name in (run[1], run[1][:8]):
+        done = textcls("predict", name, toy_file, "--store", store_folder)
+        assert done.code == 0
+        assert [json.loads(line)["label"] for line in done.out.splitlines()] == [row["label"] for row in toy_rows()]
+
+    done = textcls("compare", "--store", store_folder)
+    assert (done.code, done.err) == (0, "")
+    for fragment in ("toy (data ", "macro-F1", "accuracy", run[1][:8], "finished", "means over the folds"):
+        assert fragment in done.out
+    assert re.search(r"[01]\.\d{3} ± [01]\.\d{3}", done.out)
+    assert "without a" not in done.out, "folds are no runs of their own here"
 
 
-def test_evaluate_refuses_labels_that_the_model_does_not_know(textcls: Run, model: Path, tmp_path: Path) -> None:
-    data = write_jsonl(tmp_path / "rows.jsonl", [{"text": "It rained.", "label": "facts"}])
-    assert only_error(textcls("evaluate", model, data)) == f"{data}: unknown label 'facts'; did you mean 'fact'?"
+def test_compare_puts_the_best_first_and_takes_names(textcls: Command, store_folder: Path) -> None:
+    from textcls.config import TrackingConfig
+    from textcls.tracking import track
 
-
-def test_predict_refuses_what_it_cannot_read(textcls: Run, model: Path, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty.txt").touch()
-    (tmp_path / "paper.pdf").touch()
-    (tmp_path / "latin.txt").write_bytes("Un café.".encode("latin-1"))
-    (tmp_path / "broken.jsonl").write_text('{"text": "fine"}\n{"text": \n', encoding="utf-8")
-    for name, message in {
-        "nowhere.txt": "no such file or folder; expected a .txt article or a folder of them",
-        "nowhere": "no such file or folder",
-        "empty": "expected a folder with .txt articles, found none in it",
-        "empty.txt": "expected sentences, found none",
-        "paper.pdf": "expected a .txt article, a folder of them, or a .jsonl, .csv, .parquet file",
-        "latin.txt": "expected UTF-8, found byte 0xe9 on line 1; convert the file, for example with: iconv -f windows-1252 -t utf-8",
-    }.items():
-        assert only_error(textcls("predict", model, tmp_path / name)) == f"{tmp_path / name}: {message}"
-    error = only_error(textcls("predict", model, tmp_path / "broken.jsonl"))
-    assert error.startswith(f"{tmp_path / 'broken.jsonl'}, line 2: not valid JSON: ")
-
-
-def test_a_model_that_is_not_there_or_damaged_gets_one_line(textcls: Run, model: Path, store_folder: Path) -> None:
-    error = only_error(textcls("predict", "nothing", ROOT / "seeds", "--store", store_folder))
-    assert error.startswith("nothing: no such model folder; and as a run: ")
-    weights = model / "weights.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"!")
-    error = only_error(textcls("predict", model, ROOT / "seeds"))
-    assert error == f"{model}: damaged: weights.safetensors is not the file that was written (SHA-256 differs)"
-
-
-def test_nothing_is_left_of_an_output_that_could_not_be_written_whole(
-    textcls: Run, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*arguments: Any, **options: Any) -> str:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    target = tmp_path / "out" / "rows.jsonl"
-    monkeypatch.setattr("textcls.prediction.json.dumps", full)
-    done = textcls("predict", model, ROOT / "seeds", "--output", target)
-    assert only_error(done) == f"{target}: cannot be written: No space left on device"
-    assert list(target.parent.iterdir()) == []
-
-
-def test_a_read_only_store_gets_one_line(textcls: Run, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path, *arguments: Any, **options: Any) -> None:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
-
-    monkeypatch.setattr(Path, "mkdir", refuse)
-    assert "Read-only file system" in only_error(textcls("train", config))
-
-
-def test_compare_without_a_store_or_a_run_says_so(textcls: Run, store_folder: Path, tmp_path: Path) -> None:
-    error = only_error(textcls("compare", "--store", tmp_path / "none"))
-    assert error == f"{tmp_path / 'none'}: no runs here; expected a folder that `textcls train` has tracked runs in"
-    assert f"no runs in {store_folder} yet" in textcls("compare", "--store", store_folder).out
-    assert f"{store_folder}: no run 'mine'; known: no runs yet" == only_error(textcls("compare", "mine", "--store", store_folder))
-
-
-def test_agreement_prints_figures_confusion_and_differences(textcls: Run) -> None:
-    stores = sorted((ROOT / "data" / "seeds").glob("annotator-*.jsonl"))
-    done = textcls("agreement", *stores, "--differences")
+    for name, score in {"worse [a]": 0.25, "best [/b]": 0.75, "middle": 0.5, "unfinished": None}.items():
+        tags = {"textcls.kind": "single", "textcls.data_sha": "abc"}
+        with track(TrackingConfig(folder=str(store_folder)), experiment="news", name=name, tags=tags) as run:
+            if score is not None:
+                run.metrics({"test/macro_f1": score, "time/fit_s": 12.34})
+    done = textcls("compare", "--store", store_folder)
     assert done.code == 0
-    assert "85 sentences labelled by two annotators or more of annotator-a, annotator-b" in done.out
-    assert "same label: 97.6%   Krippendorff's alpha: 0.970" in done.out
-    assert "Cohen's kappa, annotator-a and annotator-b: 0.969" in done.out
-    assert "annotator-a opinion, annotator-b skip: A Partnership to Watch" in done.out
-    assert only_error(textcls("agreement", stores[0])) == "expected the labels of two annotators or more, found annotator-a"
+    order = re.findall(r"worse \[a\]|best \[/b\]|middle|unfinished", done.out)
+    assert order == ["best [/b]", "middle", "worse [a]", "unfinished"]
+    assert "0.750" in done.out
+    assert "12.3" in done.out
+    chosen = textcls("compare", "middle", "--store", store_folder)
+    assert "middle" in chosen.out
+    assert "worse" not in chosen.out
 
 
-def test_sentences_are_printed_with_their_places(textcls: Run) -> None:
-    done = textcls("sentences", ROOT / "seeds")
+def test_compare_without_runs_says_how_to_make_one(textcls: Command, store_folder: Path) -> None:
+    done = textcls("compare", "--store", store_folder)
+    assert (done.code, done.out) == (0, f"no runs in {store_folder} yet; make one with: textcls train CONFIG\n")
+
+
+def test_labels_with_square_brackets_are_shown_as_they_are(textcls: Command, config: Path, tmp_path: Path) -> None:
+    rows = [{**row, "label": {"fact": "[fact]", "quote": "[/quote]"}.get(row["label"], "other")} for row in toy_rows()]
+    data = write_jsonl(tmp_path / "brackets.jsonl", rows)
+    settings = ("--set", f"data.train={data}", "--set", "tracking.enabled=false")
+    done = textcls("train", config, *settings, "--output", "model")
+    assert done.code == 0, done.err
+    assert "[fact]" in done.out
+    assert "[/quote]" in done.out
+
+
+def test_predictions_go_to_standard_output_or_a_file(textcls: Command, model: Path) -> None:
+    Path("article.txt").write_text("The council opened a bridge.\n\nNobody knows.")
+    done = textcls("predict", model, "article.txt")
+    assert (done.code, done.err) == (0, "")
     rows = [json.loads(line) for line in done.out.splitlines()]
-    assert len(rows) == 85
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "seeds").glob("*.txt")}
-    assert all(texts[row["article"]][row["start"] : row["end"]] == row["text"] for row in rows)
+    assert [row["text"] for row in rows] == ["The council opened a bridge.", "Nobody knows."]
+    for suffix in (".jsonl", ".csv", ".parquet"):
+        done = textcls("predict", model, "article.txt", "--output", f"out{suffix}")
+        assert (done.code, done.out, done.err) == (0, "", f"2 predictions written to out{suffix}\n")
+        assert Path(f"out{suffix}").is_file()
+    assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == rows
 
 
-def test_ui_refuses_a_port_that_is_taken(textcls: Run, store_folder: Path) -> None:
-    import socket
+def test_predict_reads_standard_input(textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"id": 3, "text": "the council opened a bridge"}\n')))
+    done = textcls("predict", model, "-")
+    assert done.code == 0
+    assert json.loads(done.out)["id"] == 3
+    assert json.loads(done.out)["label"] == "fact"
 
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        error = only_error(textcls("ui", "--store", store_folder, "--port", port))
-    assert error == f"port {port} is taken; choose another with --port"
+
+def test_two_inputs_of_which_one_is_missing_leave_no_file(textcls: Command, model: Path) -> None:
+    Path("article.txt").write_text("It rains.")
+    done = textcls("predict", model, "article.txt", "nothing.txt", "--output", "out.jsonl")
+    assert_one_line(done, "nothing.txt: no such file or folder")
+    assert not Path("out.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_no_bar_is_drawn_where_there_is_no_terminal(config: Path, model_settings: Any) -> None:
+    # A transformer, whose libraries draw bars of their own.
+    settings = yaml.safe_load(config.read_text())
+    settings["model"] = model_settings("transformer") | {"epochs": 1}
+    settings["splits"] = {"kind": "k-fold", "folds": 2, "validation": 0.3}
+    config.write_text(yaml.safe_dump(settings))
+    done = run_textcls("train", config, "--output", "model")
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("WARNING: the store was moved")]
+    assert lines == [
+        "reading the data …",
+        "fold 1 (1 of 2) …",
+        "fold 2 (2 of 2) …",
+        "fitting the final model on all rows …",
+        "writing …",
+    ]
+    assert not re.search(r"[\r\x1b]|it/s|%\|", done.stdout + done.stderr)
+    assert {file.name for file in Path.cwd().iterdir()} == {"model"}
+
+
+# --- config ---------------------------------------------------------------------------------------------------------
+
+
+def test_config_prints_a_config_in_full(textcls: Command, config: Path) -> None:
+    done = textcls("config", config, "--set", "model.C=3e1")
+    assert (done.code, done.err) == (0, "")
+    Path("full.yaml").write_text(done.out)
+    assert load_config("full.yaml") == load_config(config, ["model.C=30.0"])
+    assert "sublinear_tf: true" in done.out
+
+
+def test_config_prints_the_schema(textcls: Command) -> None:
+    done = textcls("config", "--schema")
+    assert done.code == 0
+    assert {"data", "model", "splits", "tracking", "seed"} == set(json.loads(done.out)["properties"])
+
+
+@pytest.mark.parametrize("kind", ["tfidf", "transformer"])
+def test_config_prints_a_starting_file(kind: str, textcls: Command) -> None:
+    done = textcls("config", "--init", kind)
+    assert done.code == 0
+    Path("first.yaml").write_text(done.out)
+    assert load_config("first.yaml").model.kind == kind
+
+
+# --- agreement ------------------------------------------------------------------------------------------------------
+
+
+def test_agreement_on_the_seeds(textcls: Command) -> None:
+    done = textcls("agreement", SEEDS / "annotator-a.jsonl", SEEDS / "annotator-b.jsonl")
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"^\d+ sentences labelled by two annotators or more of annotator-a, annotator-b$", done.out, re.MULTILINE)
+    kappa = re.search(r"^Cohen's kappa, annotator-a and annotator-b: (0\.\d{3})$", done.out, re.MULTILINE)
+    alpha = re.search(r"^same label: (\d+\.\d)%   Krippendorff's alpha: (0\.\d{3})$", done.out, re.MULTILINE)
+    assert kappa is not None and alpha is not None
+    assert 0.5 < float(kappa[1]) < 1
+    assert abs(float(kappa[1]) - float(alpha[2])) < 0.05, "two annotators without gaps: alpha is nearly kappa"
+    for label in ("fact", "opinion", "quote", "speculation"):
+        assert label in done.out
+
+
+def test_agreement_lists_the_differences(textcls: Command) -> None:
+    files = (SEEDS / "annotator-a.jsonl", SEEDS / "annotator-b.jsonl")
+    plain, full = textcls("agreement", *files), textcls("agreement", *files, "--differences")
+    assert full.out.startswith(plain.out)
+    listed = full.out[len(plain.out) :].splitlines()
+    total = re.search(r"^(\d+) sentences", plain.out)
+    share = re.search(r"^same label: ([\d.]+)%", plain.out, re.MULTILINE)
+    assert total is not None and share is not None
+    assert len(listed) == round(int(total[1]) * (1 - float(share[1]) / 100))
+    assert all(re.match(r"\S+ \d+–\d+: annotator-a \w+, annotator-b \w+: .", line) for line in listed)
+
+
+def test_agreement_of_one_annotator(textcls: Command) -> None:
+    assert_one_line(textcls("agreement", SEEDS / "annotator-a.jsonl"), "")
+
+
+# --- sentences ------------------------------------------------------------------------------------------------------
+
+
+def test_sentences_are_printed_with_exact_offsets(textcls: Command) -> None:
+    text = "A Title\n\nIt rains. It snows."
+    Path("article.txt").write_text(text)
+    done = textcls("sentences", "article.txt")
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert (done.code, [row["text"] for row in rows]) == (0, ["A Title", "It rains.", "It snows."])
+    assert all(text[row["start"] : row["end"]] == row["text"] for row in rows)

@@ -29,7 +29,7 @@ TEXTS = [row["text"] for row in ROWS]
 LABELS = [row["label"] for row in ROWS]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make(model_settings: Callable[[str], dict[str, Any]]) -> Callable[..., TextClassifier]:
     """Make an unfitted classifier that can learn the toy rows."""
 
@@ -48,6 +48,17 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def unfitted(make: Callable[..., TextClassifier], kind: str) -> TextClassifier:
     return make(kind)
+
+
+@pytest.fixture(scope="session")
+def all_fitted(make: Callable[..., TextClassifier]) -> dict[str, TextClassifier]:
+    """A fitted classifier of each family, for tests that only read."""
+    return {kind: make(kind).fit(TEXTS, LABELS) for kind in FAMILIES}
+
+
+@pytest.fixture
+def fitted(all_fitted: dict[str, TextClassifier], kind: str) -> TextClassifier:
+    return all_fitted[kind]
 
 
 # --- every family ---------------------------------------------------------------------------------------------------
@@ -71,9 +82,9 @@ def test_learns_two_labels(unfitted: TextClassifier, tmp_path: Path) -> None:
     np.testing.assert_array_equal(load_model(tmp_path / "two").predict_proba(texts), unfitted.predict_proba(texts))
 
 
-def test_rows_and_strings_are_the_same(unfitted: TextClassifier) -> None:
-    unfitted.fit(ROWS, LABELS)
-    np.testing.assert_array_equal(unfitted.predict_proba(ROWS), unfitted.predict_proba(TEXTS))
+def test_rows_and_strings_are_the_same(make: Callable[..., TextClassifier], fitted: TextClassifier, kind: str) -> None:
+    of_rows = make(kind).fit(ROWS, LABELS)
+    np.testing.assert_array_equal(of_rows.predict_proba(ROWS), fitted.predict_proba(TEXTS))
 
 
 def test_labels_keep_their_rows_in_any_order(unfitted: TextClassifier) -> None:
@@ -83,18 +94,20 @@ def test_labels_keep_their_rows_in_any_order(unfitted: TextClassifier) -> None:
     assert unfitted.fit(texts, labels).predict(TEXTS).tolist() == LABELS
 
 
-def test_repeats_under_its_seed_bit_for_bit(make: Callable[..., TextClassifier], kind: str) -> None:
-    first, second = (make(kind).fit(TEXTS, LABELS).predict_proba(TEXTS) for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+def test_repeats_under_its_seed_bit_for_bit(make: Callable[..., TextClassifier], fitted: TextClassifier, kind: str) -> None:
+    again = make(kind).fit(TEXTS, LABELS)
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
-def test_another_seed_gives_another_transformer(make: Callable[..., TextClassifier]) -> None:
-    first, second = (make("transformer", seed=seed).fit(TEXTS, LABELS).predict_proba(TEXTS) for seed in (1, 2))
+def test_another_seed_gives_another_transformer(
+    make: Callable[..., TextClassifier], all_fitted: dict[str, TextClassifier]
+) -> None:
+    first = all_fitted["transformer"].predict_proba(TEXTS)
+    second = make("transformer", seed=2).fit(TEXTS, LABELS).predict_proba(TEXTS)
     assert np.abs(first - second).max() > 1e-4
 
 
-def test_a_loaded_model_gives_the_same_probabilities(unfitted: TextClassifier, tmp_path: Path) -> None:
-    fitted = unfitted.fit(TEXTS, LABELS)
+def test_a_loaded_model_gives_the_same_probabilities(fitted: TextClassifier, tmp_path: Path) -> None:
     save_model(fitted, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
     assert type(loaded) is type(fitted)
@@ -102,8 +115,7 @@ def test_a_loaded_model_gives_the_same_probabilities(unfitted: TextClassifier, t
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
-def test_a_loaded_model_can_be_saved_and_fitted_again(unfitted: TextClassifier, tmp_path: Path) -> None:
-    fitted = unfitted.fit(TEXTS, LABELS)
+def test_a_loaded_model_can_be_saved_and_fitted_again(fitted: TextClassifier, tmp_path: Path) -> None:
     save_model(fitted, tmp_path / "first")
     save_model(load_model(tmp_path / "first"), tmp_path / "second")
     second = load_model(tmp_path / "second")
@@ -111,23 +123,21 @@ def test_a_loaded_model_can_be_saved_and_fitted_again(unfitted: TextClassifier, 
     np.testing.assert_array_equal(clone(second).fit(TEXTS, LABELS).predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
-def test_one_by_one_equals_batched(unfitted: TextClassifier) -> None:
-    unfitted.fit(TEXTS, LABELS)
+def test_one_by_one_equals_batched(fitted: TextClassifier) -> None:
     texts = [*TEXTS, "a", "word " * 40]
-    batched = unfitted.predict_proba(texts)
-    one_by_one = np.vstack([unfitted.predict_proba([text]) for text in texts])
+    batched = fitted.predict_proba(texts)
+    one_by_one = np.vstack([fitted.predict_proba([text]) for text in texts])
     np.testing.assert_allclose(one_by_one, batched, atol=1e-6)
-    np.testing.assert_allclose(unfitted.predict_proba(texts[::-1])[::-1], batched, atol=1e-6)
+    np.testing.assert_allclose(fitted.predict_proba(texts[::-1])[::-1], batched, atol=1e-6)
 
 
-def test_no_texts_give_no_probabilities(unfitted: TextClassifier) -> None:
-    unfitted.fit(TEXTS, LABELS)
-    assert unfitted.predict_proba([]).shape == (0, 3)
-    assert unfitted.predict([]).tolist() == []
+def test_no_texts_give_no_probabilities(fitted: TextClassifier) -> None:
+    assert fitted.predict_proba([]).shape == (0, 3)
+    assert fitted.predict([]).tolist() == []
 
 
-def test_words_never_seen_are_still_labelled(unfitted: TextClassifier) -> None:
-    probabilities = unfitted.fit(TEXTS, LABELS).predict_proba(["Ωmega 漢字 ∞"])
+def test_words_never_seen_are_still_labelled(fitted: TextClassifier) -> None:
+    probabilities = fitted.predict_proba(["Ωmega 漢字 ∞"])
     np.testing.assert_allclose(probabilities.sum(), 1)
 
 
@@ -186,10 +196,9 @@ def test_refuses_what_it_cannot_learn_from(unfitted: TextClassifier, texts: Any,
         ([3], "text 0: expected a string with content, found 3"),
     ],
 )
-def test_refuses_what_it_cannot_predict(unfitted: TextClassifier, texts: Any, message: str) -> None:
-    unfitted.fit(TEXTS, LABELS)
+def test_refuses_what_it_cannot_predict(fitted: TextClassifier, texts: Any, message: str) -> None:
     with pytest.raises(DataError) as caught:
-        unfitted.predict_proba(texts)
+        fitted.predict_proba(texts)
     assert str(caught.value) == message
 
 
@@ -225,7 +234,9 @@ def test_a_family_without_its_libraries_says_what_to_install(monkeypatch: pytest
 # --- TF-IDF ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settings", [{"word_ngrams": None}, {"char_ngrams": None}, {"lowercase": False}, {"sublinear_tf": False}])
+@pytest.mark.parametrize(
+    "settings", [{"word_ngrams": None}, {"char_ngrams": None}, {"lowercase": False}, {"sublinear_tf": False}]
+)
 def test_tfidf_round_trips_with_any_ngrams(settings: dict[str, Any], make: Callable[..., TextClassifier], tmp_path: Path) -> None:
     fitted = make("tfidf", **settings).fit(TEXTS, LABELS)
     save_model(fitted, tmp_path / "model")
@@ -241,9 +252,7 @@ def test_tfidf_tells_texts_apart_by_punctuation_alone(make: Callable[..., TextCl
 def test_tfidf_says_when_no_ngram_is_left(make: Callable[..., TextClassifier]) -> None:
     with pytest.raises(DataError) as caught:
         make("tfidf", min_df=99).fit(TEXTS, LABELS)
-    assert str(caught.value) == (
-        "no n-gram occurs in 99 of the 24 training texts; lower model.min_df or give more texts"
-    )
+    assert str(caught.value) == ("no n-gram occurs in 99 of the 24 training texts; lower model.min_df or give more texts")
 
 
 # --- transformers ---------------------------------------------------------------------------------------------------
@@ -316,9 +325,7 @@ def test_transformer_refuses_validation_rows_it_cannot_use(
     assert str(caught.value) == message
 
 
-def test_transformer_says_how_many_texts_are_cut(
-    make: Callable[..., TextClassifier], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_transformer_says_how_many_texts_are_cut(make: Callable[..., TextClassifier], caplog: pytest.LogCaptureFixture) -> None:
     make("transformer", max_length=8, epochs=1).fit([*TEXTS, "a b"], [*LABELS, "fact"])
     assert caplog.messages == ["24 of 25 training texts reach model.max_length (8 tokens) and are cut"]
 
@@ -376,15 +383,19 @@ def test_a_hub_name_is_fetched_if_told() -> None:
 
 
 def test_an_encoder_that_was_fetched_earlier_is_used(
-    make: Callable[..., TextClassifier], tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., TextClassifier],
+    all_fitted: dict[str, TextClassifier],
+    tiny_encoder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     repository = tmp_path / "models--nobody--tiny"
     shutil.copytree(tiny_encoder, repository / "snapshots" / "abc")
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("abc")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    fitted = make("transformer", encoder="nobody/tiny").fit(TEXTS, LABELS)
-    np.testing.assert_array_equal(fitted.predict_proba(TEXTS), make("transformer").fit(TEXTS, LABELS).predict_proba(TEXTS))
+    fetched = make("transformer", encoder="nobody/tiny").fit(TEXTS, LABELS)
+    np.testing.assert_array_equal(fetched.predict_proba(TEXTS), all_fitted["transformer"].predict_proba(TEXTS))
 
 
 def test_the_offline_encoder_is_verified() -> None:

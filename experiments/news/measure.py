@@ -128,7 +128,7 @@ def draw() -> None:
 
     print("| model | articles | rows | real news | own test | seeds | fit (s) |\n|---|---:|---:|---:|---:|---:|---:|")
     for model, shares in by_model.items():
-        for share, rows in sorted(shares.items()):
+        for _share, rows in sorted(shares.items()):
             cells = [
                 f"{mean:.3f} ± {half:.3f}"
                 for mean, half in (interval([r[s]["macro_f1"] for r in rows]) for s in ("real", "test", "seeds"))

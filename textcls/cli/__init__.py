@@ -40,11 +40,11 @@ app.command()(ui.ui)
 
 
 def main() -> None:
-    """Run the command line: exit code 0 when done, 1 for an error of the input or an interruption, 2 for wrong usage."""
+    """Run the command line: exit code 0 when done, 1 for an error of the input, 2 for wrong usage, 130 when interrupted."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        app()
+        app(prog_name="textcls")  # also under `python -m textcls`
     except TextclsError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
