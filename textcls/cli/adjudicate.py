@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def adjudicate(
-    stores: Annotated[list[Path], typer.Argument(help="Files of annotations, of two annotators or more.", show_default=False)],
+    stores: Annotated[
+        list[Path], typer.Argument(metavar="STORE", help="Files of annotations, of two annotators or more.", show_default=False)
+    ],
     decisions: Annotated[Path, typer.Option(help="File of what was decided, which grows with every answer.", show_default=False)],
     output: Annotated[Path, typer.Option(help="File to write the one set of labels to.", show_default=False)],
     annotator: Annotated[str, typer.Option(help="Your name, for the decisions that you make.")] = "adjudicator",

@@ -9,7 +9,9 @@ import typer
 
 
 def agreement(
-    stores: Annotated[list[Path], typer.Argument(help="Files of annotations, of two annotators or more.", show_default=False)],
+    stores: Annotated[
+        list[Path], typer.Argument(metavar="STORE", help="Files of annotations, of two annotators or more.", show_default=False)
+    ],
     differences: Annotated[bool, typer.Option("--differences", help="List what they label differently as well.")] = False,
 ) -> None:
     """Print Cohen's kappa, Krippendorff's alpha and the confusion between annotators."""

@@ -26,7 +26,7 @@ _METRICS = {
 def compare(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RUN]...", help="Ids or names of runs; all if none is given.", show_default=False),
+        typer.Argument(metavar="RUN", help="Ids or names of runs; all if none is given.", show_default=False),
     ] = None,
     store: Annotated[Path, typer.Option(help="Folder of the MLflow store.")] = Path("experiments"),
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 
 
 def config(
-    file: Annotated[Path | None, typer.Argument(metavar="[CONFIG]", help="A config file.", show_default=False)] = None,
+    file: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="A config file.", show_default=False)] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
     ] = None,

@@ -15,8 +15,10 @@ app = typer.Typer(help="Build, describe, split and check datasets.", no_args_is_
 
 @app.command()
 def build(
-    articles: Annotated[Path, typer.Argument(help="The folder of the articles.", show_default=False)],
-    labels: Annotated[Path, typer.Argument(help="The file of their adjudicated annotations.", show_default=False)],
+    articles: Annotated[Path, typer.Argument(metavar="ARTICLES", help="The folder of the articles.", show_default=False)],
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help="The file of their adjudicated annotations.", show_default=False)
+    ],
     columns: Annotated[
         Path | None,
         typer.Option(help="File with a row an article, whose columns are given to its sentences.", show_default=False),
@@ -36,7 +38,9 @@ def build(
 
 @app.command()
 def stats(
-    files: Annotated[list[Path], typer.Argument(help="Files of labelled rows; each is a column.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Files of labelled rows; each is a column.", show_default=False)
+    ],
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
 ) -> None:
@@ -55,7 +59,7 @@ def stats(
 
 @app.command()
 def split(
-    data: Annotated[Path, typer.Argument(help="A file of labelled rows.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of labelled rows.", show_default=False)],
     output: Annotated[
         Path, typer.Option(help="Folder to write train.jsonl, validation.jsonl and test.jsonl to.", show_default=False)
     ],
@@ -91,7 +95,9 @@ def split(
 
 @app.command()
 def check(
-    config: Annotated[Path, typer.Argument(help="A config, whose data, model and splits are used.", show_default=False)],
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A config, whose data, model and splits are used.", show_default=False)
+    ],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
     ] = None,

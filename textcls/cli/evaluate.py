@@ -9,8 +9,13 @@ import typer
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False)],
-    data: Annotated[Path, typer.Argument(help="A JSONL, CSV or Parquet file with texts and labels.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False),
+    ],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="A JSONL, CSV or Parquet file with texts and labels.", show_default=False)
+    ],
     output: Annotated[Path | None, typer.Option(help="JSON file to write the figures to as well.")] = None,
     wrong: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write the wrong predictions to.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",

@@ -9,11 +9,16 @@ import typer
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False)],
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False),
+    ],
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="A .txt article, a folder of them, a JSONL, CSV or Parquet file, or - for standard input.", show_default=False
+            metavar="INPUT",
+            help="A .txt article, a folder of them, a JSONL, CSV or Parquet file, or - for standard input.",
+            show_default=False,
         ),
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,

@@ -9,7 +9,9 @@ import typer
 
 
 def sentences(
-    articles: Annotated[list[Path], typer.Argument(help="Plain-text articles, or folders of them.", show_default=False)],
+    articles: Annotated[
+        list[Path], typer.Argument(metavar="ARTICLE", help="Plain-text articles, or folders of them.", show_default=False)
+    ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:
     """Cut articles into sentences with exact offsets."""

@@ -9,7 +9,7 @@ import typer
 
 
 def train(
-    config: Annotated[Path, typer.Argument(help="A config file.", show_default=False)],
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A config file.", show_default=False)],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
     ] = None,
