@@ -327,7 +327,7 @@ def test_transformer_refuses_validation_rows_it_cannot_use(
 
 def test_transformer_says_how_many_texts_are_cut(make: Callable[..., TextClassifier], caplog: pytest.LogCaptureFixture) -> None:
     make("transformer", max_length=8, epochs=1).fit([*TEXTS, "a b"], [*LABELS, "fact"])
-    assert caplog.messages == ["24 of 25 training texts reach model.max_length (8 tokens) and are cut"]
+    assert caplog.messages == ["24 of 25 training texts reach model.max_length (8 tokens); what is longer is cut"]
 
 
 def test_texts_past_the_longest_length_are_cut_not_refused(make: Callable[..., TextClassifier]) -> None:

@@ -379,7 +379,7 @@ def test_a_reporter_is_told_of_phases_and_steps(folds: Settings, tmp_path: Path)
     train(folds("transformer"), output=tmp_path / "model", reporter=told)
     assert told.phases[0] == "reading the data"
     assert [phase.partition(" (")[2] for phase in told.phases if " of 3)" in phase] == [f"{n} of 3)" for n in range(1, 4)]
-    assert told.phases[-2:] == ["fitting the final model on all rows", "writing"]
+    assert told.phases[-2:] == ["fitting the final model", "writing"]
     assert "train/loss" in told.points
     assert told.steps > 0
 

@@ -42,7 +42,7 @@ class DataConfig(Settings):
     group: str | None = None
     """Column whose equal values never fall apart between splits; by default `article` where the data have it."""
     id: str = "id"
-    """Column of the row's unique id; rows are numbered where the data have none."""
+    """Column of the row's unique id; a row without one is known by a hash of its text."""
     labels: tuple[str, ...] | None = None
     """The labels that may occur; by default those of `train`."""
     download: bool = False
@@ -57,9 +57,9 @@ class SplitsConfig(Settings):
     folds: int = Field(default=5, ge=2)
     """Number of folds of `k-fold`."""
     validation: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the training rows held out to stop early on, for models that do and where `data` names no such file."""
+    """Share of the training groups (rows, where they have none) held out to stop early on, for models that do and where `data` names no such file."""
     test: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the rows that `hash` holds out for the test."""
+    """Share of the groups (rows, where they have none) that `hash` holds out for the test."""
     duplicates: Literal["stop", "drop", "warn"] = "stop"
     """What to do about a text that stands in two splits, or twice with different labels: `drop` takes it out of training."""
 
@@ -88,7 +88,7 @@ class TfidfConfig(Settings):
     max_iter: int = Field(default=1000, ge=1)
     """Most iterations of the solver."""
     seed: int | None = Field(default=None, ge=0)
-    """Seed of the solver; by default the config's `seed`."""
+    """Every family takes a seed; this one's solver makes no random choice."""
 
     @model_validator(mode="after")
     def _some_ngrams(self) -> TfidfConfig:
@@ -225,7 +225,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: no such config file; `textcls config --init` writes a starting one") from error
+        raise ConfigError(f"{path}: no such config file; make one with: textcls config --init tfidf > {path}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a config file: {error}") from error
     return make_config(_parse(text, str(path)), overrides, name=str(path))
@@ -342,7 +342,13 @@ def starting_config(kind: str) -> str:
         ("model", model_kinds()[kind]),
         ("tracking", TrackingConfig),
     ]
-    given = {("data", "train"): "data/seeds/sentences.jsonl", ("model", "kind"): kind}
+    # The shipped example has two articles: enough to leave each out once, too few to stop early on a third.
+    given: dict[tuple[str, str], Any] = {
+        ("data", "train"): "data/seeds/sentences.jsonl",
+        ("splits", "kind"): "leave-one-group-out",
+        ("splits", "validation"): 0,
+        ("model", "kind"): kind,
+    }
     lines = ["# A textcls config. Run it with: textcls train THIS_FILE", ""]
     lines += [f"# {Config.model_fields['seed'].description}", f"seed: {Config.model_fields['seed'].default}"]
     for name, section in sections:

@@ -13,13 +13,16 @@ from textcls.errors import OutputError
 
 
 def check_new(path: str | Path) -> Path:
-    """Check that nothing is at a path, before work is spent on what is to go there.
+    """Check that nothing is at a path and that it can be written to, before work is spent on what is to go there.
 
     Raises:
-        OutputError: something is there.
+        OutputError: something is there, or the folder that it would lie in is read-only or no folder.
     """
     if os.path.lexists(path):
         raise OutputError(f"{path}: exists already; remove it or name another output")
+    there = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise OutputError(f"{path}: cannot be written: {there} is {'read-only' if there.is_dir() else 'no folder'}")
     return Path(path)
 
 

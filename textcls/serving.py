@@ -1,4 +1,4 @@
-"""The MLflow flavor of a model folder: what `mlflow.pyfunc.load_model` and `mlflow models serve` load."""
+"""The MLflow flavor of a model folder: what `mlflow.pyfunc.load_model` and `mlflow models serve --env-manager local` load."""
 
 from __future__ import annotations
 

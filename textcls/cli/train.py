@@ -21,6 +21,7 @@ def train(
     from textcls.config import load_config
     from textcls.training import train as run_training
 
+    folder = load_config(config, set_ or []).tracking.folder
     with ProgressBar() as bar:
         result = run_training(config, overrides=set_ or [], output=output, reporter=bar)
 
@@ -43,7 +44,6 @@ def train(
     if result.model_folder is not None:
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:
-        folder = load_config(config, set_ or []).tracking.folder
         store = "" if folder == "experiments" else f" --store {folder}"
         out.print(
             f"run: {result.run_id}   (textcls predict {result.run_id}{store} ARTICLE · textcls compare{store} · textcls ui{store})",

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import csv
 import glob
+import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +42,8 @@ def load_dataset(config: DataConfig) -> Dataset:
     """
     from datasets import Dataset
 
-    rows = [row for split in ("train", "validation", "test") for row in _load_split(config, split)]
+    repeated: Counter[str] = Counter()
+    rows = [row for split in ("train", "validation", "test") for row in _load_split(config, split, repeated)]
     _check_labels(rows, config)
     _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
@@ -89,7 +93,7 @@ def read_columns(path: str | Path, *, key: str) -> dict[str, Row]:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def _load_split(config: DataConfig, split: str) -> Iterator[Row]:
+def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Iterator[Row]:
     source = getattr(config, split)
     if source is None:
         return
@@ -99,12 +103,17 @@ def _load_split(config: DataConfig, split: str) -> Iterator[Row]:
         row = dict(raw)
         row["text"] = _required(raw, config.text, where)
         row["label"] = _required(raw, config.label, where)
-        row["id"] = _optional(raw, config.id, where)
+        row["id"] = _optional(raw, config.id, where) if config.id == "id" else _required(raw, config.id, where)
         row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article", where)
-        row["before"], row["after"] = _optional(raw, "before", where), _optional(raw, "after", where)
+        row["before"], row["after"] = (
+            value if isinstance(value := raw.get(side), str) and value else None for side in ("before", "after")
+        )
         row["split"], row["_where"] = split, where
         if row["id"] is None:
-            row["id"] = where
+            # Of the text, so that the row is the same one wherever its file lies and whatever is added to it.
+            digest = hashlib.sha256(row["text"].encode()).hexdigest()[:16]
+            repeated[digest] += 1
+            row["id"] = digest if repeated[digest] == 1 else f"{digest}-{repeated[digest]}"
         yield row
     if not found:
         raise DataError(f"data.{split}: {source}: expected rows, found none")
@@ -137,15 +146,29 @@ def _read_hub(name: str, split: str, download: bool) -> Iterator[tuple[str, Row]
     import datasets
 
     repository, _, wanted = name.partition(":")
-    mode = datasets.DownloadConfig(local_files_only=not download)
     try:
-        dataset = datasets.load_dataset(repository, split=wanted or split, download_config=mode)
+        with nullcontext() if download else _offline():
+            dataset = datasets.load_dataset(repository, split=wanted or split)
     except Exception as error:  # the hub's client raises from a dozen trees
         remedy = "check the name and the network" if download else "set data.download=true to fetch it from the hub"
         raise DataError(f"data.{split}: {name}: no such file, and no dataset of that name at hand; {remedy}") from error
     names = {column: feature.names for column, feature in dataset.features.items() if isinstance(feature, datasets.ClassLabel)}
     for number, row in enumerate(dataset):
         yield f"{name}, row {number}", {c: names[c][v] if c in names and v is not None else v for c, v in row.items()}
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Keep datasets from asking the hub, as its own environment variable would."""
+    import datasets
+    import huggingface_hub
+
+    before = datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = huggingface_hub.constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE, huggingface_hub.constants.HF_HUB_OFFLINE = before
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, Row]]:

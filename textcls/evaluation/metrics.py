@@ -110,7 +110,7 @@ def wrong_predictions(
     """List the rows that were predicted wrong, the most confident first.
 
     Args:
-        rows: rows with `text` and `label`; `id` and `group` come along.
+        rows: rows with `text` and `label`; `id` and `group`, or else `article`, come along.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns.
     """
@@ -124,7 +124,7 @@ def wrong_predictions(
             "label": rows[number]["label"],
             "score": round(float(probabilities[number, best[number]]), 4),
             "id": rows[number].get("id"),
-            "article": rows[number].get("group"),
+            "article": rows[number].get("group", rows[number].get("article")),
         }
         for number in wrong
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,8 @@ from sklearn.pipeline import FeatureUnion
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
 from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT = TfidfConfig(kind="tfidf")
 _WORDS_AND_MARKS = r"\w+|[^\w\s]"
@@ -73,8 +76,10 @@ class TfidfClassifier(TextClassifier):
             ) from error
         regression = LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, random_state=self.seed)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # more iterations change no prediction that matters
+            warnings.simplefilter("ignore", ConvergenceWarning)
             self.regression_ = regression.fit(weights, labels)
+        if max(self.regression_.n_iter_) >= self.max_iter:
+            logger.warning("the regression stopped at model.max_iter (%d) before it had converged", self.max_iter)
         self.features_, self.classes_ = features, classes
         return self
 

@@ -118,7 +118,10 @@ class TransformerClassifier(TextClassifier):
         cut = sum(len(row["input_ids"]) == self.max_length for row in train)
         if cut:
             logger.warning(
-                "%d of %d training texts reach model.max_length (%d tokens) and are cut", cut, len(train), self.max_length
+                "%d of %d training texts reach model.max_length (%d tokens); what is longer is cut",
+                cut,
+                len(train),
+                self.max_length,
             )
         weights = None
         if self.class_weight is not None:

@@ -151,11 +151,12 @@ class Store:
         """List runs, the newest first.
 
         Args:
-            names: ids, unambiguous beginnings of ids, or names of runs; all that are no children if none is given.
+            names: ids, unambiguous beginnings of ids, or names of runs, of which the newest finished one counts; all that
+                are no children if none is given.
             children: whether to list the folds of runs too.
 
         Raises:
-            TrackingError: a name fits no run.
+            TrackingError: a name fits no run, or runs of several data sets.
         """
         experiments = {e.experiment_id: e.name for e in self.client.search_experiments()}
         found = [self._summarize(run, experiments) for run in self._search(list(experiments))]
@@ -164,7 +165,14 @@ class Store:
             return [run for run in found if children or run.kind not in ("fold", "seed", "trial")]
         chosen = []
         for name in names:
-            fitting = [run for run in found if name == run.name or (len(name) >= 6 and run.id.startswith(name))]
+            fitting = [run for run in found if name == run.name] or [
+                run for run in found if len(name) >= 6 and run.id.startswith(name)
+            ]
+            # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
+            fitting = [run for run in fitting if run.status == "FINISHED"] or fitting
+            if len({(run.experiment, run.name) for run in fitting}) > 1:
+                ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
+                raise TrackingError(f"{self.folder}: several runs are {name!r}; name one by its id: {ids}")
             if not fitting:
                 raise TrackingError(
                     f"{self.folder}: no run {name!r}; {did_you_mean(name, [run.name for run in found] or ['no runs yet'])}"

@@ -83,7 +83,7 @@ def train(
     """Train, measure and track a classifier.
 
     With one split, the measured classifier is the final one. With folds, each is measured by a classifier of its own,
-    and the final one learns from all rows.
+    and the final one learns from all rows but those held out to stop early on.
 
     Args:
         config: a config, its settings as nested mappings, or a config file.
@@ -134,7 +134,7 @@ def _run(config: Config, given: str | None, output: Path | None, reporter: Repor
         if final is None:
             classifier = outcomes[0].classifier
         else:
-            reporter.phase("fitting the final model on all rows")
+            reporter.phase("fitting the final model")
             classifier = _fit(config, dataset, final, run, reporter)
 
         reporter.phase("writing")
