@@ -112,6 +112,8 @@ def draw() -> None:
     styles = {"news-tfidf": ("#E69F00", "s", "TF-IDF"), "news-minilm": ("#0072B2", "o", "MiniLM")}
     for axes, name, title in zip(panels, ("real", "test"), ("real news (378 sentences)", "the corpus's own test"), strict=True):
         for model, (colour, marker, word) in styles.items():
+            if model not in by_model:
+                continue
             shares = sorted(by_model[model])
             points = [interval([row[name]["macro_f1"] for row in by_model[model][share]]) for share in shares]
             articles = [by_model[model][share][0]["articles"] for share in shares]
