@@ -372,7 +372,7 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(config: Path, model_settings
         "reading the data …",
         "fold 1 (1 of 2) …",
         "fold 2 (2 of 2) …",
-        "fitting the final model on all rows …",
+        "fitting the final model …",
         "writing …",
     ]
     assert not re.search(r"[\r\x1b]|it/s|%\|", done.stdout + done.stderr)

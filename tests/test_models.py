@@ -452,3 +452,12 @@ def test_the_offline_encoder_learns_and_round_trips(tmp_path: Path) -> None:
     assert classifier.predict(texts).tolist() == labels
     save_model(classifier, tmp_path / "model")
     np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(texts), classifier.predict_proba(texts))
+
+
+def test_a_length_that_the_encoder_cannot_read_is_refused(model_settings: Callable[[str], dict[str, Any]]) -> None:
+    settings = model_settings("transformer") | {"max_length": 65}
+    settings.pop("kind")
+    from textcls.models.transformer import TransformerClassifier
+
+    with pytest.raises(ModelError, match=r"^model\.max_length is 65, but encoder .* reads at most 64 tokens; lower it$"):
+        TransformerClassifier(**settings).fit(["a b", "c d"], ["x", "y"])

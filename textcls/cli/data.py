@@ -111,6 +111,7 @@ def check(
     """Check the data of a config: counts, duplicates, conflicts, leaks, label errors. Exit code 1 if something must be mended."""
     from textcls.annotation import suspected_errors
     from textcls.cli.output import console, deliver
+    from textcls.cli.progress import ProgressBar
     from textcls.config import load_config
     from textcls.dataset import check_dataset, describe_rows, load_dataset
     from textcls.errors import DataError
@@ -135,7 +136,10 @@ def check(
     for finding in findings:
         out.print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.message}", markup=False, soft_wrap=True)
     if suspects is not None:
-        deliver(suspected_errors(settings, dataset), suspects, what="suspected label errors")
+        with ProgressBar() as bar:
+            bar.phase("looking for label errors, by five folds")
+            suspected = suspected_errors(settings, dataset, listener=bar)
+        deliver(suspected, suspects, what="suspected label errors")
     problems = sum(finding.problem for finding in findings)
     if problems:
         raise DataError(f"{problems} of {len(findings)} checks found something to mend")

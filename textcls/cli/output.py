@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
 
 def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -> None:
-    """Write rows to a file and say so, or print them as JSON Lines."""
+    """Write rows to a file, with a bar on a terminal, and say so; or print them as JSON Lines."""
     if output is None:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))
     else:
+        from rich.console import Console
+        from rich.progress import track
+
         from textcls.prediction import write_rows
 
-        print(f"{write_rows(rows, output):,} {what} written to {output}", file=sys.stderr)
+        terminal = Console(stderr=True)
+        shown = track(rows, description=what, console=terminal, transient=True, disable=not terminal.is_terminal)
+        print(f"{write_rows(shown, output):,} {what} written to {output}", file=sys.stderr)
 
 
 def console() -> Console:

@@ -90,7 +90,7 @@ class TransformerClassifier(TextClassifier):
 
         Raises:
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
-            ModelError: the encoder is not at hand.
+            ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
         """
         checked, classes, label_ids = check_training(texts, labels)
         seed = 0 if self.seed is None else self.seed
@@ -110,6 +110,11 @@ class TransformerClassifier(TextClassifier):
                 )
             except (OSError, ValueError) as error:
                 raise missing_encoder(self.encoder, download=self.download) from error
+        longest = getattr(model.config, "max_position_embeddings", None)
+        if longest is not None and self.max_length > longest:
+            raise ModelError(
+                f"model.max_length is {self.max_length}, but encoder {self.encoder} reads at most {longest} tokens; lower it"
+            )
         self.tokenizer_ = tokenizer
         train = self._encode(checked, label_ids)
         held_out = None
