@@ -123,13 +123,20 @@ def test_a_training_that_is_stopped_says_so(store_folder: Path, tiny_encoder: st
         config = tmp_path / f"{number.name}.yaml"
         config.write_text(
             f"data: {{train: '{data}', name: news}}\n"
-            f"model: {{kind: transformer, encoder: '{tiny_encoder}', epochs: 100000}}\n"
+            f"model: {{kind: transformer, encoder: '{tiny_encoder}', epochs: 100000, max_length: 48}}\n"
             f"splits: {{kind: k-fold, folds: 2, validation: 0}}\n"
             f"tracking: {{folder: '{stores[number]}'}}\n"
         )
         command = [sys.executable, "-m", "textcls", "train", str(config), "--output", str(tmp_path / f"{number.name}-model")]
-        processes[number] = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 90
+        processes[number] = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},  # two of them with two threads each slow each other tenfold
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+        )
+    deadline = time.monotonic() + 150
     for number in numbers:
         # The run and its first fold, and then into the training itself.
         while len(statuses(stores[number])) < 2 and processes[number].poll() is None and time.monotonic() < deadline:
@@ -137,11 +144,16 @@ def test_a_training_that_is_stopped_says_so(store_folder: Path, tiny_encoder: st
     time.sleep(1)
     for number in numbers:
         processes[number].send_signal(number)
+    ends = {}
+    try:
+        for number in numbers:
+            ends[number] = processes[number].communicate(timeout=150)
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.communicate()
     for number in numbers:
-        try:
-            out, err = processes[number].communicate(timeout=60)
-        finally:
-            processes[number].kill()
+        out, err = ends[number]
         assert processes[number].returncode == 130, (out, err)
         assert "Traceback" not in err
         assert list(statuses(stores[number]).values()) == ["KILLED"] * 2
