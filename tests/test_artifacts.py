@@ -30,7 +30,7 @@ def fitted(tiny_encoder: str) -> dict[str, TextClassifier]:
     """A classifier of each family that has learnt next to nothing."""
     return {
         "tfidf": classifier_class("tfidf")(min_df=1, seed=1).fit(TEXTS, LABELS),
-        "transformer": classifier_class("transformer")(encoder=tiny_encoder, epochs=1, seed=1).fit(TEXTS, LABELS),
+        "transformer": classifier_class("transformer")(encoder=tiny_encoder, epochs=1, max_length=48, seed=1).fit(TEXTS, LABELS),
     }
 
 
