@@ -35,8 +35,7 @@ def load(model: str | Path, *, store: str | Path = "experiments") -> TextClassif
         store: the folder of the MLflow store, for what is not a model folder.
 
     Raises:
-        ModelError: there is no such model, or its folder is damaged or from elsewhere.
-        TrackingError: the store cannot be opened.
+        ModelError: there is no such model, no store to look for it in, or its folder is damaged or from elsewhere.
     """
     if Path(model).exists():
         return load_model(model)

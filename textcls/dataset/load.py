@@ -64,14 +64,12 @@ def read_rows(path: str | Path, *, text: str = "text", label: str | None = None)
     """
     rows = []
     for where, raw in _read_file(Path(path)):
-        row = {**raw, "text": _required(raw, text, where), "_where": where}
+        row = {**raw, "text": _required(raw, text, where)}
         if label is not None:
             row["label"] = _required(raw, label, where)
         rows.append(row)
     if not rows:
         raise DataError(f"{path}: expected rows, found none")
-    for row in rows:
-        del row["_where"]
     return rows
 
 
