@@ -15,7 +15,7 @@ import numpy as np
 
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
-from textcls.dataset import SUFFIXES, read_rows
+from textcls.dataset import SUFFIXES, add_context, read_rows
 from textcls.errors import DataError, ModelError, OutputError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, evaluate, wrong_predictions
 from textcls.files import new_file
@@ -25,6 +25,7 @@ from textcls.tracking import Store
 Row = dict[str, Any]
 
 _BATCH = 1024
+_WRITTEN = ("id", "article", "start", "end", "text")
 
 
 def load(model: str | Path, *, store: str | Path = "experiments") -> TextClassifier:
@@ -62,14 +63,14 @@ def predict_inputs(classifier: TextClassifier, inputs: Sequence[str], *, text: s
     Raises:
         DataError: an input is missing or broken.
     """
-    rows = (row for name in inputs for row in _read_input(name, text))
+    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text)))
     while batch := list(islice(rows, _BATCH)):
         yield from _predict_batch(classifier, batch)
 
 
 def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     """Label the sentences of an article; see `predict_inputs` for what a row holds."""
-    return list(_predict_batch(classifier, list(_sentences(article))))
+    return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article)))))
 
 
 def evaluate_file(
@@ -88,7 +89,7 @@ def evaluate_file(
     for row in rows:
         if row["label"] not in labels:
             raise DataError(f"{data}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
-    probabilities = classifier.predict_proba(rows)
+    probabilities = classifier.predict_proba(list(_in_context(classifier, rows)))
     return evaluate([row["label"] for row in rows], probabilities, labels), wrong_predictions(rows, probabilities, labels)
 
 
@@ -117,7 +118,7 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
         yield from _read_standard_input(text)
     elif path.suffix in SUFFIXES:
         for row in read_rows(path, text=text):
-            yield {key: row[key] for key in ("id", "text") if key in row}
+            yield {key: row[key] for key in ("id", "text", "article", "before", "after") if key in row}
     elif path.is_dir() or path.suffix == ".txt":
         for file in find_articles(path):
             yield from _sentences(read_article(file))
@@ -142,9 +143,18 @@ def _read_standard_input(text: str) -> Iterator[Row]:
 
 
 def _sentences(article: Article) -> Iterator[Row]:
-    for sentence in article.sentences:
+    texts = [None, *(sentence.text for sentence in article.sentences), None]
+    for number, sentence in enumerate(article.sentences, 1):
         if sentence.block != "heading":
-            yield {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
+            place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
+            yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+
+
+def _in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row]:
+    """Give rows the sentences around them where the classifier reads these; that takes all rows of an input at once."""
+    if classifier.context is None:
+        return rows
+    return add_context(list(rows), before=classifier.context["before"], after=classifier.context["after"])
 
 
 def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]:
@@ -152,7 +162,7 @@ def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]
     labels = [str(label) for label in classifier.classes_]
     for row, of_labels in zip(rows, probabilities, strict=True):
         yield {
-            **row,
+            **{key: row[key] for key in _WRITTEN if key in row},
             "label": labels[int(np.argmax(of_labels))],
             "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
         }

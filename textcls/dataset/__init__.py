@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from textcls.dataset.checks import Finding, check_dataset
+from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name
 from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows
@@ -11,6 +12,7 @@ from textcls.dataset.statistics import describe_rows
 __all__ = [
     "SUFFIXES",
     "Finding",
+    "add_context",
     "check_dataset",
     "conflicts",
     "dataset_identity",

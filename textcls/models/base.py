@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from textcls.errors import DataError
 
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
-"""Texts as strings, or as rows with a `text`."""
+"""Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""
 
 
 class Listener:
@@ -43,6 +43,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """The name that configs and model folders use."""
     uses_validation: ClassVar[bool] = False
     """Whether `fit` makes use of validation rows."""
+
+    context: Mapping[str, int] | None = None
+    """How many sentences `before` and `after` each text the model reads; None reads the text alone."""
 
     classes_: np.ndarray
 
@@ -115,6 +118,15 @@ def check_texts(texts: Texts) -> list[str]:
             raise DataError(f"text {number}: expected a string with content, found {text!r}")
         checked.append(str(text))
     return checked
+
+
+def neighbours(texts: Texts, context: Mapping[str, int] | None) -> dict[str, list[str]]:
+    """Give the sentences around each text, for each side that a model's `context` names: `before`, `after`, both, or none.
+
+    A string, and a row at the edge of its article, has none, which is the empty string.
+    """
+    sides = [side for side in ("before", "after") if (context or {}).get(side)]
+    return {side: [(item.get(side) or "") if isinstance(item, Mapping) else "" for item in texts] for side in sides}
 
 
 def check_training(texts: Texts, labels: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -44,6 +44,7 @@ class TfidfClassifier(TextClassifier):
         C: float = _DEFAULT.C,
         class_weight: str | None = _DEFAULT.class_weight,
         max_iter: int = _DEFAULT.max_iter,
+        context: Mapping[str, int] | None = None,
         seed: int | None = _DEFAULT.seed,
     ) -> None:
         self.lowercase = lowercase
@@ -55,6 +56,7 @@ class TfidfClassifier(TextClassifier):
         self.C = C
         self.class_weight = class_weight
         self.max_iter = max_iter
+        self.context = context
         self.seed = seed
 
     def fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,6 +59,7 @@ class TransformerClassifier(TextClassifier):
         class_weight: str | None = _DEFAULT.class_weight,
         patience: int = _DEFAULT.patience,
         precision: str = _DEFAULT.precision,
+        context: Mapping[str, int] | None = None,
         seed: int | None = _DEFAULT.seed,
     ) -> None:
         self.encoder = encoder
@@ -73,6 +74,7 @@ class TransformerClassifier(TextClassifier):
         self.class_weight = class_weight
         self.patience = patience
         self.precision = precision
+        self.context = context
         self.seed = seed
 
     def fit(

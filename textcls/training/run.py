@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.artifacts import DataSummary, folder_megabytes, library_versions, save_model
-from textcls.config import Config, load_config, make_config
-from textcls.dataset import conflicts, dataset_identity, dataset_name, load_dataset, near_duplicates
-from textcls.errors import ConfigError
+from textcls.config import Config, ContextConfig, load_config, make_config
+from textcls.dataset import add_context, conflicts, dataset_identity, dataset_name, load_dataset, near_duplicates
+from textcls.errors import ConfigError, DataError
 from textcls.evaluation import Evaluation, evaluate, summarize
 from textcls.files import check_new, new_folder
 from textcls.models import Listener, TextClassifier, classifier_class, make_classifier
@@ -115,6 +115,8 @@ def _run(config: Config, given: str | None, output: Path | None, reporter: Repor
     splits, final = _plan(config, dataset, validate=family.uses_validation)
     name = config.tracking.name or run_name(config)
     data = DataSummary(dataset_name(config.data), dataset_identity(dataset), len(dataset))
+    if config.model.context is not None:
+        dataset = _in_context(dataset, config.model.context)
     protocol = _protocol(config, splits)
     several = len(splits) > 1
 
@@ -178,6 +180,18 @@ def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequenc
     if isinstance(config, Config):
         return make_config(config.model_dump(mode="json"), overrides) if overrides else config
     return make_config(config, overrides)
+
+
+def _in_context(dataset: Dataset, context: ContextConfig) -> Dataset:
+    if not any(dataset["group"]) and not any(dataset["before"]) and not any(dataset["after"]):
+        raise DataError(
+            "model.context asks for neighbouring sentences, but the data have no articles: name their column in data.group, "
+            "give the rows `before` and `after`, or set model.context to null"
+        )
+    rows = add_context(dataset.to_list(), before=context.before, after=context.after)
+    for side in ("before", "after"):
+        dataset = dataset.remove_columns(side).add_column(side, [row[side] for row in rows])
+    return dataset
 
 
 def _plan(config: Config, dataset: Dataset, *, validate: bool) -> tuple[list[Split], Split | None]:

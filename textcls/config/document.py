@@ -1,0 +1,56 @@
+"""A config for people and editors: its JSON Schema, and a file to start from."""
+
+from __future__ import annotations
+
+import json
+import types
+from typing import Any, Literal, Union, get_args, get_origin
+
+from textcls.config.base import Settings
+from textcls.config.models import model_kinds
+from textcls.config.settings import Config, DataConfig, SplitsConfig, TrackingConfig
+from textcls.errors import ConfigError, did_you_mean
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a config file, for editors to check and complete by."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "textcls config"}
+
+
+def starting_config(kind: str) -> str:
+    """Write a config file for a model family with every setting, its default and its meaning.
+
+    Raises:
+        ConfigError: no such family.
+    """
+    if kind not in model_kinds():
+        raise ConfigError(f"unknown kind {kind!r}; {did_you_mean(kind, model_kinds())}")
+    sections: list[tuple[str, type[Settings]]] = [
+        ("data", DataConfig),
+        ("splits", SplitsConfig),
+        ("model", model_kinds()[kind]),
+        ("tracking", TrackingConfig),
+    ]
+    # The shipped example has two articles: enough to leave each out once, too few to stop early on a third.
+    given: dict[tuple[str, str], Any] = {
+        ("data", "train"): "data/seeds/sentences.jsonl",
+        ("splits", "kind"): "leave-one-group-out",
+        ("splits", "validation"): 0,
+        ("model", "kind"): kind,
+    }
+    lines = ["# A textcls config. Run it with: textcls train THIS_FILE", ""]
+    lines += [f"# {Config.model_fields['seed'].description}", f"seed: {Config.model_fields['seed'].default}"]
+    for name, section in sections:
+        lines += ["", f"# {(section.__doc__ or '').strip()}", f"{name}:"]
+        for key, field in section.model_fields.items():
+            value = json.dumps(given.get((name, key), field.default), ensure_ascii=False)
+            lines += [f"  # {field.description}{_choices(field.annotation)}", f"  {key}: {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def _choices(annotation: Any) -> str:
+    """Word the values that a setting can take where they are few: ` One of: stop, drop, warn.`"""
+    options = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    values = [value for option in options if get_origin(option) is Literal for value in get_args(option)]
+    return f" One of: {', '.join(map(str, values))}." if len(values) > 1 else ""

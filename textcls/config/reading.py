@@ -1,0 +1,119 @@
+"""Read a config file, put overrides on top, and explain all that is wrong with it at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from textcls.config.base import Settings
+from textcls.config.models import model_kinds
+from textcls.config.settings import Config
+from textcls.config.yaml_text import parse_yaml
+from textcls.errors import ConfigError, did_you_mean
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """Read a config file.
+
+    Args:
+        path: a YAML file.
+        overrides: settings on top of the file, each `section.key=value` with the value in YAML.
+
+    Raises:
+        ConfigError: the file is missing or is not YAML, or settings are wrong; all of them in one report,
+            each line `file: model.learning_rate: message`.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: no such config file; make one with: textcls config --init tfidf > {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a config file: {error}") from error
+    return make_config(_parse(text, str(path)), overrides, name=str(path))
+
+
+def make_config(settings: Mapping[str, Any], overrides: Sequence[str] = (), *, name: str = "config") -> Config:
+    """Check settings that are given as nested mappings; `name` is what errors call them.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    merged = json.loads(json.dumps(settings, default=str))
+    for override in overrides:
+        _override(merged, override)
+    try:
+        return Config.model_validate_json(json.dumps(merged))
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{name}: {line}" for line in _explain(error))) from error
+
+
+def _parse(text: str, name: str) -> dict[str, Any]:
+    try:
+        content = parse_yaml(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{name}{where}: not valid YAML: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise ConfigError(f"{name}: expected sections such as data and model, found {found}")
+    return content
+
+
+def _override(settings: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    path = key.strip().split(".")
+    if not equals or not all(path):
+        raise ConfigError(f"--set {override}: expected key=value, such as model.learning_rate=3e-5")
+    try:
+        parsed = parse_yaml(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {override}: the value is not valid YAML") from error
+    section = settings
+    for step in path[:-1]:
+        section = section.setdefault(step, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {override}: {step} is a value, not a section")
+    section[path[-1]] = json.loads(json.dumps(parsed, default=str))
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors():
+        # The discriminator of a model's kind stands in the location; people did not write it.
+        location = [str(part) for part in problem["loc"]]
+        if len(location) > 1 and location[0] == "model" and location[1] in model_kinds():
+            section = model_kinds()[location.pop(1)]
+        else:
+            section = _section(location[:-1])
+        where = ".".join(location)
+        match problem["type"]:
+            case "extra_forbidden":
+                yield f"{where}: unknown key; {did_you_mean(location[-1], section.model_fields)}"
+            case "missing":
+                yield f"{where}: missing; it has no default"
+            case "union_tag_invalid":
+                kind = problem["ctx"]["tag"]
+                yield f"model.kind: unknown kind {kind!r}; {did_you_mean(kind, model_kinds())}"
+            case "union_tag_not_found":
+                yield f"model.kind: missing; known: {', '.join(sorted(model_kinds()))}"
+            case "value_error":
+                yield f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
+            case _:
+                message = problem["msg"][0].lower() + problem["msg"][1:]
+                yield f"{where}: {message}, found {json.dumps(problem['input'], ensure_ascii=False)}"
+
+
+def _section(location: Sequence[str]) -> type[Settings]:
+    section: type[Settings] = Config
+    for step in location:
+        annotation = section.model_fields[step].annotation if step in section.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            section = annotation
+    return section
