@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
-from textcls.config.models import ContextConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
+from textcls.config.models import ContextConfig, LoraConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
 from textcls.config.reading import load_config, make_config
 from textcls.config.settings import Config, DataConfig, SplitsConfig, TrackingConfig
 
@@ -12,6 +12,7 @@ __all__ = [
     "Config",
     "ContextConfig",
     "DataConfig",
+    "LoraConfig",
     "ModelConfig",
     "Settings",
     "SplitsConfig",

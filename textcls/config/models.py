@@ -68,8 +68,19 @@ class TfidfConfig(ModelSettings):
         return self
 
 
+class LoraConfig(Settings):
+    """Low-rank adapters (Hu et al. 2022) in place of full fine-tuning; they are merged into the weights at the end."""
+
+    rank: int = Field(default=8, ge=1)
+    """Rank of the adapters."""
+    alpha: float = Field(default=16, gt=0)
+    """Scale of the adapters, which is divided by the rank."""
+    dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout before the adapters."""
+
+
 class TransformerConfig(ModelSettings):
-    """An encoder with a classification head, fine-tuned as a whole."""
+    """An encoder with a classification head, fine-tuned as a whole or in part."""
 
     kind: Literal["transformer"]
     """The model family."""
@@ -78,25 +89,45 @@ class TransformerConfig(ModelSettings):
     download: bool = False
     """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
-    """Longest text in tokens; what is longer is cut."""
+    """Most tokens that are read at once."""
+    long_texts: Literal["truncate", "windows"] = "truncate"
+    """What to do about a longer text: cut it, or read it in overlapping windows whose logits are averaged."""
     epochs: float = Field(default=4, gt=0)
     """Most passes over the training rows."""
     batch_size: int = Field(default=16, ge=1)
     """Texts in a training batch."""
+    gradient_accumulation: int = Field(default=1, ge=1)
+    """Batches whose gradients are summed up before a step."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Highest learning rate."""
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    """Factor by which the learning rate falls from each layer to the one below it."""
+    frozen_layers: int | None = Field(default=None, ge=0)
+    """Number of lower layers that are not trained, besides the embeddings; 0 freezes the embeddings alone, null nothing."""
+    lora: LoraConfig | None = None
+    """Adapters to train in place of the encoder's weights, such as `{rank: 8}`; null trains the weights."""
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
     """How the learning rate falls after the warm-up."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled weight decay of AdamW."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of hidden units dropped in training; attention weights are never dropped, which costs time and brings nothing."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each label's weight that is spread over all labels."""
     class_weight: Literal["balanced"] | None = "balanced"
     """`balanced` weighs every label equally, however rare; null weighs every row equally."""
     patience: int = Field(default=2, ge=1)
     """Evaluations without a better validation macro-F1 before training stops; without validation rows it does not."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: `auto` takes bf16 where the processor computes in it."""
+
+    @model_validator(mode="after")
+    def _adapters_or_frozen(self) -> TransformerConfig:
+        if self.lora is not None and self.frozen_layers is not None:
+            raise ValueError("lora trains no weights of the encoder, so frozen_layers must be null with it")
+        return self
 
 
 ModelConfig = Annotated[TfidfConfig | TransformerConfig, Field(discriminator="kind")]

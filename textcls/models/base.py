@@ -57,6 +57,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
         listener: Listener | None = None,
+        checkpoints: Path | None = None,
     ) -> Self:
         """Learn from texts and their labels.
 
@@ -65,6 +66,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             labels: n_texts strings, of two kinds or more.
             validation: texts and labels to stop early on; families without `uses_validation` ignore it.
             listener: told of curves and progress.
+            checkpoints: a folder for the state of a long fit. A fit that is given the folder that another of the same settings
+                and texts left when it was killed goes on from there, to the very same classifier; families whose fits are short begin anew.
 
         Raises:
             DataError: no texts, another number of labels, only one label, or a text that is not a string with content.

@@ -66,6 +66,7 @@ class TfidfClassifier(TextClassifier):
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
         listener: Listener | None = None,
+        checkpoints: Path | None = None,
     ) -> Self:
         """Learn the vocabulary, its weights and the regression; see `TextClassifier.fit`. Takes no validation rows."""
         checked, classes, _ = check_training(texts, labels)

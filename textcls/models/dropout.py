@@ -1,0 +1,52 @@
+"""Dropout that a processor can afford: in fine-tuning a small encoder, PyTorch's own takes up to a quarter of the time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+class ByteDropout(torch.nn.Module):
+    """Dropout by one random byte an element, eight of which come of each draw, where PyTorch draws a number for each.
+
+    The rate is rounded to a multiple of 1/256, and what is kept is scaled by what the rounded rate asks for.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Drop elements in training; else give the inputs back."""
+        dropped = round(self.p * 256)
+        if not self.training or not dropped:
+            return inputs
+        kept: torch.Tensor = _Masked.apply(inputs, dropped)  # type: ignore[no-untyped-call]
+        return kept
+
+
+class _Masked(torch.autograd.Function):
+    """Multiply by a random mask, which is kept for the gradient in the inputs' own precision."""
+
+    @staticmethod
+    def forward(context: Any, inputs: torch.Tensor, dropped: int) -> torch.Tensor:
+        count = inputs.numel()
+        draws = torch.empty((count + 7) // 8, dtype=torch.int64).random_(-(2**63), None)
+        mask = (draws.view(torch.uint8)[:count].view(inputs.shape) >= dropped).to(inputs.dtype).mul_(256 / (256 - dropped))
+        context.save_for_backward(mask)
+        return inputs * mask
+
+    @staticmethod
+    def backward(context: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (mask,) = context.saved_tensors
+        return gradient * mask, None
+
+
+def replace_dropout(model: torch.nn.Module) -> None:
+    """Put `ByteDropout` in the place of every dropout layer of a model."""
+    for name, child in model.named_children():
+        if isinstance(child, torch.nn.Dropout):
+            setattr(model, name, ByteDropout(child.p))
+        else:
+            replace_dropout(child)

@@ -1,0 +1,302 @@
+"""Fine-tune a model on encoded rows by Hugging Face's Trainer, such that a run that was killed goes on where it was.
+
+What rows are, and which model, is up to `transformer`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import f1_score
+from torch.utils.data import DataLoader, Sampler
+from transformers import (
+    DataCollatorWithPadding,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from textcls.config import TransformerConfig
+from textcls.models.base import Listener
+
+PREDICTION_BATCH = 64
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+_MEGA_BATCH = 50
+_BEST = "best.safetensors"
+_COMPLETE = "complete"
+
+
+class NotFiniteError(Exception):
+    """The loss became NaN or infinite."""
+
+
+def fine_tune(
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerBase,
+    settings: TransformerConfig,
+    *,
+    train: Sequence[Mapping[str, Any]],
+    validation: Sequence[Mapping[str, Any]] | None,
+    loss: Any,
+    listener: Listener,
+    folder: Path,
+) -> torch.nn.Module:
+    """Train a model in place.
+
+    Args:
+        model: a model whose outputs have `logits`, shape (batch, n_labels).
+        tokenizer: pads the rows.
+        settings: how to train.
+        train: encoded rows with `labels`.
+        validation: encoded rows to choose the epoch by, and to stop early on.
+        loss: a function of logits and labels.
+        listener: told of curves and progress.
+        folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
+
+    Returns:
+        the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it.
+
+    Raises:
+        NotFiniteError: the loss became NaN or infinite.
+    """
+    callbacks: list[TrainerCallback] = [_Tell(listener), _Save()]
+    if validation is not None:
+        callbacks.insert(0, _KeepBest(folder, settings.patience))
+    trainer = _Trainer(
+        model=model,
+        args=_arguments(settings, folder, rows=len(train), validate=validation is not None),
+        data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8),
+        train_dataset=train,
+        eval_dataset=validation,
+        compute_loss_func=_checked(loss),
+        compute_metrics=_macro_f1,
+        callbacks=callbacks,
+        settings=settings,
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    # Without the Trainer's wrapper, which would go on computing in bf16: predictions are made in fp32.
+    trained: torch.nn.Module = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    if (folder / _BEST).is_file():
+        trained.load_state_dict(load_file(folder / _BEST))
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return trained.eval()
+
+
+def computes_in_bf16() -> bool:
+    """Whether this machine's GPU or, without one, its processor has instructions for bf16."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
+class LengthBatches(Sampler[list[int]]):
+    """Batches of rows of similar length, in an order that depends on the seed and the epoch only.
+
+    Rows are shuffled, sorted by length within 50 batches' worth of them, and the batches shuffled again. Transformers'
+    own sampler leaves the batches sorted, so that every epoch ends on the shortest texts, and forgets its order when a
+    run is resumed.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
+        self.drop_last = False  # which accelerate asks for
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.lengths) / self.batch_size)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng((self.seed, self.epoch))
+        rows = random.permutation(len(self.lengths))
+        batches = []
+        for start in range(0, len(rows), _MEGA_BATCH * self.batch_size):
+            mega = rows[start : start + _MEGA_BATCH * self.batch_size]
+            mega = mega[np.argsort(self.lengths[mega], kind="stable")]
+            batches += [mega[at : at + self.batch_size].tolist() for at in range(0, len(mega), self.batch_size)]
+        return iter([batches[number] for number in random.permutation(len(batches))])
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch comes next; the Trainer does."""
+        self.epoch = epoch
+
+
+class _Trainer(Trainer):
+    """The Trainer with batches by length, and an optimizer with a learning rate a layer."""
+
+    def __init__(self, *, settings: TransformerConfig, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.settings = settings
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        rows: Any = self.train_dataset
+        batches = LengthBatches([len(row["input_ids"]) for row in rows], self.args.train_batch_size, self.args.seed)
+        loader = DataLoader(rows, batch_sampler=batches, collate_fn=self.data_collator)
+        prepared: DataLoader[Any] = self.accelerator.prepare(loader)
+        return prepared
+
+    def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
+        groups = _parameter_groups(self.model, self.settings)
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(groups, lr=self.settings.learning_rate, fused=True)
+        return self.optimizer
+
+
+def _parameter_groups(model: Any, settings: TransformerConfig) -> list[dict[str, Any]]:
+    """Group what is trained by learning rate, which falls by `layer_decay` from each layer to the one below, and by weight decay."""
+    layers: int = model.config.num_hidden_layers
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            height = layer_of(name)
+            depth = 0 if height is None else layers + 1 - height
+            rate = settings.learning_rate * settings.layer_decay**depth
+            # As everywhere, neither biases nor the scales of layer norms are drawn to zero.
+            decay = settings.weight_decay if parameter.ndim > 1 else 0.0
+            groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
+
+
+def layer_of(parameter: str) -> int | None:
+    """Tell the layer of an encoder's parameter by its name: 0 for the embeddings, from 1 on for the layers, None for the head."""
+    if "embeddings" in parameter:
+        return 0
+    found = re.search(r"\.(?:layers?|h|block)\.(\d+)\.", parameter)
+    return int(found[1]) + 1 if found else None
+
+
+def _arguments(settings: TransformerConfig, folder: Path, *, rows: int, validate: bool) -> TrainingArguments:
+    steps = math.ceil(math.ceil(rows / settings.batch_size) / settings.gradient_accumulation * settings.epochs)
+    gpu = torch.accelerator.is_available()
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=PREDICTION_BATCH,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=int(settings.warmup * steps),
+        use_cpu=not gpu,
+        bf16=settings.precision == "bf16" or (settings.precision == "auto" and computes_in_bf16()),
+        eval_strategy="epoch" if validate else "no",
+        save_strategy="no",  # _Save says when
+        save_total_limit=1,
+        logging_steps=max(1, steps // 50),
+        logging_nan_inf_filter=False,
+        dataloader_pin_memory=gpu,
+        seed=settings.seed or 0,
+        data_seed=settings.seed or 0,
+        ddp_find_unused_parameters=False,
+        report_to=[],
+        disable_tqdm=True,
+    )
+
+
+def _checked(loss: Any) -> Any:
+    """Stop at the first loss that is no number: from there on every weight would be none."""
+
+    def checked(outputs: Any, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
+        value: torch.Tensor = loss(outputs["logits"].float(), labels)
+        if not torch.isfinite(value):
+            raise NotFiniteError
+        return value
+
+    return checked
+
+
+def _macro_f1(evaluation: transformers.EvalPrediction) -> dict[str, float]:
+    predicted = np.asarray(evaluation.predictions).argmax(axis=1)
+    true = np.asarray(evaluation.label_ids)
+    true = true.argmax(axis=1) if true.ndim > 1 else true
+    return {"macro_f1": float(f1_score(true, predicted, average="macro", zero_division=0))}
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """Find the newest checkpoint that was written to its end, and remove what was not."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for path in found:
+        if not (path / _COMPLETE).exists():
+            shutil.rmtree(path)
+    complete = [path for path in found if path.exists()]
+    return str(complete[-1]) if complete else None
+
+
+class _Save(TrainerCallback):
+    """Write a checkpoint at the end of an epoch, or of a step if the last is long ago; the one before it goes."""
+
+    def __init__(self) -> None:
+        self.saved = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        control.should_save = time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.saved = time.monotonic()
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
+
+
+class _KeepBest(TrainerCallback):
+    """Keep the weights that do best on the validation rows, and stop when `patience` evaluations brought none better."""
+
+    def __init__(self, folder: Path, patience: int) -> None:
+        self.folder, self.patience = folder, patience
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        # The Trainer's own history, which its checkpoints hold, tells a resumed run what was before.
+        scores = [entry["eval_macro_f1"] for entry in state.log_history if "eval_macro_f1" in entry]
+        best = scores.index(max(scores))
+        if best == len(scores) - 1 and state.is_world_process_zero:
+            inner = getattr(model, "module", model)
+            scratch = self.folder / f".{_BEST}"
+            save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, scratch)
+            scratch.replace(self.folder / _BEST)
+        control.should_training_stop = control.should_training_stop or len(scores) - 1 - best >= self.patience
+
+
+class _Tell(TrainerCallback):
+    """Pass the Trainer's curves and steps on to a listener."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        names = {
+            "loss": "train/loss",
+            "learning_rate": "train/learning_rate",
+            "eval_loss": "eval/loss",
+            "eval_macro_f1": "eval/macro_f1",
+        }
+        for name, value in (logs or {}).items():
+            if name in names:
+                self.listener.metric(names[name], value, state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.listener.progress(state.global_step, state.max_steps)
