@@ -109,7 +109,7 @@ def test_a_run_end_to_end(kind: str, tracked: bool, settings: Settings, store_fo
 
     assert [row["id"] for row in result.predictions] == [row["id"] for row in toy_rows("d")]
     first = result.predictions[0]
-    assert list(first) == ["text", "prediction", "label", "score", "id", "article", "fold", "probabilities"]
+    assert list(first) == ["text", "prediction", "label", "score", "id", "article", "fold", "seed", "probabilities"]
     assert first["score"] == pytest.approx(max(first["probabilities"].values()), abs=1e-4)
     assert sum(row["prediction"] == row["label"] for row in result.predictions) / 6 == pytest.approx(result.evaluation.accuracy)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from textcls.errors import ModelError, OutputError
 from textcls.files import new_folder
-from textcls.models import TextClassifier, classifier_class
+from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
 
 FORMAT = 1
 """Version of the folder's layout. Raise it with every change that an older textcls could not read."""
@@ -31,7 +31,7 @@ _DESCRIPTION = "textcls.json"
 _CARD = "README.md"
 _LIMITS = (
     "The figures hold for texts like those of the data above. Text from elsewhere, in another language or of another kind, "
-    "can be labelled worse, and probabilities are not calibrated. Look at wrong predictions before relying on it."
+    "can be labelled worse. Look at wrong predictions before relying on it."
 )
 
 
@@ -60,7 +60,7 @@ class ModelDescription(BaseModel):
     metrics: dict[str, float] = {}
     protocol: str | None = None
     """How the figures were measured."""
-    decision: Literal[None] = None
+    decision: Decision | None = None
     """The decision policy; None takes the most probable label."""
     versions: dict[str, str] = {}
     created: str = ""
@@ -79,15 +79,18 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
     Raises:
         OutputError: something is there already, or it cannot be written; nothing is left behind.
     """
+    decision = classifier.decision if isinstance(classifier, DecidedClassifier) else None
+    inner = classifier.classifier if isinstance(classifier, DecidedClassifier) else classifier
     with new_folder(folder) as scratch:
         try:
-            classifier.write(scratch)
+            inner.write(scratch)
         except SafetensorError as error:  # what safetensors makes of a full disk
             raise OutputError(f"{folder}: cannot be written: {error}") from error
         description = ModelDescription(
-            kind=classifier.kind,
-            labels=[str(label) for label in classifier.classes_],
-            settings=classifier.get_params(deep=False),
+            kind=inner.kind,
+            labels=[str(label) for label in inner.classes_],
+            settings=inner.get_params(deep=False),
+            decision=decision,
             versions=library_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             files={file.name: _sha256(file) for file in sorted(scratch.iterdir())},
@@ -111,7 +114,8 @@ def load_model(folder: str | Path) -> TextClassifier:
         classifier = classifier_class(description.kind)(**description.settings)
     except TypeError as error:
         raise ModelError(f"{folder}: settings that this textcls does not know: {error}") from error
-    return classifier.read(folder, description.labels)
+    classifier.read(folder, description.labels)
+    return classifier if description.decision is None else DecidedClassifier(classifier, description.decision)
 
 
 def describe_model(folder: str | Path) -> ModelDescription:
@@ -211,5 +215,19 @@ def _model_card(description: ModelDescription) -> str:
         "",
         _LIMITS,
         "",
+        *_decision_lines(description.decision),
     ]
     return "\n".join(lines)
+
+
+def _decision_lines(decision: Decision | None) -> list[str]:
+    if decision is None:
+        return ["Probabilities are not calibrated, and every text gets a label.", ""]
+    calibrated = decision.temperature is not None or decision.isotonic is not None
+    how = "isotonic regression" if decision.isotonic is not None else f"the temperature {decision.temperature or 1:.3f}"
+    lines = [f"Probabilities are calibrated by {how}." if calibrated else "Probabilities are not calibrated."]
+    if decision.bias is not None:
+        lines.append("Labels are weighed for macro-F1.")
+    if decision.abstain_below is not None:
+        lines.append(f"A text whose best label has a probability below {decision.abstain_below:.3f} gets no label.")
+    return [" ".join(lines), ""]

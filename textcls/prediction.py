@@ -58,7 +58,8 @@ def predict_inputs(classifier: TextClassifier, inputs: Sequence[str], *, text: s
 
     Yields:
         for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
-        `id`, if it has one, `text`, `label` and `probabilities`. Headings of articles are left out.
+        `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
+        policy is to abstain. Headings of articles are left out.
 
     Raises:
         DataError: an input is missing or broken.
@@ -161,9 +162,10 @@ def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]
     probabilities = classifier.predict_proba(rows)
     labels = [str(label) for label in classifier.classes_]
     for row, of_labels in zip(rows, probabilities, strict=True):
+        sure = classifier.abstain_below is None or of_labels.max() >= classifier.abstain_below
         yield {
             **{key: row[key] for key in _WRITTEN if key in row},
-            "label": labels[int(np.argmax(of_labels))],
+            "label": labels[int(np.argmax(of_labels))] if sure else None,
             "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
         }
 

@@ -10,7 +10,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -27,12 +27,14 @@ Rows = np.ndarray
 
 @dataclass(frozen=True)
 class Split:
-    """One way to part the rows: `train`, `validation` and `test` hold numbers of rows and share none."""
+    """One way to part the rows: the parts hold numbers of rows and share none."""
 
     name: str
     train: Rows
     validation: Rows
     test: Rows
+    calibration: Rows = field(default_factory=lambda: np.array([], dtype=int))
+    """Rows to learn the decision policy on."""
 
 
 def make_splits(
@@ -44,6 +46,7 @@ def make_splits(
     ids: Sequence[str],
     given: Sequence[str],
     validate: bool,
+    calibrate: float | None = None,
 ) -> list[Split]:
     """Part the rows as the config says: one split, or one for each fold.
 
@@ -53,6 +56,7 @@ def make_splits(
         labels, groups, ids, given: one value for each row; `given` is the split of the file that the row came from. Rows
             without a group are on their own.
         validate: whether the model makes use of validation rows.
+        calibrate: share of the training groups to learn a decision policy on; None if there is none to learn.
 
     Raises:
         DataError: fewer groups or rows of a label than folds, or a split that would be without rows.
@@ -73,17 +77,41 @@ def make_splits(
         ]
     for split in splits:
         _check_groups(split, groups)
-    if validate and config.validation:
-        splits = [split if len(split.validation) else _hold_out(split, config, seed, groups) for split in splits]
-    return splits
+    return [_with_held_out(split, config, seed, groups, validate=validate, calibrate=calibrate) for split in splits]
 
 
-def final_split(config: SplitsConfig, *, seed: int, groups: Sequence[str | None], given: Sequence[str], validate: bool) -> Split:
-    """All rows to learn from, with validation rows where the model makes use of them, and none to measure on."""
+def final_split(
+    config: SplitsConfig,
+    *,
+    seed: int,
+    groups: Sequence[str | None],
+    given: Sequence[str],
+    validate: bool,
+    calibrate: float | None = None,
+) -> Split:
+    """All rows to learn from, but for those to validate and calibrate on where the model does, and none to measure on."""
     rows = np.array(given)
     split = Split("final", np.flatnonzero(rows == "train"), np.flatnonzero(rows == "validation"), np.array([], dtype=int))
+    return _with_held_out(split, config, seed, groups, validate=validate, calibrate=calibrate)
+
+
+def _with_held_out(
+    split: Split, config: SplitsConfig, seed: int, groups: Sequence[str | None], *, validate: bool, calibrate: float | None
+) -> Split:
+    """Take validation and calibration rows from the training rows, where they are needed and not given."""
+    if calibrate is not None:
+        train, calibration = _hold_out(split, calibrate, seed, groups)
+        if not len(calibration):
+            raise DataError(
+                f"split {split.name}: the training rows are all of one group, so none can be held out to learn a decision on; "
+                "give more groups or no decision"
+            )
+        split = replace(split, train=train, calibration=calibration)
     if validate and config.validation and not len(split.validation):
-        return _hold_out(split, config, seed, groups)
+        train, validation = _hold_out(split, config.validation, seed, groups)
+        if not len(validation):
+            logger.warning("%s: the training rows are all of one group, so none can be held out to stop early on", split.name)
+        split = replace(split, train=train, validation=validation)
     return split
 
 
@@ -110,7 +138,8 @@ def check_duplicates(
     shared: dict[str, list[str]] = {"training": [], "validation": []}
     checked = []
     for split in splits:
-        leaking = split.train[np.isin(clusters[split.train], clusters[np.union1d(split.validation, split.test)])]
+        held_out = np.concatenate([split.validation, split.test, split.calibration])
+        leaking = split.train[np.isin(clusters[split.train], clusters[held_out])]
         tuned_on = split.validation[np.isin(clusters[split.validation], clusters[split.test])]
         if np.array_equal(split.validation, split.test):  # no test file is given, as `make_splits` warns
             tuned_on = tuned_on[:0]
@@ -173,17 +202,16 @@ def _k_fold(folds: int, seed: int, pool: Rows, labels: Sequence[str], units: Seq
     return [(f"fold {number}", pool[test]) for number, (_, test) in enumerate(parts, 1)]
 
 
-def _hold_out(split: Split, config: SplitsConfig, seed: int, groups: Sequence[str | None]) -> Split:
-    """Take a share of the training rows for validation, by group; none where all training rows are of one group."""
+def _hold_out(split: Split, share: float, seed: int, groups: Sequence[str | None]) -> tuple[Rows, Rows]:
+    """Part the training rows, by group, into those that stay and a share held out; none where all are of one group."""
     units = _units([groups[row] for row in split.train], [str(row) for row in split.train])
     number = len(set(units))
     if number < 2:
-        logger.warning("%s: the training rows are all of one group, so none can be held out to stop early on", split.name)
-        return split
-    held_out = min(math.ceil(config.validation * number), number - 1)  # one group at least stays to learn from
+        return split.train, split.train[:0]
+    held_out = min(math.ceil(share * number), number - 1)  # one group at least stays to learn from
     parting = GroupShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
-    train, validation = next(parting.split(split.train, groups=units))
-    return replace(split, train=split.train[train], validation=split.train[validation])
+    stay, out = next(parting.split(split.train, groups=units))
+    return split.train[stay], split.train[out]
 
 
 def _check_groups(split: Split, groups: Sequence[str | None]) -> None:

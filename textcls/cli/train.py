@@ -14,6 +14,9 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder to write the final model to.")] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="A run that was interrupted, by its id or name, to go on with.")
+    ] = None,
 ) -> None:
     """Train, measure and track a classifier."""
     from textcls.cli.output import console
@@ -23,7 +26,7 @@ def train(
 
     folder = load_config(config, set_ or []).tracking.folder
     with ProgressBar() as bar:
-        result = run_training(config, overrides=set_ or [], output=output, reporter=bar)
+        result = run_training(config, overrides=set_ or [], output=output, resume=resume, reporter=bar)
 
     from rich.table import Table
 

@@ -6,12 +6,13 @@ from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
 from textcls.config.models import ContextConfig, LoraConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
 from textcls.config.reading import load_config, make_config
-from textcls.config.settings import Config, DataConfig, SplitsConfig, TrackingConfig
+from textcls.config.settings import Config, DataConfig, DecisionConfig, SplitsConfig, TrackingConfig
 
 __all__ = [
     "Config",
     "ContextConfig",
     "DataConfig",
+    "DecisionConfig",
     "LoraConfig",
     "ModelConfig",
     "Settings",

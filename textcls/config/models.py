@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -32,6 +33,10 @@ class ModelSettings(Settings):
     seed: int | None = Field(default=None, ge=0)
     """Seed of every random choice the model makes; by default the config's `seed`."""
 
+    def short_name(self) -> str:
+        """Name the model by the settings that people vary; runs are named by it."""
+        raise NotImplementedError
+
 
 class TfidfConfig(ModelSettings):
     """Word and character n-grams weighed by TF-IDF, and a logistic regression."""
@@ -56,6 +61,10 @@ class TfidfConfig(ModelSettings):
     """`balanced` weighs every label equally, however rare; null weighs every row equally."""
     max_iter: int = Field(default=1000, ge=1)
     """Most iterations of the solver."""
+
+    def short_name(self) -> str:
+        """Name the model by its regularisation."""
+        return f"tfidf-C{self.C:g}"
 
     @model_validator(mode="after")
     def _some_ngrams(self) -> TfidfConfig:
@@ -122,6 +131,10 @@ class TransformerConfig(ModelSettings):
     """Evaluations without a better validation macro-F1 before training stops; without validation rows it does not."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of training: `auto` takes bf16 where the processor computes in it."""
+
+    def short_name(self) -> str:
+        """Name the model by its encoder, learning rate and epochs."""
+        return f"{Path(self.encoder).name}-lr{self.learning_rate:g}-e{self.epochs:g}"
 
     @model_validator(mode="after")
     def _adapters_or_frozen(self) -> TransformerConfig:

@@ -47,8 +47,36 @@ class SplitsConfig(Settings):
     """Share of the training groups (rows, where they have none) held out to stop early on, for models that do and where `data` names no such file."""
     test: float = Field(default=0.2, gt=0, lt=1)
     """Share of the groups (rows, where they have none) that `hash` holds out for the test."""
+    repeats: int = Field(default=1, ge=1)
+    """Number of times to do it all, each with a seed of its own: `seed`, `seed` + 1, and so on."""
     duplicates: Literal["stop", "drop", "warn"] = "stop"
     """What to do about a text that stands in two splits, or twice with different labels: `drop` takes it out of training."""
+
+
+class DecisionConfig(Settings):
+    """How probabilities become answers, learnt on training groups that are held out for it; by default by the best label."""
+
+    calibration: Literal["temperature", "isotonic"] | None = None
+    """How to make probabilities mean what they say: by one number, or by a curve for each label, which takes 1,000 rows."""
+    label_weights: bool = False
+    """Whether to weigh the labels such that macro-F1 is best on the rows held out."""
+    abstain_below: float | None = Field(default=None, gt=0, lt=1)
+    """Least probability of the best label at which it is given; below, no label is."""
+    risk: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the answers that may be wrong, with 95 % confidence; it chooses what to abstain below."""
+    share: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the training groups (rows, where they have none) held out to learn all this on."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether anything is to be learnt, for which rows are held out."""
+        return self.calibration is not None or self.label_weights or self.risk is not None
+
+    @model_validator(mode="after")
+    def _one_threshold(self) -> DecisionConfig:
+        if self.abstain_below is not None and self.risk is not None:
+            raise ValueError("abstain_below and risk both say when to abstain; give one of them")
+        return self
 
 
 class TrackingConfig(Settings):
@@ -70,6 +98,7 @@ class Config(Settings):
     data: DataConfig
     splits: SplitsConfig = SplitsConfig()
     model: ModelConfig
+    decision: DecisionConfig = DecisionConfig()
     tracking: TrackingConfig = TrackingConfig()
 
     @model_validator(mode="after")

@@ -7,8 +7,18 @@ from importlib import import_module
 from textcls.config import ModelConfig
 from textcls.errors import ModelError, did_you_mean
 from textcls.models.base import Listener, TextClassifier
+from textcls.models.decision import DecidedClassifier, Decision, learn_decision
 
-__all__ = ["FAMILIES", "Listener", "TextClassifier", "classifier_class", "make_classifier"]
+__all__ = [
+    "FAMILIES",
+    "DecidedClassifier",
+    "Decision",
+    "Listener",
+    "TextClassifier",
+    "classifier_class",
+    "learn_decision",
+    "make_classifier",
+]
 
 FAMILIES = {
     "tfidf": "textcls.models.tfidf:TfidfClassifier",

@@ -46,6 +46,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     context: Mapping[str, int] | None = None
     """How many sentences `before` and `after` each text the model reads; None reads the text alone."""
+    abstain_below: float | None = None
+    """The least probability of the best label at which it is an answer; None answers always."""
 
     classes_: np.ndarray
 

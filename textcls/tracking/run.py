@@ -30,8 +30,8 @@ class NullRun:
     name: str | None = None
 
     @contextmanager
-    def child(self, name: str, kind: str) -> Iterator[NullRun]:
-        """Give a run below this one, of kind `fold`, `seed` or `trial`."""
+    def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
+        """Give a run below this one, of kind `fold`, `seed` or `trial`; `resume` is the id of one that was begun earlier."""
         yield self
 
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -71,11 +71,11 @@ class Run(NullRun):
         self._sent = time.monotonic()
 
     @contextmanager
-    def child(self, name: str, kind: str) -> Iterator[NullRun]:
+    def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
         parent = self.store.client.get_run(self._run_id)
         tags = {key: value for key, value in parent.data.tags.items() if key.startswith(("textcls.", "mlflow.source"))}
         tags |= {"mlflow.parentRunId": self._run_id, "textcls.kind": kind}
-        with _open_run(self.store, parent.info.experiment_id, name, tags) as child:
+        with _open_run(self.store, parent.info.experiment_id, name, tags, resume) as child:
             yield child
 
     def tags(self, tags: Mapping[str, str]) -> None:
@@ -179,8 +179,10 @@ class Run(NullRun):
 
 
 @contextmanager
-def track(config: TrackingConfig, *, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[NullRun]:
-    """Open a run for the length of the block, as the config says.
+def track(
+    config: TrackingConfig, *, experiment: str, name: str, tags: Mapping[str, str], resume: str | None = None
+) -> Iterator[NullRun]:
+    """Open a run for the length of the block, as the config says; `resume` is the id of one that was begun earlier.
 
     The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if Ctrl-C (or a signal that was
     turned into a KeyboardInterrupt) does.
@@ -195,7 +197,7 @@ def track(config: TrackingConfig, *, experiment: str, name: str, tags: Mapping[s
     from mlflow.exceptions import MlflowException
 
     try:
-        with _open_run(store, store.experiment(experiment).experiment_id, name, tags) as run:
+        with _open_run(store, store.experiment(experiment).experiment_id, name, tags, resume) as run:
             yield run
     except MlflowException as error:
         raise TrackingError(f"{config.folder}: MLflow cannot write: {str(error).splitlines()[0]}") from error
@@ -207,10 +209,16 @@ def metric_name(name: str) -> str:
 
 
 @contextmanager
-def _open_run(store: Store, experiment_id: str, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
-    all_tags = {**tags, "textcls.process": f"{socket.gethostname()}:{os.getpid()}"}
-    created = store.client.create_run(experiment_id, run_name=name, tags=all_tags)
-    run = Run(store, created.info.run_id, name)
+def _open_run(store: Store, experiment_id: str, name: str, tags: Mapping[str, str], resume: str | None) -> Iterator[Run]:
+    process = {"textcls.process": f"{socket.gethostname()}:{os.getpid()}"}
+    if resume is None:
+        run_id = store.client.create_run(experiment_id, run_name=name, tags={**tags, **process}).info.run_id
+    else:
+        run_id = resume
+        store.client.update_run(run_id, status="RUNNING")
+    run = Run(store, run_id, name)
+    if resume is not None:
+        run.tags(process)
     status = "FAILED"
     try:
         yield run
@@ -222,4 +230,4 @@ def _open_run(store: Store, experiment_id: str, name: str, tags: Mapping[str, st
         try:
             run._send_points()
         finally:
-            store.client.set_terminated(created.info.run_id, status=status)
+            store.client.set_terminated(run_id, status=status)

@@ -147,13 +147,14 @@ class Store:
         self.client.set_experiment_tag(found.experiment_id, "mlflow.sharedViewState.textcls", view)
         return found
 
-    def runs(self, names: Sequence[str] = (), *, children: bool = False) -> list[RunSummary]:
+    def runs(self, names: Sequence[str] = (), *, children: bool = False, unfinished: bool = False) -> list[RunSummary]:
         """List runs, the newest first.
 
         Args:
             names: ids, unambiguous beginnings of ids, or names of runs, of which the newest finished one counts; all that
                 are no children if none is given.
             children: whether to list the folds of runs too.
+            unfinished: whether a name means the newest run that did not come to its end, rather than the newest that did.
 
         Raises:
             TrackingError: a name fits no run, or runs of several data sets.
@@ -169,7 +170,7 @@ class Store:
                 run for run in found if len(name) >= 6 and run.id.startswith(name)
             ]
             # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
-            fitting = [run for run in fitting if run.status == "FINISHED"] or fitting
+            fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
             if len({(run.experiment, run.name) for run in fitting}) > 1:
                 ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
                 raise TrackingError(f"{self.folder}: several runs are {name!r}; name one by its id: {ids}")

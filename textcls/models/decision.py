@@ -1,0 +1,205 @@
+"""What stands between a classifier's probabilities and an answer: label weights, calibration, and when to abstain.
+
+The same for every family, learnt on rows that the classifier did not learn from, and stored with the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+from scipy.optimize import minimize_scalar
+from scipy.stats import beta
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import f1_score
+
+from textcls.config import DecisionConfig
+from textcls.errors import DataError
+from textcls.models.base import Listener, TextClassifier, Texts
+
+_LEAST = 1e-12
+_FEWEST_ROWS = 50
+_FEWEST_ISOTONIC = 1000
+_CONFIDENCE = 0.95
+
+
+class Decision(BaseModel):
+    """A decision policy, as the model folder stores it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bias: list[float] | None = None
+    """What is added to each label's log-probability, in the order of the labels."""
+    temperature: float | None = None
+    """What log-probabilities are divided by (Guo et al. 2017)."""
+    isotonic: list[tuple[list[float], list[float]]] | None = None
+    """Each label's steps from probability to frequency, as thresholds and values (Zadrozny and Elkan 2002)."""
+    abstain_below: float | None = None
+    """The least probability of the best label at which it is given as the answer."""
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """Weigh and calibrate probabilities: shape (n_texts, n_labels) to the same."""
+        logits = np.log(np.clip(probabilities, _LEAST, 1))
+        if self.bias is not None:
+            logits = logits + np.array(self.bias)
+        if self.temperature is not None:
+            logits = logits / self.temperature
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+        calibrated: np.ndarray = exponentials / exponentials.sum(axis=1, keepdims=True)
+        if self.isotonic is not None:
+            columns = [np.interp(calibrated[:, k], *steps) for k, steps in enumerate(self.isotonic)]
+            # A trace of the old probabilities breaks the ties that steps make.
+            calibrated = np.stack(columns, axis=1) + 1e-6 * calibrated
+            calibrated = calibrated / calibrated.sum(axis=1, keepdims=True)
+        return calibrated
+
+
+def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> Decision:
+    """Learn a decision policy on rows that the classifier did not learn from.
+
+    Args:
+        config: what to learn.
+        true: n_rows labels.
+        probabilities: shape (n_rows, n_labels).
+        labels: the labels of the columns.
+
+    Raises:
+        DataError: too few rows, or a wanted risk that no threshold keeps.
+    """
+    label_ids = np.searchsorted(np.array(labels), np.array(true, dtype=object).astype(str))
+    fewest = _FEWEST_ISOTONIC if config.calibration == "isotonic" else _FEWEST_ROWS
+    if len(true) < fewest:
+        raise DataError(
+            f"decision: expected {fewest} rows or more to learn it on, found {len(true)}; "
+            + ("take calibration 'temperature', " if fewest == _FEWEST_ISOTONIC else "")
+            + "raise decision.share or give more data"
+        )
+    decision = Decision(bias=_choose_bias(label_ids, probabilities) if config.label_weights else None)
+    if config.calibration == "temperature":
+        decision = decision.model_copy(update={"temperature": _choose_temperature(label_ids, decision.apply(probabilities))})
+    elif config.calibration == "isotonic":
+        decision = decision.model_copy(update={"isotonic": _learn_steps(label_ids, decision.apply(probabilities))})
+    below = config.abstain_below
+    if config.risk is not None:
+        below = _choose_threshold(label_ids, decision.apply(probabilities), config.risk)
+    return decision.model_copy(update={"abstain_below": below})
+
+
+class DecidedClassifier(TextClassifier):
+    """A classifier with a decision policy: its probabilities are weighed and calibrated, and it may abstain."""
+
+    def __init__(self, classifier: TextClassifier, decision: Decision) -> None:
+        self.classifier = classifier
+        self.decision = decision
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """The family of the classifier inside."""
+        return self.classifier.kind
+
+    @property
+    def context(self) -> Mapping[str, int] | None:  # type: ignore[override]
+        """The neighbouring sentences that the classifier inside reads."""
+        return self.classifier.context
+
+    @property
+    def abstain_below(self) -> float | None:  # type: ignore[override]
+        """The policy's threshold."""
+        return self.decision.abstain_below
+
+    @property
+    def classes_(self) -> np.ndarray:  # type: ignore[override]
+        """The labels of the classifier inside."""
+        return self.classifier.classes_
+
+    def fit(
+        self,
+        texts: Texts,
+        labels: Sequence[str],
+        *,
+        validation: tuple[Texts, Sequence[str]] | None = None,
+        listener: Listener | None = None,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Fit the classifier inside; the policy stays."""
+        self.classifier.fit(texts, labels, validation=validation, listener=listener, checkpoints=checkpoints)
+        return self
+
+    def predict_proba(self, texts: Texts) -> np.ndarray:
+        """Estimate each label's probability, weighed and calibrated."""
+        return self.decision.apply(self.classifier.predict_proba(texts))
+
+    def write(self, folder: Path) -> None:
+        """Write the classifier inside; the policy stands in the folder's description."""
+        self.classifier.write(folder)
+
+    def read(self, folder: Path, labels: Sequence[str]) -> Self:
+        """Read the classifier inside."""
+        self.classifier.read(folder, labels)
+        return self
+
+
+def _choose_bias(label_ids: np.ndarray, probabilities: np.ndarray) -> list[float]:
+    """Choose what to add to log-probabilities such that macro-F1 is best, one label after the other, until nothing changes."""
+    logits = np.log(np.clip(probabilities, _LEAST, 1))
+    bias = np.zeros(logits.shape[1])
+    steps = np.linspace(-2, 2, 41)
+
+    def score(candidate: np.ndarray) -> float:
+        return float(f1_score(label_ids, (logits + candidate).argmax(axis=1), average="macro", zero_division=0))
+
+    best = score(bias)
+    for _ in range(5):
+        before = best
+        for label in range(len(bias)):
+            for step in steps:
+                candidate = bias.copy()
+                candidate[label] = step
+                value = score(candidate)
+                # Of equally good ones, the one that changes least.
+                if value > best + 1e-9 or (value > best - 1e-9 and abs(step) < abs(bias[label]) - 1e-9):
+                    best, bias = value, candidate
+        if best <= before + 1e-9:
+            break
+    return [round(float(value), 6) for value in bias]
+
+
+def _choose_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> float:
+    def loss(log_temperature: float) -> float:
+        calibrated = Decision(temperature=float(np.exp(log_temperature))).apply(probabilities)
+        return -float(np.log(np.clip(calibrated[np.arange(len(label_ids)), label_ids], _LEAST, 1)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded").x))
+
+
+def _learn_steps(label_ids: np.ndarray, probabilities: np.ndarray) -> list[tuple[list[float], list[float]]]:
+    steps = []
+    for label in range(probabilities.shape[1]):
+        regression = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+        regression.fit(probabilities[:, label], label_ids == label)
+        steps.append((regression.X_thresholds_.tolist(), regression.y_thresholds_.tolist()))
+    return steps
+
+
+def _choose_threshold(label_ids: np.ndarray, probabilities: np.ndarray, risk: float) -> float:
+    """Choose the lowest confidence to answer at such that, with 95 % confidence, at most a share `risk` of the answers is wrong.
+
+    By the exact binomial bound of Clopper and Pearson, as in selective classification with guaranteed risk (Geifman and
+    El-Yaniv 2017), there with a search that this spares by looking at every threshold from the most confident on.
+    """
+    confidence = probabilities.max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    wrong = np.cumsum((probabilities.argmax(axis=1) != label_ids)[order])
+    answered = np.arange(1, len(order) + 1)
+    bound = beta.ppf(_CONFIDENCE, wrong + 1, answered - wrong)
+    bound[wrong == answered] = 1
+    kept = np.flatnonzero(bound <= risk)
+    if not len(kept):
+        raise DataError(
+            f"decision.risk is {risk:g}, but no threshold keeps it with 95 % confidence on {len(order)} rows "
+            f"(the least that is sure is {bound.min():.3f}); raise it or give more data"
+        )
+    return float(confidence[order][kept[-1]])

@@ -1,0 +1,167 @@
+"""Fit a classifier on a split, learn its decision policy, measure it, and put the measurements of several together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from textcls.config import Config
+from textcls.evaluation import Evaluation, evaluate, summarize
+from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
+from textcls.splits import Split
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_MOST_LABELS_TRACKED = 20
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fit of a run: a split, and the seed of the model. Its name is unique within the run."""
+
+    name: str
+    seed: int
+    split: Split
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a unit came to.
+
+    Attributes:
+        unit: the unit.
+        metrics: its figures under the names that runs are tracked with.
+        labels: the labels of the columns of `probabilities`.
+        probabilities: shape (n_test_rows, n_labels).
+        classifier: the fitted classifier; None if an earlier process measured it.
+    """
+
+    unit: Unit
+    metrics: dict[str, float]
+    labels: list[str]
+    probabilities: np.ndarray
+    classifier: TextClassifier | None
+
+
+def fit_unit(config: Config, dataset: Dataset, unit: Unit, listener: Listener, checkpoints: Path) -> TextClassifier:
+    """Fit the config's model on a unit's training rows, and learn the decision policy on its calibration rows."""
+
+    def part(rows: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
+        chosen = dataset.select(rows).to_list()
+        return chosen, [row["label"] for row in chosen]
+
+    split = unit.split
+    texts, labels = part(split.train)
+    # A rare label may stand in held-out rows alone, on which nothing can be chosen.
+    known = set(labels)
+    useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], labels)]
+    validation = part(useful) if len(useful) else None
+    model = config.model.model_copy(update={"seed": unit.seed})
+    classifier = make_classifier(model).fit(texts, labels, validation=validation, listener=listener, checkpoints=checkpoints)
+    if config.decision.learns:
+        rows, true = part(split.calibration)
+        kept = [number for number, label in enumerate(true) if label in known]
+        probabilities = classifier.predict_proba([rows[number] for number in kept])
+        names = [str(label) for label in classifier.classes_]
+        decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
+        return DecidedClassifier(classifier, decision)
+    if config.decision.abstain_below is not None:
+        return DecidedClassifier(classifier, Decision(abstain_below=config.decision.abstain_below))
+    return classifier
+
+
+def measure_unit(
+    dataset: Dataset, unit: Unit, classifier: TextClassifier, fit_seconds: float
+) -> tuple[dict[str, float], list[str], np.ndarray]:
+    """Measure a fitted unit: its metrics, the labels, and the probabilities of its test rows, in this order of columns."""
+    split = unit.split
+    held_out = np.union1d(split.validation, split.test)
+    labels = sorted({*classifier.classes_.tolist(), *dataset.select(held_out)["label"]})
+    started = time.monotonic()
+    probabilities = _probabilities(classifier, dataset.select(split.test).to_list(), labels)
+    seconds = time.monotonic() - started
+    true = dataset.select(split.test)["label"][:]
+    metrics = {f"test/{metric}": value for metric, value in evaluate(true, probabilities, labels).metrics.items()}
+    if classifier.abstain_below is not None:
+        answered = probabilities.max(axis=1) >= classifier.abstain_below
+        right = np.array(labels, dtype=object)[probabilities.argmax(axis=1)] == np.array(true, dtype=object)
+        metrics |= {"test/coverage": float(answered.mean())}
+        metrics |= {"test/risk": float(1 - right[answered].mean())} if answered.any() else {}
+    if len(split.validation):
+        rows = dataset.select(split.validation)
+        validated = evaluate(rows["label"][:], _probabilities(classifier, rows.to_list(), labels), labels)
+        metrics |= {f"validation/{metric}": value for metric, value in validated.metrics.items()}
+    metrics |= {"time/fit_s": fit_seconds, "time/texts_per_s": len(split.test) / max(seconds, 1e-9)}
+    return metrics, labels, probabilities
+
+
+def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, list[dict[str, Any]]]:
+    """Put the measured rows of all units together: their figures, and a prediction each in the order of the data."""
+    labels = sorted({label for outcome in outcomes for label in outcome.labels})
+    rows = np.concatenate([outcome.unit.split.test for outcome in outcomes])
+    probabilities = np.zeros((len(rows), len(labels)))
+    start = 0
+    for outcome in outcomes:
+        end = start + len(outcome.probabilities)
+        probabilities[start:end, np.searchsorted(labels, outcome.labels)] = outcome.probabilities
+        start = end
+    of_unit = [outcome.unit for outcome in outcomes for _ in outcome.unit.split.test]
+    best = probabilities.argmax(axis=1)
+    predictions = []
+    for number in np.argsort(rows, kind="stable"):
+        row = dataset[int(rows[number])]
+        predictions.append(
+            {
+                "text": row["text"],
+                "prediction": labels[best[number]],
+                "label": row["label"],
+                "score": round(float(probabilities[number, best[number]]), 4),
+                "id": row["id"],
+                "article": row["group"],
+                "fold": of_unit[number].split.name,
+                "seed": of_unit[number].seed,
+                "probabilities": {label: round(float(p), 6) for label, p in zip(labels, probabilities[number], strict=True)},
+            }
+        )
+    return evaluate([dataset[int(row)]["label"] for row in rows], probabilities, labels), predictions
+
+
+def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation) -> dict[str, float]:
+    """The run's own metrics: those of its unit, or the units' means with spread and interval and the pooled figures."""
+    metrics: dict[str, float] = {}
+    for name in outcomes[0].metrics:
+        values = [outcome.metrics[name] for outcome in outcomes if name in outcome.metrics]
+        summary = summarize(values, highest=np.inf if name == "test/log_loss" else 1.0)
+        if not name.startswith("test/"):
+            summary = {"": summary[""]}
+        metrics |= {f"{name}{suffix}": value for suffix, value in summary.items()}
+    if len(outcomes) > 1:
+        metrics["n_children"] = len(outcomes)
+        metrics |= {f"pooled/{name}": value for name, value in pooled.metrics.items()}
+    if len(pooled.labels) <= _MOST_LABELS_TRACKED:
+        metrics |= {f"test.per_label/f1/{label}": scores.f1 for label, scores in pooled.per_label.items()}
+    return metrics
+
+
+def latency(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> float:
+    """Median milliseconds to predict one text."""
+    times = []
+    for row in rows:
+        started = time.perf_counter()
+        classifier.predict_proba([row])
+        times.append((time.perf_counter() - started) * 1000)
+    return median(times)
+
+
+def _probabilities(classifier: TextClassifier, rows: list[dict[str, Any]], labels: Sequence[str]) -> np.ndarray:
+    """Predict, with a column for every label, also for one that this unit's training rows do not have."""
+    probabilities = np.zeros((len(rows), len(labels)))
+    probabilities[:, np.searchsorted(labels, classifier.classes_)] = classifier.predict_proba(rows)
+    return probabilities

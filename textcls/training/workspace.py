@@ -1,0 +1,140 @@
+"""What a run keeps on the disk while it is made, so that it can go on after it was killed: `FOLDER/unfinished/RUN/`.
+
+run.json           the run's config, the config file's text, the identity of its data
+UNIT/              for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
+                   `outcome.json` and `probabilities.npy` once it is measured
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from textcls.config import Config
+from textcls.errors import ConfigError, DataError
+from textcls.tracking import Store
+
+_UNFINISHED = "unfinished"
+
+
+class Workspace:
+    """A run's working folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def note(self, config: Config, identity: str) -> None:
+        """Note what the run is made from."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write_json(self.folder / "run.json", {"config": config.model_dump(mode="json"), "data": identity})
+
+    def checkpoints(self, unit: str) -> Path:
+        """The folder for the checkpoints of a fit."""
+        folder = self.folder / unit / "checkpoints"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def child(self, unit: str) -> str | None:
+        """The id of the run that a fit is tracked as, if it was begun."""
+        file = self.folder / unit / "run.json"
+        return _read_json(file)["run"] if file.is_file() else None
+
+    def note_child(self, unit: str, id: str | None) -> None:
+        """Note the id of the run that a fit is tracked as."""
+        (self.folder / unit).mkdir(parents=True, exist_ok=True)
+        _write_json(self.folder / unit / "run.json", {"run": id})
+
+    def outcome(self, unit: str) -> tuple[dict[str, float], list[str], np.ndarray] | None:
+        """What a fit came to, if it was measured: its metrics, its labels, and the probabilities of its test rows."""
+        file = self.folder / unit / "outcome.json"
+        if not file.is_file():
+            return None
+        kept = _read_json(file)
+        return kept["metrics"], kept["labels"], np.load(self.folder / unit / "probabilities.npy", allow_pickle=False)
+
+    def note_outcome(self, unit: str, metrics: dict[str, float], labels: Sequence[str], probabilities: np.ndarray) -> None:
+        """Note what a fit came to, after which its checkpoints are not needed."""
+        np.save(self.folder / unit / "probabilities.npy", probabilities, allow_pickle=False)
+        _write_json(self.folder / unit / "outcome.json", {"metrics": metrics, "labels": list(labels)})
+        shutil.rmtree(self.folder / unit / "checkpoints", ignore_errors=True)
+
+    def remove(self) -> None:
+        """Remove it all, when the run is finished."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
+    """Give a run its working folder, which stays if the run does not come to its end; one that is not tracked cannot go on."""
+    if run is None:
+        with TemporaryDirectory(prefix="textcls-") as folder:
+            yield Workspace(Path(folder))
+        return
+    workspace = Workspace(Path(store) / _UNFINISHED / run)
+    yield workspace
+    workspace.remove()
+
+
+def unfinished_run(store: str | Path, run: str) -> str:
+    """Find the id of a run that did not come to its end, by its id, the beginning of it, or its name.
+
+    Raises:
+        TrackingError: there is no such run.
+        ConfigError: it is finished, or nothing is kept to go on from.
+    """
+    (found,) = Store(store).runs([run], unfinished=True)
+    if found.status == "FINISHED":
+        raise ConfigError(f"run {run}: it is finished, so there is nothing to resume")
+    place = Path(store) / _UNFINISHED / found.id
+    if not (place / "run.json").is_file():
+        raise ConfigError(f"run {run}: nothing is kept to resume it from ({place} is not there); start a new run")
+    return found.id
+
+
+def check_resumable(store: str | Path, run: str, config: Config, identity: str) -> None:
+    """Check that a run is resumed with what it was begun with.
+
+    Raises:
+        ConfigError: a setting differs, or what is kept is damaged.
+        DataError: the data differ.
+    """
+    begun = _read_json(Path(store) / _UNFINISHED / run / "run.json")
+    differing = sorted(_differences(begun["config"], config.model_dump(mode="json")))
+    if differing:
+        raise ConfigError(
+            f"the run was begun with other settings: {'; '.join(differing)}; resume it with the same ones, or start a new run"
+        )
+    if begun["data"] != identity:
+        raise DataError(
+            f"the run was begun with data of identity {begun['data'][:12]}, found {identity[:12]}; "
+            "restore the data, or start a new run"
+        )
+
+
+def _differences(begun: Any, now: Any, path: str = "") -> Iterator[str]:
+    if isinstance(begun, dict) and isinstance(now, dict):
+        for key in begun.keys() | now.keys():
+            yield from _differences(begun.get(key), now.get(key), f"{path}.{key}" if path else key)
+    elif begun != now:
+        yield f"{path} was {json.dumps(begun)}, found {json.dumps(now)}"
+
+
+def _read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{file}: damaged, so the run cannot be resumed; start a new run") from error
+
+
+def _write_json(file: Path, content: Any) -> None:
+    """Write whole or not at all, also when the process is killed."""
+    scratch = file.with_name(f".{file.name}")
+    scratch.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    scratch.replace(file)
