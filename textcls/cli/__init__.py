@@ -13,7 +13,7 @@ from types import FrameType
 
 import typer
 
-from textcls.cli import adjudicate, agreement, compare, config, data, evaluate, predict, sentences, train, ui
+from textcls.cli import adjudicate, agreement, compare, config, data, evaluate, predict, sentences, sweep, train, ui
 from textcls.errors import TextclsError
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
@@ -33,6 +33,7 @@ app.command()(adjudicate.adjudicate)
 app.add_typer(data.app, name="data")
 app.command()(config.config)
 app.command()(train.train)
+app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(compare.compare)

@@ -6,7 +6,7 @@ from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
 from textcls.config.models import ContextConfig, LoraConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
 from textcls.config.reading import load_config, make_config
-from textcls.config.settings import Config, DataConfig, DecisionConfig, SplitsConfig, TrackingConfig
+from textcls.config.settings import Config, DataConfig, DecisionConfig, SpanConfig, SplitsConfig, SweepConfig, TrackingConfig
 
 __all__ = [
     "Config",
@@ -16,7 +16,9 @@ __all__ = [
     "LoraConfig",
     "ModelConfig",
     "Settings",
+    "SpanConfig",
     "SplitsConfig",
+    "SweepConfig",
     "TfidfConfig",
     "TrackingConfig",
     "TransformerConfig",

@@ -47,6 +47,7 @@ def starting_config(kind: str) -> str:
         for key, field in section.model_fields.items():
             value = json.dumps(given.get((name, key), field.default), ensure_ascii=False)
             lines += [f"  # {field.description}{_choices(field.annotation)}", f"  {key}: {value}"]
+    lines += ["", f"# {Config.model_fields['sweep'].description} Such as {{trials: 20, space: {{seed: [1, 2, 3]}}}}.", "sweep: null"]
     return "\n".join(lines) + "\n"
 
 

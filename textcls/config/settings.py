@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -79,6 +79,44 @@ class DecisionConfig(Settings):
         return self
 
 
+class SpanConfig(Settings):
+    """Numbers between two bounds."""
+
+    low: float
+    """The least."""
+    high: float
+    """The most."""
+    log: bool = False
+    """Whether to search among the orders of magnitude."""
+    step: float | None = Field(default=None, gt=0)
+    """What the numbers go up by."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> SpanConfig:
+        if self.low >= self.high:
+            raise ValueError(f"low must be less than high, found {self.low:g} and {self.high:g}")
+        if self.log and (self.low <= 0 or self.step is not None):
+            raise ValueError("log takes a low above 0 and no step")
+        return self
+
+
+class SweepConfig(Settings):
+    """A search for better settings, by Optuna's tree-structured Parzen estimator (Bergstra et al. 2011)."""
+
+    space: dict[str, list[Any] | SpanConfig] = Field(min_length=1)
+    """What to search: `section.key` to a list of values, or to `{low: …, high: …}` with `log` or `step`."""
+    trials: int = Field(default=20, ge=1)
+    """Number of trials, those that are pruned included."""
+    metric: str | None = None
+    """What to make large, such as `validation/macro_f1`; by default that where there are validation rows, else `test/macro_f1`."""
+    storage: str | None = None
+    """Database of the study, as a URL that SQLAlchemy takes; by default `sweeps.db` in the folder of the runs."""
+    name: str | None = Field(default=None, min_length=1)
+    """Name of the study; by default the run's."""
+    prune: bool = True
+    """Whether to give up a trial that does worse than half of those before it did at the same point."""
+
+
 class TrackingConfig(Settings):
     """Where MLflow keeps the runs."""
 
@@ -100,6 +138,8 @@ class Config(Settings):
     model: ModelConfig
     decision: DecisionConfig = DecisionConfig()
     tracking: TrackingConfig = TrackingConfig()
+    sweep: SweepConfig | None = None
+    """What `textcls sweep` searches; `textcls train` takes no notice of it."""
 
     @model_validator(mode="after")
     def _derive(self) -> Config:

@@ -1,4 +1,4 @@
-"""Runs: one from a config, with its folds, and what MLflow keeps of it."""
+"""Runs: one from a config, with its folds and seeds; many in a sweep; and what MLflow keeps of them."""
 
 from __future__ import annotations
 

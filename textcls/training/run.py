@@ -39,6 +39,9 @@ class Reporter(Listener):
     def started(self, run_id: str) -> None:
         """Take note of the id of the run that is tracked."""
 
+    def measured(self, metrics: Mapping[str, float]) -> None:
+        """Take note of the metrics of a fold or a seed, of which more are to come."""
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -104,12 +107,40 @@ def train(
             raise ConfigError("only a tracked run can be resumed; set tracking.enabled to true")
         resume = unfinished_run(config.tracking.folder, resume)
 
+    return run_config(config, given=given, output=Path(output) if output is not None else None, resume=resume, reporter=reporter)
+
+
+def run_config(
+    config: Config,
+    *,
+    given: str | None = None,
+    output: Path | None = None,
+    resume: str | None = None,
+    within: NullRun | None = None,
+    reporter: Reporter | None = None,
+) -> RunResult:
+    """Make the run of a config; see `train`.
+
+    Args:
+        config: the config.
+        given: the text of the file that it was read from.
+        output: a path at which to write the final model's folder.
+        resume: the id of an unfinished run to go on with.
+        within: a run that this one is a trial of; a trial keeps no model.
+        reporter: told of phases and progress.
+    """
     with kept_log() as log:
-        return _run(config, given, Path(output) if output is not None else None, resume, reporter or Reporter(), log)
+        return _run(config, given, output, resume, within, reporter or Reporter(), log)
 
 
 def _run(
-    config: Config, given: str | None, output: Path | None, resume: str | None, reporter: Reporter, log: list[str]
+    config: Config,
+    given: str | None,
+    output: Path | None,
+    resume: str | None,
+    within: NullRun | None,
+    reporter: Reporter,
+    log: list[str],
 ) -> RunResult:
     started = time.monotonic()
     reporter.phase("reading the data")
@@ -124,8 +155,13 @@ def _run(
     protocol = _protocol(config, units)
 
     tags = run_tags(config, data.identity, "single" if len(units) == 1 else "parent")
+    opened = (
+        track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
+        if within is None
+        else within.child(name, "trial")
+    )
     with (
-        track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume) as run,
+        opened as run,
         open_workspace(config.tracking.folder, run.id) as workspace,
         TemporaryDirectory(prefix="textcls-") as scratch,
     ):
@@ -162,7 +198,8 @@ def _run(
         }
         run.metrics(metrics)
         log_results(run, evaluation, predictions, title=f"{name}\n{protocol}")
-        run.model(folder, name=name, versions=library_versions())
+        if within is None:
+            run.model(folder, name=name, versions=library_versions())
         if output is not None:
             with new_folder(output) as place:
                 shutil.copytree(folder, place, dirs_exist_ok=True)
@@ -244,6 +281,7 @@ def _child_outcome(
         workspace.note_child(key, child.id)
         outcome = _fit_and_measure(config, dataset, unit, child, workspace.checkpoints(key), reporter)
         child.metrics(outcome.metrics)
+        reporter.measured(outcome.metrics)
         workspace.note_outcome(key, outcome.metrics, outcome.labels, outcome.probabilities)
     return outcome
 

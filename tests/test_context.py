@@ -1,0 +1,71 @@
+"""Neighbouring sentences: found in the data, and read by models that ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import write_jsonl
+
+from textcls.artifacts import load_model
+from textcls.dataset import add_context
+from textcls.errors import DataError
+from textcls.prediction import evaluate_file
+from textcls.training import train
+
+ARTICLE = [{"text": text, "article": "a"} for text in ("One.", "Two.", "Three.", "Four.")]
+
+
+def test_neighbours_are_the_rows_of_the_same_article() -> None:
+    rows = add_context([*ARTICLE, {"text": "Else.", "article": "b"}], before=2, after=1)
+    assert [row["before"] for row in rows] == ["", "One.", "One. Two.", "Two. Three.", ""]
+    assert [row["after"] for row in rows] == ["Two.", "Three.", "Four.", "", ""]
+
+
+def test_a_rows_own_neighbour_comes_first() -> None:
+    rows = add_context([ARTICLE[0], {**ARTICLE[1], "before": "A heading"}, {**ARTICLE[2], "before": "Two."}], before=2, after=0)
+    assert [row["before"] for row in rows] == ["", "One. A heading", "One. Two."]
+
+
+def test_rows_without_an_article_have_no_neighbours() -> None:
+    rows = add_context([{"text": "One."}, {"text": "Two."}], before=1, after=1)
+    assert [(row["before"], row["after"]) for row in rows] == [("", ""), ("", "")]
+
+
+@pytest.fixture
+def echoes(tmp_path: Path) -> Path:
+    """Rows whose label only the sentence before them tells."""
+    rows = []
+    for article in range(30):
+        kind = ("good", "bad")[article % 2]
+        rows.append({"text": f"{kind} news number {article} came today", "label": kind, "article": str(article)})
+        rows.append({"text": f"it was the {article}th time so far", "label": kind, "article": str(article)})
+    return write_jsonl(tmp_path / "echoes.jsonl", rows)
+
+
+def test_a_model_with_context_knows_what_one_without_cannot(
+    kind: str, echoes: Path, model_settings: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    def run(context: dict[str, int] | None) -> float:
+        model = model_settings(kind) | {"context": context}
+        splits = {"kind": "k-fold", "folds": 3, "duplicates": "warn", "validation": 0}
+        config = {"data": {"train": str(echoes)}, "splits": splits, "model": model, "tracking": {"enabled": False}}
+        return train(config, output=tmp_path / f"model-{context is not None}").evaluation.accuracy
+
+    assert run({"before": 1, "after": 0}) > run(None) + 0.1
+    evaluation, _ = evaluate_file(load_model(tmp_path / "model-True"), echoes)
+    assert evaluation.accuracy > 0.9
+
+
+@pytest.fixture(params=["tfidf", "transformer"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_context_of_data_without_articles(tmp_path: Path) -> None:
+    data = write_jsonl(tmp_path / "rows.jsonl", [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(20)])
+    model = {"kind": "tfidf", "context": {"before": 1}}
+    with pytest.raises(DataError, match="model.context asks for neighbouring sentences, but the data have no articles"):
+        train({"data": {"train": str(data)}, "model": model, "tracking": {"enabled": False}}, output=tmp_path / "model")

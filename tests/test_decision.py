@@ -1,0 +1,137 @@
+"""The decision layer: label weights, calibration, abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Done, toy_rows, write_jsonl
+from sklearn.metrics import f1_score
+
+from textcls.artifacts import load_model, save_model
+from textcls.config import DecisionConfig
+from textcls.errors import DataError
+from textcls.models import DecidedClassifier, Decision, learn_decision
+from textcls.models.tfidf import TfidfClassifier
+
+LABELS = ["a", "b", "c"]
+
+
+def sampled(rows: int, *, sharpen: float = 1.0, seed: int = 0) -> tuple[list[str], np.ndarray]:
+    """Labels drawn by known probabilities, and these probabilities made `sharpen` times too sure."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(rows, 3)) * 1.5 + [1.0, 0.0, -1.0]
+    true = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = [LABELS[random.choice(3, p=p)] for p in true]
+    sharp = np.exp(logits * sharpen)
+    return labels, sharp / sharp.sum(axis=1, keepdims=True)
+
+
+def gap(labels: list[str], probabilities: np.ndarray) -> float:
+    """How far the mean confidence is from the share of right answers."""
+    right = np.array(LABELS)[probabilities.argmax(axis=1)] == np.array(labels)
+    return float(abs(probabilities.max(axis=1).mean() - right.mean()))
+
+
+def test_temperature_undoes_overconfidence() -> None:
+    labels, probabilities = sampled(4000, sharpen=2.5)
+    decision = learn_decision(DecisionConfig(calibration="temperature"), labels, probabilities, LABELS)
+    assert decision.temperature == pytest.approx(2.5, rel=0.1)
+    fresh_labels, fresh = sampled(4000, sharpen=2.5, seed=1)
+    assert gap(fresh_labels, decision.apply(fresh)) < 0.02 < gap(fresh_labels, fresh)
+    np.testing.assert_array_equal(decision.apply(fresh).argmax(axis=1), fresh.argmax(axis=1))
+
+
+def test_isotonic_curves_undo_overconfidence() -> None:
+    labels, probabilities = sampled(4000, sharpen=2.5)
+    decision = learn_decision(DecisionConfig(calibration="isotonic"), labels, probabilities, LABELS)
+    fresh_labels, fresh = sampled(4000, sharpen=2.5, seed=1)
+    calibrated = decision.apply(fresh)
+    np.testing.assert_allclose(calibrated.sum(axis=1), 1)
+    assert gap(fresh_labels, calibrated) < 0.03 < gap(fresh_labels, fresh)
+
+
+def test_label_weights_raise_macro_f1_of_a_neglected_label() -> None:
+    labels, probabilities = sampled(4000)
+    probabilities = probabilities * [1.0, 1.0, 0.2]
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    decision = learn_decision(DecisionConfig(label_weights=True), labels, probabilities, LABELS)
+
+    def macro_f1(weighed: np.ndarray) -> float:
+        return float(f1_score(labels, np.array(LABELS)[weighed.argmax(axis=1)], average="macro"))
+
+    assert macro_f1(decision.apply(probabilities)) > macro_f1(probabilities) + 0.03
+
+
+def test_a_wanted_risk_is_kept_on_other_rows() -> None:
+    labels, probabilities = sampled(3000)
+    decision = learn_decision(DecisionConfig(risk=0.1), labels, probabilities, LABELS)
+    fresh_labels, fresh = sampled(3000, seed=1)
+    answered = fresh.max(axis=1) >= (decision.abstain_below or 0)
+    wrong = np.array(LABELS)[fresh.argmax(axis=1)] != np.array(fresh_labels)
+    assert 0.2 < answered.mean() < 1
+    assert wrong[answered].mean() <= 0.1 < wrong.mean()
+
+
+def test_a_risk_that_cannot_be_kept() -> None:
+    labels, probabilities = sampled(100)
+    with pytest.raises(DataError, match="decision.risk is 0.001, but no threshold keeps it with 95 % confidence on 100 rows"):
+        learn_decision(DecisionConfig(risk=0.001), labels, probabilities, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "rows", "message"),
+    [
+        ("temperature", 49, "decision: expected 50 rows or more to learn it on, found 49; raise decision.share or give more data"),
+        (
+            "isotonic",
+            999,
+            "decision: expected 1000 rows or more to learn it on, found 999; take calibration 'temperature', "
+            "raise decision.share or give more data",
+        ),
+    ],
+)
+def test_too_few_rows(calibration: Any, rows: int, message: str) -> None:
+    labels, probabilities = sampled(rows)
+    with pytest.raises(DataError) as caught:
+        learn_decision(DecisionConfig(calibration=calibration), labels, probabilities, LABELS)
+    assert str(caught.value) == message
+
+
+def test_a_policy_is_stored_with_the_model(tmp_path: Path) -> None:
+    rows = toy_rows()
+    plain = TfidfClassifier(min_df=1).fit(rows, [row["label"] for row in rows])
+    decided = DecidedClassifier(plain, Decision(temperature=2.0, bias=[0.0, 1.0, 0.0], abstain_below=0.5))
+    save_model(decided, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    assert loaded.abstain_below == 0.5
+    np.testing.assert_allclose(loaded.predict_proba(rows), decided.predict_proba(rows), rtol=1e-6)
+    assert not np.allclose(loaded.predict_proba(rows), plain.predict_proba(rows))
+    assert "gets no label" in (tmp_path / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("decision", ["{calibration: temperature, share: 0.4}", "{abstain_below: 0.9999}"])
+def test_a_run_learns_its_decision_on_rows_of_its_own_and_predict_abstains(
+    decision: str, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    train = write_jsonl(tmp_path / "train.jsonl", toy_rows("abcdefgh", per_article=6))
+    test = write_jsonl(tmp_path / "test.jsonl", toy_rows("i"))
+    (tmp_path / "config.yaml").write_text(
+        f"data: {{train: {train}, test: {test}}}\nsplits: {{duplicates: warn}}\nmodel: {{kind: tfidf, min_df: 1}}\n"
+        f"decision: {decision}\ntracking: {{enabled: false}}\n"
+    )
+    done = textcls("train", tmp_path / "config.yaml", "--output", tmp_path / "model")
+    assert done.code == 0, done.err
+    model = load_model(tmp_path / "model")
+    assert isinstance(model, DecidedClassifier)
+    assert (model.decision.temperature is not None) == ("temperature" in decision)
+    done = textcls("predict", tmp_path / "model", test)
+    assert done.out.count('"label": null') == (6 if "abstain" in decision else 0)
+
+
+def test_two_ways_to_abstain_are_one_too_many() -> None:
+    with pytest.raises(ValueError, match="abstain_below and risk both say when to abstain"):
+        DecisionConfig(abstain_below=0.5, risk=0.1)

@@ -1,0 +1,177 @@
+"""Runs that were killed at any moment, and go on to the very same result."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Done, run_textcls, toy_rows, write_jsonl
+
+from textcls.config import make_config
+from textcls.errors import ConfigError, DataError, TrackingError
+from textcls.tracking import Store
+from textcls.training import Reporter, train
+
+
+@pytest.fixture
+def settings(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str, Any]:
+    """Two folds and a final model of a tiny transformer, some seconds in all."""
+    model = {"kind": "transformer", "encoder": tiny_encoder, "epochs": 12, "batch_size": 4, "learning_rate": 0.01, "max_length": 48}
+    return {
+        "seed": 3,
+        "data": {"name": "toy", "train": str(write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdef")))},
+        "splits": {"kind": "k-fold", "folds": 2, "validation": 0.3, "duplicates": "warn"},
+        "model": model,
+        "tracking": {"folder": str(store_folder)},
+    }
+
+
+class _Stop(Reporter):
+    """Breaks off when a phase begins."""
+
+    def __init__(self, phase: str) -> None:
+        self.at = phase
+
+    def phase(self, name: str) -> None:
+        if name.startswith(self.at):
+            raise KeyboardInterrupt
+
+
+def interrupted(settings: dict[str, Any], phase: str = "fold 2") -> str:
+    """The id of a run that was broken off."""
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, reporter=_Stop(phase))
+    (run,) = Store(settings["tracking"]["folder"]).runs()
+    return run.id
+
+
+def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], tmp_path: Path) -> None:
+    run = interrupted(settings)
+    resumed = train(settings, resume=run, output=tmp_path / "resumed")
+    assert resumed.run_id == run
+    (found,) = Store(settings["tracking"]["folder"]).runs()
+    assert found.status == "FINISHED"
+    whole = train(settings, output=tmp_path / "whole")
+    assert resumed.predictions == whole.predictions
+    assert {name: value for name, value in resumed.metrics.items() if name.startswith(("test", "pooled"))} == {
+        name: value for name, value in whole.metrics.items() if name.startswith(("test", "pooled"))
+    }
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("resumed", "whole")]
+    assert weights[0] == weights[1]
+    assert not list((Path(settings["tracking"]["folder"]) / "unfinished").iterdir())
+
+
+def test_a_finished_run_is_not_resumed(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = train(settings).run_id
+    with pytest.raises(ConfigError) as caught:
+        train(settings, resume=run)
+    assert str(caught.value) == f"run {run}: it is finished, so there is nothing to resume"
+
+
+def test_a_run_that_is_not_there_is_not_resumed(settings: dict[str, Any]) -> None:
+    with pytest.raises(TrackingError, match="no run 'nothing'"):
+        train(settings, resume="nothing")
+
+
+def test_a_run_is_resumed_with_the_settings_it_was_begun_with(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    with pytest.raises(ConfigError) as caught:
+        train(settings, overrides=["model.C=2"], resume=run)
+    assert str(caught.value) == (
+        "the run was begun with other settings: model.C was 1.0, found 2.0; resume it with the same ones, or start a new run"
+    )
+
+
+def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    write_jsonl(Path(settings["data"]["train"]), toy_rows("abcdeg"))
+    with pytest.raises(DataError, match="the run was begun with data of identity [0-9a-f]{12}, found [0-9a-f]{12}; restore"):
+        train(settings, resume=run)
+
+
+def test_a_run_whose_folder_is_damaged_or_gone(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    kept = Path(settings["tracking"]["folder"]) / "unfinished" / run / "run.json"
+    kept.write_text("{")
+    with pytest.raises(ConfigError, match="damaged, so the run cannot be resumed; start a new run"):
+        train(settings, resume=run)
+    kept.unlink()
+    with pytest.raises(ConfigError, match="nothing is kept to resume it from"):
+        train(settings, resume=run)
+
+
+def test_only_a_tracked_run_is_resumed(settings: dict[str, Any], tmp_path: Path) -> None:
+    settings["tracking"]["enabled"] = False
+    with pytest.raises(ConfigError, match="only a tracked run can be resumed"):
+        train(settings, resume="x", output=tmp_path / "model")
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_ten_random_moments_ends_as_if_it_had_not_been(settings: dict[str, Any], tmp_path: Path) -> None:
+    settings["model"]["epochs"] = 40
+    settings["splits"]["folds"] = 3
+    config = tmp_path / "config.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    chance = random.Random(5)
+    store = Path(settings["tracking"]["folder"])
+    run, kills = None, 0
+    while kills < 10:
+        command = [sys.executable, "-m", "textcls", "train", str(config), "--output", str(tmp_path / "killed")]
+        process = subprocess.Popen(
+            [*command, *(["--resume", run] if run else [])], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        )
+        assert process.stderr is not None
+        for line in process.stderr:  # once fits begin, any moment will do
+            if "(" in line or "final" in line:
+                break
+        time.sleep(chance.uniform(0, 3))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stderr.close()
+        assert process.returncode in (-signal.SIGKILL, 0)
+        if process.returncode == 0:
+            break
+        kills += 1
+        (found,) = Store(store).runs()
+        assert found.status == "FAILED"
+        checkpoints = list((store / "unfinished" / found.id).glob("*/checkpoints/checkpoint-*"))
+        assert len(checkpoints) <= 2
+        run = found.id
+    if run is not None and not (tmp_path / "killed").exists():
+        done = run_textcls("train", config, "--output", tmp_path / "killed", "--resume", run)
+        assert done.returncode == 0, done.stderr
+    assert kills >= 3
+    whole = run_textcls("train", config, "--output", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("killed", "whole")]
+    assert weights[0] == weights[1]
+    described = [json.loads((tmp_path / name / "textcls.json").read_text())["metrics"] for name in ("killed", "whole")]
+    assert described[0] == described[1]
+
+
+def test_several_seeds_are_children_of_one_run(settings: dict[str, Any], tmp_path: Path) -> None:
+    settings["data"]["test"] = str(write_jsonl(tmp_path / "test.jsonl", toy_rows("g")))
+    settings["splits"] = {"repeats": 3, "validation": 0, "duplicates": "warn"}
+    settings["model"]["epochs"] = 2
+    result = train(make_config(settings))
+    children = [run for run in Store(settings["tracking"]["folder"]).runs(children=True) if run.kind == "seed"]
+    assert len(children) == result.metrics["n_children"] == 3
+    assert {row["seed"] for row in result.predictions} == {3, 4, 5}
+    assert result.metrics["test/macro_f1_std"] > 0
+
+
+def test_help_names_the_run_to_resume(textcls: Any) -> None:
+    done: Done = textcls("train", "--help")
+    assert "--resume" in done.out

@@ -1,0 +1,102 @@
+"""Sweeps: the space, the study, resuming, and the config they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Done, toy_rows, write_jsonl
+
+from textcls.config import load_config
+from textcls.errors import ConfigError, TrackingError
+from textcls.tracking import Store
+from textcls.training.sweep import sweep
+
+SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
+
+
+@pytest.fixture
+def config(store_folder: Path, tmp_path: Path) -> Path:
+    data = write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdef"))
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        f"seed: 1\ndata: {{name: toy, train: {data}}}\nsplits: {{kind: k-fold, folds: 2, duplicates: warn}}\n"
+        f"model: {{kind: tfidf}}\ntracking: {{folder: {store_folder}}}\nsweep:\n  trials: 4\n  space: {SPACE}\n"
+    )
+    return file
+
+
+def test_a_sweep_finds_a_config_that_train_takes(
+    config: Path, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    done = textcls("sweep", config, "--output", tmp_path / "best.yaml")
+    assert done.code == 0, done.err
+    assert "4 trials" in done.out
+    best = load_config(tmp_path / "best.yaml")
+    assert best.sweep is None
+    runs = Store(store_folder).runs(children=True)
+    assert sum(run.kind == "trial" for run in runs) == 4
+    (parent,) = Store(store_folder).runs()
+    assert parent.status == "FINISHED"
+    assert parent.metrics["test/macro_f1"] == max(run.metrics["test/macro_f1"] for run in runs if run.kind == "trial")
+
+
+def test_a_sweep_in_two_parts_tries_what_one_in_one_part_tries(config: Path, tmp_path: Path) -> None:
+    sweep(config, overrides=["sweep.trials=2"])
+    parts = sweep(config)
+    whole = sweep(config, overrides=["sweep.name=another"])
+    assert [trial.settings for trial in parts.trials] == [trial.settings for trial in whole.trials]
+    assert parts.config == whole.config
+    assert len({str(trial.settings) for trial in whole.trials}) > 1
+
+
+def test_a_trial_of_a_dead_process_begins_anew(config: Path, store_folder: Path) -> None:
+    import optuna
+
+    whole = sweep(config, overrides=["sweep.name=whole"])
+    sweep(config, overrides=["sweep.trials=2"])
+    study = optuna.load_study(study_name="sweep-tfidf-C1-s1", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    study.ask().set_user_attr("process", f"{__import__('socket').gethostname()}:999999999")
+    resumed = sweep(config)
+    assert [t.settings for t in resumed.trials if t.state == "complete"] == [t.settings for t in whole.trials]
+    assert [t.state for t in resumed.trials].count("failed") == 1
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sweep.space={model.Cx: [1]}", "sweep.space: model.Cx: unknown key; did you mean 'C'?"),
+        ("sweep.space={model.C: []}", "sweep.space: model.C: expected values to choose from, found none"),
+        ("sweep.space={model.C: [0]}", "sweep.space: model.C: input should be greater than 0, found 0"),
+        (
+            "sweep.space={tracking.folder: [a]}",
+            "sweep.space: tracking.folder: only settings of data, splits, model and decision, and seed, can be searched",
+        ),
+    ],
+)
+def test_a_space_that_no_config_allows(config: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        sweep(config, overrides=[override])
+    assert str(caught.value) == message
+
+
+def test_a_study_of_another_config(config: Path) -> None:
+    sweep(config, overrides=["sweep.trials=1"])
+    with pytest.raises(ConfigError, match="was begun with another config; set sweep.name to begin a new one"):
+        sweep(config, overrides=["splits.folds=3"])
+
+
+def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
+    with pytest.raises(ConfigError, match="sweep.metric is 'test/f1', which the runs do not have; known: .*test/macro_f1"):
+        sweep(config, overrides=["sweep.metric=test/f1"])
+
+
+def test_a_config_without_a_sweep(config: Path) -> None:
+    with pytest.raises(ConfigError, match="it has no sweep; add one with a space"):
+        sweep(config, overrides=["sweep=null"])
+
+
+def test_a_database_that_cannot_be_opened(config: Path) -> None:
+    with pytest.raises(TrackingError, match="sweep.storage: sqlite:////nowhere/at/all.db: cannot be opened"):
+        sweep(config, overrides=["sweep.storage=sqlite:////nowhere/at/all.db"])

@@ -1,0 +1,43 @@
+"""`textcls sweep`: search a space of settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def sweep(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A config file with a sweep.", show_default=False)],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Config file to write the best settings to.")] = None,
+) -> None:
+    """Search the space of a config; the same command again goes on where it was, also beside another process."""
+    from rich.table import Table
+
+    from textcls.cli.output import console
+    from textcls.cli.progress import ProgressBar
+    from textcls.training.sweep import sweep as run_sweep
+
+    with ProgressBar() as bar:
+        result = run_sweep(config, overrides=set_ or [], output=output, reporter=bar)
+    keys = list(result.best.settings)
+    table = Table(title=f"{len(result.trials)} trials", title_justify="left")
+    for column in ("trial", *keys, result.metric):
+        table.add_column(column, justify="right")
+    for trial in sorted(result.trials, key=lambda trial: -(trial.value or 0.0)):
+        reached = trial.state if trial.value is None else f"{trial.value:.4f}"
+        table.add_row(str(trial.number + 1), *(_shown(trial.settings.get(key)) for key in keys), reached)
+    out = console()
+    out.print(table)
+    settings = " ".join(f"--set {key}={_shown(value)}" for key, value in result.best.settings.items())
+    out.print(f"best: trial {result.best.number + 1}, {result.metric} {result.best.value:.4f}: {settings}", soft_wrap=True)
+    if output is not None:
+        out.print(f"config: {output}   (textcls train {output})", soft_wrap=True)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,275 @@
+"""Search a space of settings by Optuna: every trial a run below one parent, resumable, by several processes at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config
+from textcls.dataset import dataset_name
+from textcls.errors import ConfigError, ModelError, TrackingError
+from textcls.files import check_new, new_file
+from textcls.tracking import NullRun, track
+from textcls.training.run import Reporter, run_config, run_name
+
+_WARM_UP = 5
+"""Trials that are drawn at random, and of which none is pruned."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: its number, its state (`complete`, `pruned` or `failed`), its settings, and the metric it reached."""
+
+    number: int
+    state: str
+    settings: dict[str, Any]
+    value: float | None
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep came to.
+
+    Attributes:
+        metric: what was made large.
+        trials: all trials of the study, in their order.
+        best: the one that reached most.
+        config: the best trial's config, without the search, which `train` takes.
+        run_id: the parent run's id; None if it was not tracked.
+    """
+
+    metric: str
+    trials: list[Trial]
+    best: Trial
+    config: Config
+    run_id: str | None
+
+
+def sweep(
+    config: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    output: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> SweepResult:
+    """Search the space of a config, or go on with a search that was interrupted or that another process works at.
+
+    What is tried next depends on the seed and on the trials that came to an end, all of which lie in the study's database;
+    so a search that was killed goes on as if it had not been, but for the trial it was at, which begins anew.
+
+    Args:
+        config: a config file with a `sweep`.
+        overrides: settings on top, `section.key=value`.
+        output: a path at which to write the best config; nothing may be there yet.
+        reporter: told of phases and progress.
+
+    Raises:
+        TextclsError: the config, its space, the study or the data cannot be used.
+    """
+    base = load_config(config, overrides)
+    if base.sweep is None:
+        raise ConfigError(f"{config}: it has no sweep; add one with a space, such as sweep: {{space: {{model.C: [0.3, 1, 3]}}}}")
+    if output is not None:
+        check_new(output)
+    plain = base.model_dump(mode="json", exclude={"sweep"})
+    _check_space(base.sweep, plain)
+    optuna = _optuna()
+    metric = base.sweep.metric or ("validation/macro_f1" if base.data.validation and base.data.test else "test/macro_f1")
+    folder = Path(base.tracking.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = base.sweep.name or f"sweep-{run_name(base)}"
+    study = _open_study(optuna, base, name, metric, folder)
+    reporter = reporter or Reporter()
+
+    tags = {"textcls.kind": "parent", "textcls.model_family": base.model.kind, "textcls.sweep": name}
+    parent = study.user_attrs.get("run")
+    with track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent) as run:
+        if parent is None and run.id is not None:
+            study.set_user_attr("run", run.id)
+            run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
+        while (trial := _next_trial(optuna, study, base, folder)) is not None:
+            reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
+            _run_trial(optuna, study, trial, plain, metric, run, reporter)
+        trials = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
+        complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
+        if not complete:
+            raise ModelError(f"sweep {name}: none of {len(trials)} trials came to an end; see the runs for why")
+        best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+        best_config = make_config(plain, _as_overrides(best.settings))
+        run.metrics({metric: best.value or 0.0, "n_children": len(trials)})
+        run.text(best_config.as_yaml(), "config/best.yaml")
+    if output is not None:
+        with new_file(output) as scratch:
+            header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
+            scratch.write_text(header + best_config.as_yaml(), encoding="utf-8")
+    return SweepResult(metric, trials, best, best_config, run.id)
+
+
+# --- the space ------------------------------------------------------------------------------------------------------
+
+
+def _check_space(sweep: SweepConfig, plain: Mapping[str, Any]) -> None:
+    """Make a config of every end of the space, so that no trial can stumble over an unknown or impossible setting."""
+    for key, values in sweep.space.items():
+        if key.split(".")[0] in ("tracking", "sweep"):
+            raise ConfigError(f"sweep.space: {key}: only settings of data, splits, model and decision, and seed, can be searched")
+        if isinstance(values, list) and not values:
+            raise ConfigError(f"sweep.space: {key}: expected values to choose from, found none")
+        ends = values if isinstance(values, list) else [_number(values, values.low), _number(values, values.high)]
+        for value in ends:
+            make_config(plain, _as_overrides({key: value}), name="sweep.space")
+
+
+def _number(span: SpanConfig, value: float) -> float | int:
+    """A number of a span, as an integer where the span is of integers."""
+    return int(value) if _whole(span) else value
+
+
+def _whole(span: SpanConfig) -> bool:
+    return all(float(number).is_integer() for number in (span.low, span.high, 1.0 if span.step is None else span.step)) and (
+        not span.log or span.low >= 1
+    )
+
+
+def _as_overrides(settings: Mapping[str, Any]) -> list[str]:
+    import json
+
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
+
+
+def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig) -> Any:
+    if isinstance(values, list):
+        # Optuna's choices are plain values; a list such as an n-gram span is chosen by its place.
+        return values[trial.suggest_categorical(key, list(range(len(values))))]
+    if _whole(values):
+        return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
+    return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
+
+
+# --- the study ------------------------------------------------------------------------------------------------------
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise ModelError("a sweep needs optuna; install it with: pip install 'textcls[sweep]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna
+
+
+def _open_study(optuna: Any, config: Config, name: str, metric: str, folder: Path) -> Any:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    sweep = config.sweep
+    if sweep is None:
+        raise RuntimeError("the caller has looked")
+    url = sweep.storage or f"sqlite:///{(folder / 'sweeps.db').resolve()}"
+    made_of = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
+    identity = sha256(str(made_of).encode()).hexdigest()
+    try:
+        with _locked(folder):
+            study = optuna.create_study(
+                study_name=name,
+                storage=optuna.storages.RDBStorage(url),
+                direction="maximize",
+                load_if_exists=True,
+                pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),
+            )
+            known = study.user_attrs.get("config")
+            if known is None:
+                study.set_user_attr("config", identity)
+                study.set_user_attr("metric", metric)
+    except (SQLAlchemyError, OSError) as error:
+        raise TrackingError(f"sweep.storage: {url}: cannot be opened: {str(error).splitlines()[0]}") from error
+    if known not in (None, identity):
+        raise ConfigError(
+            f"the study {name!r} in {url} was begun with another config; set sweep.name to begin a new one, or restore the config"
+        )
+    return study
+
+
+def _next_trial(optuna: Any, study: Any, config: Config, folder: Path) -> Any:
+    """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same."""
+    sweep = config.sweep
+    if sweep is None:
+        raise RuntimeError("the caller has looked")
+    with _locked(folder):
+        states = optuna.trial.TrialState
+        host = socket.gethostname()
+        for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+            where, _, process = trial.user_attrs.get("process", "").partition(":")
+            if where == host and process.isdigit() and (int(process) == os.getpid() or not _alive(int(process))):
+                study.tell(trial.number, state=states.FAIL)
+        begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != states.FAIL]
+        if len(begun) >= sweep.trials:
+            return None
+        # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(begun), n_startup_trials=_WARM_UP)
+        trial = study.ask()
+        trial.set_user_attr("process", f"{host}:{os.getpid()}")
+        trial.set_user_attr("settings", {key: _suggest(trial, key, values) for key, values in sweep.space.items()})
+        return trial
+
+
+def _run_trial(
+    optuna: Any, study: Any, trial: Any, plain: Mapping[str, Any], metric: str, run: NullRun, reporter: Reporter
+) -> None:
+    config = make_config(plain, _as_overrides(trial.user_attrs["settings"]))
+    try:
+        result = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter))
+    except optuna.TrialPruned:
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        return
+    if metric not in result.metrics:
+        study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        known = ", ".join(sorted(name for name in result.metrics if name.startswith(("test/", "validation/"))))
+        raise ConfigError(f"sweep.metric is {metric!r}, which the runs do not have; known: {known}")
+    study.tell(trial, result.metrics[metric])
+
+
+def _describe(trial: Any) -> Trial:
+    state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
+    return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), trial.value if state == "complete" else None)
+
+
+class _Pruning(Reporter):
+    """Report to Optuna how a trial is getting on, and give it up where Optuna says so."""
+
+    def __init__(self, optuna: Any, trial: Any, metric: str, reporter: Reporter) -> None:
+        self.optuna, self.trial, self.name, self.reporter = optuna, trial, metric, reporter
+        self.values: list[float] = []
+
+    def progress(self, done: int, total: int) -> None:
+        self.reporter.progress(done, total)
+
+    def measured(self, metrics: Mapping[str, float]) -> None:
+        if self.name in metrics:
+            self.values.append(metrics[self.name])
+            self.trial.report(sum(self.values) / len(self.values), len(self.values))
+            if self.trial.should_prune():
+                raise self.optuna.TrialPruned
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with FileLock(folder / ".sweeps.lock", timeout=120):
+        yield
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
