@@ -13,7 +13,21 @@ from types import FrameType
 
 import typer
 
-from textcls.cli import adjudicate, agreement, compare, config, data, evaluate, predict, sentences, train, ui
+from textcls.cli import (
+    adjudicate,
+    agreement,
+    compare,
+    config,
+    data,
+    evaluate,
+    predict,
+    register,
+    reproduce,
+    runs,
+    sentences,
+    train,
+    ui,
+)
 from textcls.errors import TextclsError
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
@@ -36,6 +50,9 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(compare.compare)
+app.add_typer(runs.app, name="runs")
+app.command()(register.register)
+app.command()(reproduce.reproduce)
 app.command()(ui.ui)
 
 

@@ -7,6 +7,7 @@ from textcls.config.document import json_schema, starting_config
 from textcls.config.models import ContextConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
 from textcls.config.reading import load_config, make_config
 from textcls.config.settings import Config, DataConfig, SplitsConfig, TrackingConfig
+from textcls.config.yaml_text import parse_yaml
 
 __all__ = [
     "Config",
@@ -22,5 +23,6 @@ __all__ = [
     "load_config",
     "make_config",
     "model_kinds",
+    "parse_yaml",
     "starting_config",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -57,9 +58,20 @@ class TrackingConfig(Settings):
     enabled: bool = True
     """Whether to track the run."""
     folder: str = Field(default="experiments", min_length=1)
-    """Folder of the store: `mlflow.db` and `artifacts/`."""
+    """Folder of the store: `mlflow.db` and `artifacts/`; with a `uri`, of what its server could not take."""
+    uri: str | None = None
+    """Address of an MLflow tracking server, such as `http://127.0.0.1:5000`, to track on instead."""
     name: str | None = None
     """Name of the run; by default the model and its main settings."""
+
+    @model_validator(mode="after")
+    def _address(self) -> TrackingConfig:
+        if self.uri is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.uri):
+            raise ValueError(f"uri must begin with http:// or https://, found {self.uri!r}; a folder goes in folder")
+        if self.uri is not None and "@" in self.uri:
+            # It would stand in the config that every run keeps.
+            raise ValueError("uri holds a name or a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead")
+        return self
 
 
 class Config(Settings):

@@ -1,0 +1,5 @@
+"""`textcls register`."""
+
+
+def register() -> None:
+    """TODO."""
