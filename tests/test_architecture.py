@@ -16,7 +16,7 @@ LAYERS = (
     {"config"},
     {"articles", "dataset", "splits", "models", "evaluation", "tracking"},
     {"artifacts"},
-    {"annotation", "training", "prediction", "serving"},
+    {"annotation", "training", "prediction", "registry", "serving"},
     {"cli"},
     {"__main__"},
 )

@@ -81,7 +81,7 @@ def test_the_schema_is_json_and_describes_every_setting() -> None:
     assert schema["title"] == "textcls config"
     assert schema["additionalProperties"] is False
     sections = [section for name, section in schema["$defs"].items() if name.endswith("Config")]
-    assert len(sections) == 4 + len(model_kinds())  # data, splits, tracking and a model's context
+    assert len(sections) == 5 + len(model_kinds())  # data, splits, tracking, gates and a model's context
     for section in sections:
         assert all(setting.get("description") or "$ref" in setting for setting in section["properties"].values())
 

@@ -6,13 +6,14 @@ from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
 from textcls.config.models import ContextConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
 from textcls.config.reading import load_config, make_config
-from textcls.config.settings import Config, DataConfig, SplitsConfig, TrackingConfig
+from textcls.config.settings import Config, DataConfig, GatesConfig, SplitsConfig, TrackingConfig
 from textcls.config.yaml_text import parse_yaml
 
 __all__ = [
     "Config",
     "ContextConfig",
     "DataConfig",
+    "GatesConfig",
     "ModelConfig",
     "Settings",
     "SplitsConfig",

@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from textcls.config.base import Settings
 from textcls.config.models import model_kinds
-from textcls.config.settings import Config, DataConfig, SplitsConfig, TrackingConfig
+from textcls.config.settings import Config, DataConfig, GatesConfig, SplitsConfig, TrackingConfig
 from textcls.errors import ConfigError, did_you_mean
 
 
@@ -31,6 +31,7 @@ def starting_config(kind: str) -> str:
         ("splits", SplitsConfig),
         ("model", model_kinds()[kind]),
         ("tracking", TrackingConfig),
+        ("gates", GatesConfig),
     ]
     # The shipped example has two articles: enough to leave each out once, too few to stop early on a third.
     given: dict[tuple[str, str], Any] = {

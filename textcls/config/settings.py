@@ -74,6 +74,19 @@ class TrackingConfig(Settings):
         return self
 
 
+class GatesConfig(Settings):
+    """What a run must come up to before `textcls register` registers its model."""
+
+    minimum: dict[str, float] = Field(default={})
+    """Least value of metrics, such as `{macro_f1: 0.7}`; a name without a slash is one of `test/`."""
+    maximum: dict[str, float] = Field(default={})
+    """Highest value of metrics, such as `{ece: 0.1, latency/p50_ms: 5, size/model_mb: 50}`."""
+    worse_than_champion: float | None = Field(default=None, ge=0, lt=1)
+    """Macro-F1 by which the model may be worse than the champion on the same test rows; null does not ask."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """How sure it must be that the model is not worse by more, by a bootstrap over articles."""
+
+
 class Config(Settings):
     """Everything that a run is made from."""
 
@@ -83,6 +96,7 @@ class Config(Settings):
     splits: SplitsConfig = SplitsConfig()
     model: ModelConfig
     tracking: TrackingConfig = TrackingConfig()
+    gates: GatesConfig = GatesConfig()
 
     @model_validator(mode="after")
     def _derive(self) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -88,3 +89,8 @@ def set_alias(store: Store, version: ModelVersion, alias: str) -> None:
     if other in version.aliases:
         store.client.delete_registered_model_alias(version.name, other)
     store.client.set_registered_model_alias(version.name, alias, version.number)
+
+
+def registered_name(data: str) -> str:
+    """Name the registered model of a data set: `textcls-news`."""
+    return f"textcls-{re.sub(r'[/:]', '-', data)}"
