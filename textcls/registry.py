@@ -175,7 +175,8 @@ def macro_f1_difference(
 
     def difference(weights: np.ndarray) -> np.ndarray:
         """Of the clusters as often as each row of weights says."""
-        return _macro_f1(weights, counts[0]) - _macro_f1(weights, counts[1])
+        gaps: np.ndarray = _macro_f1(weights, counts[0]) - _macro_f1(weights, counts[1])
+        return gaps
 
     random = np.random.default_rng(0)
     evenly = np.full(len(members), 1 / len(members))

@@ -59,6 +59,7 @@ app.command()(ui.ui)
 def main() -> None:
     """Run the command line: exit code 0 when done, 1 for an error of the input, 2 for wrong usage, 130 when interrupted."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # tells of every retry, of which textcls tells once
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(prog_name="textcls")  # also under `python -m textcls`

@@ -85,7 +85,11 @@ class Outbox:
             except (MlflowException, OSError) as error:
                 if self._keep is None:
                     raise
-                logger.warning("%s: the server does not take what is sent: %s; the run goes on", self.store.place, reason(error))
+                logger.warning(
+                    "%s: the tracking server fails: %s; the run goes on, and what cannot be sent is kept",
+                    self.store.place,
+                    reason(error),
+                )
         self._keep_call(call)
         return call.run
 

@@ -73,7 +73,7 @@ def register_version(store: Store, run: RunSummary, name: str, tags: Mapping[str
             # Given a model's id, MLflow looks for the model in the default store.
             with store.as_default():
                 made = store.client.create_model_version(
-                    name, source=f"models:/{run.model_ids[0]}", run_id=run.id, model_id=run.model_ids[0]
+                    name, source=f"models:/{run.model_ids[0]}", run_id=run.id, model_id=run.model_ids[0], await_creation_for=0
                 )
             version = ModelVersion(name, str(made.version), run.id, ())
         for key, value in tags.items():

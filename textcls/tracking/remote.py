@@ -45,7 +45,7 @@ def reach(uri: str, client: MlflowClient) -> None:
             raise TrackingError(
                 f"{uri}: no MLflow tracking server: it answers with HTTP {found[1]}; check the address"
             ) from error
-        if "failed with exception" in message or "timeout" in message:
+        if reason(error) == "it does not answer":
             raise TrackingError(
                 f"{uri}: no tracking server answers; start it, correct the address, or track in a folder (tracking.uri: null)"
             ) from error
@@ -54,6 +54,8 @@ def reach(uri: str, client: MlflowClient) -> None:
 
 def reason(error: BaseException) -> str:
     """The first line of an error, short enough for one of ours."""
+    if "failed with exception" in str(error) or "failed with timeout" in str(error):
+        return "it does not answer"
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0] if len(lines[0]) <= 200 else lines[0][:199] + "…"
 
