@@ -15,6 +15,7 @@ LAYERS = (
     {"files"},
     {"config"},
     {"articles", "dataset", "splits", "models", "evaluation", "tracking"},
+    {"model_card"},
     {"artifacts"},
     {"annotation", "training", "prediction", "registry", "serving"},
     {"cli"},

@@ -150,9 +150,9 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
     ("text", "message"),
     [
         (MINIMAL + "sede: 1", "sede: unknown key; did you mean 'seed'?"),
-        (MINIMAL + "xyz: 1", "xyz: unknown key; known: data, model, seed, splits, tracking"),
-        (MINIMAL + "1: 1", "1: unknown key; known: data, model, seed, splits, tracking"),
-        (MINIMAL + "2024-01-01: 1", "2024-01-01: unknown key; known: data, model, seed, splits, tracking"),
+        (MINIMAL + "xyz: 1", "xyz: unknown key; known: data, gates, model, seed, splits, tracking"),
+        (MINIMAL + "1: 1", "1: unknown key; known: data, gates, model, seed, splits, tracking"),
+        (MINIMAL + "2024-01-01: 1", "2024-01-01: unknown key; known: data, gates, model, seed, splits, tracking"),
         (MINIMAL + "splits: {fold: 3}", "splits.fold: unknown key; did you mean 'folds'?"),
         (MINIMAL + "tracking: {enabeld: false}", "tracking.enabeld: unknown key; did you mean 'enabled'?"),
         (MINIMAL.replace("}", ", lables: [a]}", 1), "data.lables: unknown key; did you mean 'labels'?"),
