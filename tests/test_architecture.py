@@ -15,8 +15,9 @@ LAYERS = (
     {"files"},
     {"config"},
     {"articles", "dataset", "splits", "models", "evaluation", "tracking"},
+    {"model_card"},
     {"artifacts"},
-    {"annotation", "training", "prediction", "serving"},
+    {"annotation", "training", "prediction", "registry", "serving"},
     {"cli"},
     {"__main__"},
 )

@@ -104,6 +104,30 @@ def test_what_is_known_of_its_making_is_kept_and_told_in_the_card(fitted: dict[s
         assert fragment in body
 
 
+def test_the_card_gives_intervals_and_reads_as_the_hub_reads_cards(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    from huggingface_hub import ModelCard
+
+    metrics = {"test/macro_f1": 0.7, "test/macro_f1_std": 0.04, "test/macro_f1_low": 0.61, "test/macro_f1_high": 0.79}
+    metrics |= {"test/ece": 0.05, "test/ece_std": 0.01}
+    config = {"data": {"train": "data/train.jsonl", "test": None, "text": "sentence", "label": "class"}}
+    data = DataSummary("news: “odd” name", "f" * 64, 9)
+    save_model(
+        fitted["tfidf"], tmp_path / "model", data=data, metrics=metrics, config=config, protocol="by 3-fold cross-validation"
+    )
+    card = ModelCard.load(tmp_path / "model" / "README.md")
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.metric_value, result.dataset_name) == ("f1", 0.7, "news: “odd” name")
+    for fragment in (
+        "| test/macro_f1 | 0.7000 | 0.6100 to 0.7900 |",
+        "| test/ece | 0.0500 | ± 0.0100 |",
+        "Files: train `data/train.jsonl`; text in the column `sentence`, label in `class`.",
+        "## Limits",
+        "textcls.load(",
+    ):
+        assert fragment in card.text
+    assert "macro_f1_std" not in card.text
+
+
 def test_the_card_may_be_edited(folder: Path) -> None:
     (folder / "README.md").write_text("my own words")
     load_model(folder)

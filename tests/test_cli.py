@@ -24,7 +24,20 @@ from textcls.models import classifier_class
 Command = Callable[..., Done]
 
 SEEDS = ROOT / "data" / "seeds"
-COMMANDS = ("sentences", "agreement", "data", "config", "train", "evaluate", "predict", "compare", "ui")
+COMMANDS = (
+    "sentences",
+    "agreement",
+    "data",
+    "config",
+    "train",
+    "evaluate",
+    "predict",
+    "compare",
+    "runs",
+    "register",
+    "reproduce",
+    "ui",
+)
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +118,11 @@ def test_every_command_has_help(name: str, textcls: Command) -> None:
         ("config", "a.yaml", "--schema"),
         ("config", "--schema", "--init", "tfidf"),
         ("agreement",),
+        ("runs", "show"),
+        ("runs", "diff", "one"),
+        ("runs", "remove"),
+        ("register",),
+        ("reproduce",),
         ("ui", "--port", "0"),
         ("ui", "--port", "many"),
         ("data", "build", "articles"),

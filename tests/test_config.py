@@ -81,7 +81,9 @@ def test_the_schema_is_json_and_describes_every_setting() -> None:
     assert schema["title"] == "textcls config"
     assert schema["additionalProperties"] is False
     sections = [section for name, section in schema["$defs"].items() if name.endswith("Config")]
-    assert len(sections) == 8 + len(model_kinds())  # data, splits, decision, sweep and its spans, tracking, context, adapters
+    assert len(sections) == 9 + len(
+        model_kinds()
+    )  # data, splits, decision, gates, sweep and its spans, tracking, context, adapters
     for section in sections:
         assert all(setting.get("description") or "$ref" in setting for setting in section["properties"].values())
 
@@ -150,9 +152,12 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
     ("text", "message"),
     [
         (MINIMAL + "sede: 1", "sede: unknown key; did you mean 'seed'?"),
-        (MINIMAL + "xyz: 1", "xyz: unknown key; known: data, decision, model, seed, splits, sweep, tracking"),
-        (MINIMAL + "1: 1", "1: unknown key; known: data, decision, model, seed, splits, sweep, tracking"),
-        (MINIMAL + "2024-01-01: 1", "2024-01-01: unknown key; known: data, decision, model, seed, splits, sweep, tracking"),
+        (MINIMAL + "xyz: 1", "xyz: unknown key; known: data, decision, gates, model, seed, splits, sweep, tracking"),
+        (MINIMAL + "1: 1", "1: unknown key; known: data, decision, gates, model, seed, splits, sweep, tracking"),
+        (
+            MINIMAL + "2024-01-01: 1",
+            "2024-01-01: unknown key; known: data, decision, gates, model, seed, splits, sweep, tracking",
+        ),
         (MINIMAL + "splits: {fold: 3}", "splits.fold: unknown key; did you mean 'folds'?"),
         (MINIMAL + "tracking: {enabeld: false}", "tracking.enabeld: unknown key; did you mean 'enabled'?"),
         (MINIMAL.replace("}", ", lables: [a]}", 1), "data.lables: unknown key; did you mean 'labels'?"),

@@ -85,7 +85,11 @@ def test_a_risk_that_cannot_be_kept() -> None:
 @pytest.mark.parametrize(
     ("calibration", "rows", "message"),
     [
-        ("temperature", 49, "decision: expected 50 rows or more to learn it on, found 49; raise decision.share or give more data"),
+        (
+            "temperature",
+            49,
+            "decision: expected 50 rows or more to learn it on, found 49; raise decision.share or give more data",
+        ),
         (
             "isotonic",
             999,

@@ -24,7 +24,14 @@ from textcls.training import Reporter, train
 @pytest.fixture
 def settings(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str, Any]:
     """Two folds and a final model of a tiny transformer, some seconds in all."""
-    model = {"kind": "transformer", "encoder": tiny_encoder, "epochs": 12, "batch_size": 4, "learning_rate": 0.01, "max_length": 48}
+    model = {
+        "kind": "transformer",
+        "encoder": tiny_encoder,
+        "epochs": 12,
+        "batch_size": 4,
+        "learning_rate": 0.01,
+        "max_length": 48,
+    }
     return {
         "seed": 3,
         "data": {"name": "toy", "train": str(write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdef")))},

@@ -16,12 +16,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 
 from textcls.errors import ModelError, OutputError
 from textcls.files import new_folder
+from textcls.model_card import model_card
 from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
 
 FORMAT = 1
@@ -29,10 +29,6 @@ FORMAT = 1
 
 _DESCRIPTION = "textcls.json"
 _CARD = "README.md"
-_LIMITS = (
-    "The figures hold for texts like those of the data above. Text from elsewhere, in another language or of another kind, "
-    "can be labelled worse. Look at wrong predictions before relying on it."
-)
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,7 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
             **about,
         )
         (scratch / _DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        (scratch / _CARD).write_text(_model_card(description), encoding="utf-8")
+        (scratch / _CARD).write_text(model_card(description), encoding="utf-8")
     return description
 
 
@@ -174,60 +170,3 @@ def _verify(folder: Path, description: ModelDescription) -> None:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _model_card(description: ModelDescription) -> str:
-    """The model card in the form of the Hugging Face hub: YAML front matter, then Markdown."""
-    data = description.data
-    front = {
-        "library_name": "textcls",
-        "pipeline_tag": "text-classification",
-        "tags": ["textcls", description.kind, "text-classification"],
-    }
-    lines = [
-        "---",
-        yaml.safe_dump(front, sort_keys=False).strip(),
-        "---",
-        "",
-        f"# {description.kind} classifier, {data.name if data else 'own data'}",
-        "",
-    ]
-    lines += [
-        f"Classifies texts as {', '.join(f'**{label}**' for label in description.labels)}. Made with textcls on {description.created[:10]}.",
-        "",
-    ]
-    if description.metrics:
-        lines += ["## Figures", "", f"Measured {description.protocol or 'by its maker'}.", "", "| metric | value |", "|---|---|"]
-        lines += [f"| {name} | {value:.4f} |" for name, value in description.metrics.items()] + [""]
-    if data:
-        lines += ["## Data", "", f"{data.name}: {data.rows:,} rows, identity `{data.identity}`.", ""]
-    lines += [
-        "## Use",
-        "",
-        "```python",
-        "import textcls",
-        "",
-        'classifier = textcls.load("PATH OF THIS FOLDER")',
-        'classifier.predict(["The minister said that ferries would resume in May."])',
-        "```",
-        "",
-        "## Limits",
-        "",
-        _LIMITS,
-        "",
-        *_decision_lines(description.decision),
-    ]
-    return "\n".join(lines)
-
-
-def _decision_lines(decision: Decision | None) -> list[str]:
-    if decision is None:
-        return ["Probabilities are not calibrated, and every text gets a label.", ""]
-    calibrated = decision.temperature is not None or decision.isotonic is not None
-    how = "isotonic regression" if decision.isotonic is not None else f"the temperature {decision.temperature or 1:.3f}"
-    lines = [f"Probabilities are calibrated by {how}." if calibrated else "Probabilities are not calibrated."]
-    if decision.bias is not None:
-        lines.append("Labels are weighed for macro-F1.")
-    if decision.abstain_below is not None:
-        lines.append(f"A text whose best label has a probability below {decision.abstain_below:.3f} gets no label.")
-    return [" ".join(lines), ""]

@@ -33,7 +33,7 @@ def load(model: str | Path, *, store: str | Path = "experiments") -> TextClassif
 
     Args:
         model: a model folder, the id or name of an MLflow run, or a registered model, `models:/name@alias`.
-        store: the folder of the MLflow store, for what is not a model folder.
+        store: the folder of the MLflow store or the address of a tracking server, for what is not a model folder.
 
     Raises:
         ModelError: there is no such model, no store to look for it in, or its folder is damaged or from elsewhere.

@@ -13,7 +13,22 @@ from types import FrameType
 
 import typer
 
-from textcls.cli import adjudicate, agreement, compare, config, data, evaluate, predict, sentences, sweep, train, ui
+from textcls.cli import (
+    adjudicate,
+    agreement,
+    compare,
+    config,
+    data,
+    evaluate,
+    predict,
+    register,
+    reproduce,
+    runs,
+    sentences,
+    sweep,
+    train,
+    ui,
+)
 from textcls.errors import TextclsError
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
@@ -37,12 +52,16 @@ app.command()(sweep.sweep)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(compare.compare)
+app.add_typer(runs.app, name="runs")
+app.command()(register.register)
+app.command()(reproduce.reproduce)
 app.command()(ui.ui)
 
 
 def main() -> None:
     """Run the command line: exit code 0 when done, 1 for an error of the input, 2 for wrong usage, 130 when interrupted."""
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # tells of every retry, of which textcls tells once
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app(prog_name="textcls")  # also under `python -m textcls`

@@ -20,9 +20,9 @@ def evaluate(
     wrong: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write the wrong predictions to.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
-    store: Annotated[Path, typer.Option(help="Folder of the MLflow store, for runs and registered models.")] = Path(
-        "experiments"
-    ),
+    store: Annotated[
+        str, typer.Option(help="Folder of the MLflow store or address of a tracking server, for runs and registered models.")
+    ] = "experiments",
 ) -> None:
     """Measure a model on labelled rows and print the figures as JSON."""
     import json

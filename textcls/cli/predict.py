@@ -23,9 +23,9 @@ def predict(
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
-    store: Annotated[Path, typer.Option(help="Folder of the MLflow store, for runs and registered models.")] = Path(
-        "experiments"
-    ),
+    store: Annotated[
+        str, typer.Option(help="Folder of the MLflow store or address of a tracking server, for runs and registered models.")
+    ] = "experiments",
 ) -> None:
     """Label the sentences of articles, or the rows of files."""
     from itertools import chain

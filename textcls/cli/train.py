@@ -24,7 +24,8 @@ def train(
     from textcls.config import load_config
     from textcls.training import train as run_training
 
-    folder = load_config(config, set_ or []).tracking.folder
+    tracking = load_config(config, set_ or []).tracking
+    folder = tracking.uri or tracking.folder
     with ProgressBar() as bar:
         result = run_training(config, overrides=set_ or [], output=output, resume=resume, reporter=bar)
 

@@ -6,13 +6,24 @@ from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
 from textcls.config.models import ContextConfig, LoraConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
 from textcls.config.reading import load_config, make_config
-from textcls.config.settings import Config, DataConfig, DecisionConfig, SpanConfig, SplitsConfig, SweepConfig, TrackingConfig
+from textcls.config.settings import (
+    Config,
+    DataConfig,
+    DecisionConfig,
+    GatesConfig,
+    SpanConfig,
+    SplitsConfig,
+    SweepConfig,
+    TrackingConfig,
+)
+from textcls.config.yaml_text import parse_yaml
 
 __all__ = [
     "Config",
     "ContextConfig",
     "DataConfig",
     "DecisionConfig",
+    "GatesConfig",
     "LoraConfig",
     "ModelConfig",
     "Settings",
@@ -26,5 +37,6 @@ __all__ = [
     "load_config",
     "make_config",
     "model_kinds",
+    "parse_yaml",
     "starting_config",
 ]

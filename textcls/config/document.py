@@ -8,7 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from textcls.config.base import Settings
 from textcls.config.models import model_kinds
-from textcls.config.settings import Config, DataConfig, DecisionConfig, SplitsConfig, TrackingConfig
+from textcls.config.settings import Config, DataConfig, DecisionConfig, GatesConfig, SplitsConfig, TrackingConfig
 from textcls.errors import ConfigError, did_you_mean
 
 
@@ -32,6 +32,7 @@ def starting_config(kind: str) -> str:
         ("model", model_kinds()[kind]),
         ("decision", DecisionConfig),
         ("tracking", TrackingConfig),
+        ("gates", GatesConfig),
     ]
     # The shipped example has two articles: enough to leave each out once, too few to stop early on a third.
     given: dict[tuple[str, str], Any] = {
@@ -47,7 +48,11 @@ def starting_config(kind: str) -> str:
         for key, field in section.model_fields.items():
             value = json.dumps(given.get((name, key), field.default), ensure_ascii=False)
             lines += [f"  # {field.description}{_choices(field.annotation)}", f"  {key}: {value}"]
-    lines += ["", f"# {Config.model_fields['sweep'].description} Such as {{trials: 20, space: {{seed: [1, 2, 3]}}}}.", "sweep: null"]
+    lines += [
+        "",
+        f"# {Config.model_fields['sweep'].description} Such as {{trials: 20, space: {{seed: [1, 2, 3]}}}}.",
+        "sweep: null",
+    ]
     return "\n".join(lines) + "\n"
 
 

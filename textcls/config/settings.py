@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -123,9 +124,33 @@ class TrackingConfig(Settings):
     enabled: bool = True
     """Whether to track the run."""
     folder: str = Field(default="experiments", min_length=1)
-    """Folder of the store: `mlflow.db` and `artifacts/`."""
+    """Folder of the store: `mlflow.db` and `artifacts/`; with a `uri`, of what its server could not take."""
+    uri: str | None = None
+    """Address of an MLflow tracking server, such as `http://127.0.0.1:5000`, to track on instead."""
     name: str | None = None
     """Name of the run; by default the model and its main settings."""
+
+    @model_validator(mode="after")
+    def _address(self) -> TrackingConfig:
+        if self.uri is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.uri):
+            raise ValueError(f"uri must begin with http:// or https://, found {self.uri!r}; a folder goes in folder")
+        if self.uri is not None and "@" in self.uri:
+            # It would stand in the config that every run keeps.
+            raise ValueError("uri holds a name or a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead")
+        return self
+
+
+class GatesConfig(Settings):
+    """What a run must come up to before `textcls register` registers its model."""
+
+    minimum: dict[str, float] = Field(default={})
+    """Least value of metrics, such as `{macro_f1: 0.7}`; a name without a slash is one of `test/`."""
+    maximum: dict[str, float] = Field(default={})
+    """Highest value of metrics, such as `{ece: 0.1, latency/p50_ms: 5, size/model_mb: 50}`."""
+    worse_than_champion: float | None = Field(default=None, ge=0, lt=1)
+    """Macro-F1 by which the model may be worse than the champion on the same test rows; null does not ask."""
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    """How sure it must be that the model is not worse by more, by a bootstrap over articles."""
 
 
 class Config(Settings):
@@ -138,6 +163,7 @@ class Config(Settings):
     model: ModelConfig
     decision: DecisionConfig = DecisionConfig()
     tracking: TrackingConfig = TrackingConfig()
+    gates: GatesConfig = GatesConfig()
     sweep: SweepConfig | None = None
     """What `textcls sweep` searches; `textcls train` takes no notice of it."""
 

@@ -24,6 +24,13 @@ def dataset_identity(dataset: Dataset) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
+def row_identities(dataset: Dataset) -> list[dict[str, str | None]]:
+    """What a row is known again by, without its text: `id`, `text` (16 hex digits of its SHA-256), `label`, `group`, `split`."""
+    columns = {name: dataset[name][:] for name in ("id", "text", "label", "group", "split")}
+    columns["text"] = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in columns["text"]]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
 def dataset_name(config: DataConfig) -> str:
     """Name a data set: as the config says, else by the file or folder of its training rows."""
     if config.name:

@@ -1,8 +1,11 @@
-"""MLflow, kept apart: a store in a folder, runs whose status is true, and a run that tracks nothing."""
+"""MLflow, kept apart: a store in a folder or on a server, runs whose status is true, and a run that tracks nothing."""
 
 from __future__ import annotations
 
+from textcls.tracking.difference import ROWS
+from textcls.tracking.processes import is_alive, this_process
 from textcls.tracking.run import NullRun, Run, track
-from textcls.tracking.store import RunSummary, Store
+from textcls.tracking.store import Store
+from textcls.tracking.summaries import CHILDREN, RunSummary
 
-__all__ = ["NullRun", "Run", "RunSummary", "Store", "track"]
+__all__ = ["CHILDREN", "ROWS", "NullRun", "Run", "RunSummary", "Store", "is_alive", "this_process", "track"]

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import io
+import json
 import re
-import socket
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from textcls.config import TrackingConfig
 from textcls.errors import TrackingError
+from textcls.tracking.calls import Call
+from textcls.tracking.outbox import UNSENT, Outbox
+from textcls.tracking.processes import this_process
+from textcls.tracking.remote import reason
 from textcls.tracking.store import Store
 
 if TYPE_CHECKING:
@@ -49,6 +54,9 @@ class NullRun:
     def text(self, text: str, file: str) -> None:
         """Keep a text as an artifact."""
 
+    def file(self, content: bytes, file: str) -> None:
+        """Keep a file as an artifact."""
+
     def table(self, rows: Sequence[Mapping[str, Any]], file: str) -> None:
         """Keep rows as a table that the UI compares across runs; the first column aligns them."""
 
@@ -65,106 +73,79 @@ class NullRun:
 class Run(NullRun):
     """A run in a store."""
 
-    def __init__(self, store: Store, id: str, name: str) -> None:
-        self.store, self.id, self.name = store, id, name
-        self._points: list[Any] = []
+    def __init__(self, outbox: Outbox, id: str, name: str, experiment: str, tags: Mapping[str, str]) -> None:
+        self.id, self.name = id, name
+        self._outbox, self._experiment, self._tags = outbox, experiment, dict(tags)
+        self._tables: list[dict[str, str]] = []
+        self._points: list[list[Any]] = []
         self._sent = time.monotonic()
 
     @contextmanager
     def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
-        parent = self.store.client.get_run(self._run_id)
-        tags = {key: value for key, value in parent.data.tags.items() if key.startswith(("textcls.", "mlflow.source"))}
+        tags = {key: value for key, value in self._tags.items() if key.startswith(("textcls.", "mlflow.source"))}
         tags |= {"mlflow.parentRunId": self._run_id, "textcls.kind": kind}
-        with _open_run(self.store, parent.info.experiment_id, name, tags, resume) as child:
+        with _open_run(self._outbox, self._experiment, name, tags, resume) as child:
             yield child
 
     def tags(self, tags: Mapping[str, str]) -> None:
-        for key, value in tags.items():
-            self.store.client.set_tag(self._run_id, key, value)
+        self._tags |= tags
+        self._send("tags", dict(tags))
 
     def parameters(self, parameters: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        self.store.client.log_batch(self._run_id, params=[Param(key, str(value)[:6000]) for key, value in parameters.items()])
+        self._send("parameters", {key: str(value)[:6000] for key, value in parameters.items()})
 
     def metrics(self, metrics: Mapping[str, float]) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
+        now = _now()
         # Rounded for the people who read the UI's tables; the artifact evaluation.json has every digit.
-        batch = [Metric(metric_name(name), round(float(value), 4), now, 0) for name, value in metrics.items()]
-        self.store.client.log_batch(self._run_id, metrics=batch)
+        points = [[metric_name(name), round(float(value), 4), now, 0] for name, value in metrics.items()]
+        self._send("metrics", {"points": points})
 
     def point(self, name: str, value: float, step: int) -> None:
-        from mlflow.entities import Metric
-
-        self._points.append(Metric(metric_name(name), float(value), int(time.time() * 1000), step))
-        # Sent in batches, so that no training step waits for the database.
+        self._points.append([metric_name(name), float(value), _now(), step])
+        # Sent in batches and by another thread, so that no training step waits for the store.
         if len(self._points) >= _BATCH or time.monotonic() - self._sent > _MOST_SECONDS:
             self._send_points()
 
     def text(self, text: str, file: str) -> None:
-        self.store.client.log_text(self._run_id, text, file)
+        self.file(text.encode(), file)
+
+    def file(self, content: bytes, file: str) -> None:
+        path = PurePosixPath(file)
+        folder = "" if path.parent == PurePosixPath() else str(path.parent)
+        with TemporaryDirectory(prefix="textcls-") as scratch:
+            place = Path(scratch) / path.name
+            place.write_bytes(content)
+            self._send("file", {"folder": folder}, place)
 
     def table(self, rows: Sequence[Mapping[str, Any]], file: str) -> None:
         import pandas
 
-        if rows:
-            self.store.client.log_table(self._run_id, pandas.DataFrame(list(rows)), file)
+        if not rows:
+            return
+        self.text(pandas.DataFrame(list(rows)).to_json(orient="split", index=False, date_format="iso"), file)
+        # By this MLflow knows it for a table, as by its own log_table, which would add rows to those of a call before.
+        self._tables.append({"path": file, "type": "table"})
+        self._send("tags", {"mlflow.loggedArtifacts": json.dumps(self._tables)})
 
     def figure(self, figure: Figure, name: str) -> None:
-        import io
-
+        from mlflow.tracking.multimedia import compress_image_size
         from PIL import Image
 
-        picture = io.BytesIO()
+        picture, small = io.BytesIO(), io.BytesIO()
         figure.savefig(picture, format="png", dpi=150)
-        image = Image.open(picture)
-        self.store.client.log_image(self._run_id, image, artifact_file=f"plots/{name}.png")
-        self.store.client.log_image(self._run_id, image, key=name, step=0)
+        self.file(picture.getvalue(), f"plots/{name}.png")
+        # What MLflow's log_image writes for its grid, by names that are the same when a call is repeated.
+        in_grid = f"images/{name}+step+0+timestamp+{_now()}+{uuid4()}"
+        self.file(picture.getvalue(), f"{in_grid}.png")
+        compress_image_size(Image.open(picture)).save(small, format="webp")
+        self.file(small.getvalue(), f"{in_grid}+compressed.webp")
+        self._send("tags", {"mlflow.loggedImages": "True"})
 
     def data(self, name: str, identity: str, source: str, context: str) -> None:
-        from mlflow.data.dataset_source_registry import resolve_dataset_source
-        from mlflow.data.meta_dataset import MetaDataset
-        from mlflow.entities import DatasetInput, InputTag
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of two ways to read a path, both are right
-            dataset = MetaDataset(resolve_dataset_source(source), name=name, digest=identity[:36])
-        entity = DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", context)])
-        self.store.client.log_inputs(self._run_id, [entity])
+        self._send("data", {"name": name, "identity": identity, "source": source, "context": context})
 
     def model(self, folder: Path, *, name: str, versions: Mapping[str, str]) -> None:
-        import mlflow.pyfunc
-        from mlflow.models import Model, ModelSignature
-        from mlflow.types import ColSpec, DataType, Schema
-        from mlflow.types.schema import Map
-
-        outputs = [
-            ColSpec(DataType.string, "label"),
-            ColSpec(DataType.double, "score"),
-            ColSpec(Map(DataType.double), "probabilities"),
-        ]
-        run = self.store.client.get_run(self._run_id)
-        # Left to itself, Model.log would take the default experiment, whose artifacts lie in the working directory.
-        logged = self.store.client.create_logged_model(
-            run.info.experiment_id,
-            name=re.sub(r"[/:.%\"']", "-", name),
-            source_run_id=self._run_id,
-            params=dict(run.data.params),
-        )
-        with self.store.as_default(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # asks for an example, which the signature does not need
-            Model.log(
-                artifact_path=None,
-                flavor=mlflow.pyfunc,
-                run_id=self._run_id,
-                model_id=logged.model_id,
-                loader_module="textcls.serving",
-                data_path=str(folder),
-                pip_requirements=[f"{library}=={number}" for library, number in versions.items() if library != "python"],
-                signature=ModelSignature(Schema([ColSpec(DataType.string, "text")]), Schema(outputs)),
-            )
+        self._send("model", {"name": name, "versions": dict(versions)}, folder)
 
     @property
     def _run_id(self) -> str:
@@ -172,10 +153,17 @@ class Run(NullRun):
             raise RuntimeError("a tracked run has an id")
         return self.id
 
+    def _send(self, action: str, values: Mapping[str, Any], content: Path | None = None) -> None:
+        self._outbox.send(Call(self._run_id, action, values, content))
+
     def _send_points(self) -> None:
         points, self._points, self._sent = self._points, [], time.monotonic()
-        for start in range(0, len(points), 1000):
-            self.store.client.log_batch(self._run_id, metrics=points[start : start + 1000])
+        if points:
+            self._outbox.later(Call(self._run_id, "metrics", {"points": points}))
+
+    def _end(self, status: str) -> None:
+        self._send_points()
+        self._send("end", {"status": status, "time": _now()})
 
 
 @contextmanager
@@ -185,7 +173,8 @@ def track(
     """Open a run for the length of the block, as the config says; `resume` is the id of one that was begun earlier.
 
     The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if Ctrl-C (or a signal that was
-    turned into a KeyboardInterrupt) does.
+    turned into a KeyboardInterrupt) does. A server that goes away after the run has begun costs it nothing: what could not be
+    sent is kept in `unsent/` of the config's folder.
 
     Raises:
         TrackingError: the store cannot be opened or written to.
@@ -193,14 +182,15 @@ def track(
     if not config.enabled:
         yield NullRun()
         return
-    store = Store(config.folder, create=True)
+    store = Store(config.uri or config.folder, create=True)
     from mlflow.exceptions import MlflowException
 
+    outbox = Outbox(store, Path(config.folder) / UNSENT if config.uri else None, name=name, experiment=experiment)
     try:
-        with _open_run(store, store.experiment(experiment).experiment_id, name, tags, resume) as run:
+        with outbox, _open_run(outbox, experiment, name, tags, resume) as run:
             yield run
     except MlflowException as error:
-        raise TrackingError(f"{config.folder}: MLflow cannot write: {str(error).splitlines()[0]}") from error
+        raise TrackingError(f"{store.place}: MLflow cannot write: {reason(error)}") from error
 
 
 def metric_name(name: str) -> str:
@@ -209,16 +199,11 @@ def metric_name(name: str) -> str:
 
 
 @contextmanager
-def _open_run(store: Store, experiment_id: str, name: str, tags: Mapping[str, str], resume: str | None) -> Iterator[Run]:
-    process = {"textcls.process": f"{socket.gethostname()}:{os.getpid()}"}
-    if resume is None:
-        run_id = store.client.create_run(experiment_id, run_name=name, tags={**tags, **process}).info.run_id
-    else:
-        run_id = resume
-        store.client.update_run(run_id, status="RUNNING")
-    run = Run(store, run_id, name)
-    if resume is not None:
-        run.tags(process)
+def _open_run(outbox: Outbox, experiment: str, name: str, tags: Mapping[str, str], resume: str | None = None) -> Iterator[Run]:
+    all_tags = {**tags, "textcls.process": this_process()}
+    start = {"experiment": experiment, "name": name, "tags": all_tags, "time": _now()}
+    id = outbox.start(start) if resume is None else outbox.reopen(resume, {"textcls.process": this_process()})
+    run = Run(outbox, id, name, experiment, all_tags)
     status = "FAILED"
     try:
         yield run
@@ -227,7 +212,8 @@ def _open_run(store: Store, experiment_id: str, name: str, tags: Mapping[str, st
         status = "KILLED"
         raise
     finally:
-        try:
-            run._send_points()
-        finally:
-            store.client.set_terminated(run_id, status=status)
+        run._end(status)
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,39 +1,30 @@
-"""The MLflow store of a folder: `mlflow.db` (SQLite) and `artifacts/`, opened safely by several processes and after a move."""
+"""The MLflow store of a folder (`mlflow.db`, which is SQLite, and `artifacts/`) or of a tracking server, and what it holds."""
 
 from __future__ import annotations
 
+import atexit
 import json
-import logging
 import os
 import shutil
-import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import cached_property
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from filelock import FileLock
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory, mkdtemp
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
 
 from textcls.errors import TrackingError, did_you_mean
+from textcls.tracking.folder import opened_folder
+from textcls.tracking.processes import is_alive
+from textcls.tracking.remote import reach, reason, server_uri
+from textcls.tracking.summaries import CHILDREN, RunSummary, summarize_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
     from mlflow.entities import Run as MlflowRun
-
-logger = logging.getLogger(__name__)
-
-_ABSOLUTE_PATHS = (
-    ("experiments", "artifact_location"),
-    ("runs", "artifact_uri"),
-    ("logged_models", "artifact_location"),
-    ("model_versions", "storage_location"),
-)
-"""Where MLflow stores absolute paths, which a moved folder makes wrong."""
 
 SHOWN_COLUMNS = (
     "metrics.`test/macro_f1`",
@@ -46,55 +37,63 @@ SHOWN_COLUMNS = (
 """Columns of the run table that `textcls ui` opens."""
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """What a table of runs shows of one."""
-
-    id: str
-    name: str
-    experiment: str
-    kind: str
-    status: str
-    started: int
-    """Milliseconds since 1970."""
-    metrics: dict[str, float]
-    parameters: dict[str, str]
-    data: str
-    """Identity of the data."""
-
-
 class Store:
-    """A folder with runs. Opening it makes it if need be, mends it after a move, and ends runs whose process died.
+    """A folder with runs, or a server. Opening it makes it if need be, mends it after a move, and ends runs whose process died.
 
     Args:
-        folder: the folder of the store.
+        place: the folder of the store, or the address of a tracking server, `http://…`.
         create: whether to make a store where there is none.
 
     Raises:
         TrackingError: there is no store and none is to be made, or it cannot be opened.
     """
 
-    def __init__(self, folder: str | Path, *, create: bool = False) -> None:
+    def __init__(self, place: str | Path, *, create: bool = False) -> None:
         # MLflow reads it when it is imported, and would report its use to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        self.folder = Path(folder).resolve()
-        self.database = self.folder / "mlflow.db"
+        server = server_uri(place)
+        self.place = server or str(place)
+        """The store as messages name it."""
+        self.is_server = server is not None
+        if server is not None:
+            self.uri = server
+            reach(server, self.client)
+            self._end_dead_runs()
+        else:
+            self._open_folder(Path(place), create)
+
+    def _open_folder(self, place: Path, create: bool) -> None:
+        self._folder = place.resolve()
         if not create and not self.database.is_file():
-            raise TrackingError(f"{folder}: no runs here; expected a folder that `textcls train` has tracked runs in")
+            raise TrackingError(f"{place}: no runs here; expected a folder that `textcls train` has tracked runs in")
         if any(sign in str(self.folder) for sign in "%?#"):
             raise TrackingError(f"{self.folder}: MLflow cannot use a path with %, ? or #; choose another folder")
+        self.uri = f"sqlite:///{self.database}"
+        """The tracking URI by which MLflow knows the store."""
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            self._open()
+            with opened_folder(self.folder, connect=lambda: self.client.search_experiments(max_results=1)):
+                self._end_dead_runs()
         except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException) as error:
-            raise TrackingError(f"{folder}: the store cannot be opened: {str(error).splitlines()[0]}") from error
+            raise TrackingError(f"{place}: the store cannot be opened: {reason(error)}") from error
 
     @property
-    def uri(self) -> str:
-        """The tracking URI by which MLflow knows the store."""
-        return f"sqlite:///{self.database}"
+    def folder(self) -> Path:
+        """The folder of the store.
+
+        Raises:
+            TrackingError: the store is a server's.
+        """
+        if self.is_server:
+            raise TrackingError(f"{self.place}: expected a folder, found a tracking server")
+        return self._folder
+
+    @property
+    def database(self) -> Path:
+        """The database of a store in a folder."""
+        return self.folder / "mlflow.db"
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -129,13 +128,14 @@ class Store:
         """Find an experiment, made if need be with the columns that its run table shows."""
         found = self.client.get_experiment_by_name(name)
         if found is None:
-            location = (self.folder / "artifacts" / _file_name(name)).as_uri()
+            # A server knows itself where its artifacts lie.
+            location = None if self.is_server else (self.folder / "artifacts" / _file_name(name)).as_uri()
             self.client.create_experiment(
                 name, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
             )
             found = self.client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
-            raise TrackingError(f"{self.folder}: the experiment {name!r} was deleted; restore it in MLflow or set data.name")
+            raise TrackingError(f"{self.place}: the experiment {name!r} was deleted; restore it in MLflow or set data.name")
         view = json.dumps(
             {
                 "selectedColumns": SHOWN_COLUMNS,
@@ -144,8 +144,11 @@ class Store:
                 "searchFilter": "tags.`textcls.kind` != 'fold'",
             }
         )
-        self.client.set_experiment_tag(found.experiment_id, "mlflow.sharedViewState.textcls", view)
+        if found.tags.get("mlflow.sharedViewState.textcls") != view:
+            self.client.set_experiment_tag(found.experiment_id, "mlflow.sharedViewState.textcls", view)
         return found
+
+    # --- finding runs -----------------------------------------------------------------------------------------------
 
     def runs(self, names: Sequence[str] = (), *, children: bool = False, unfinished: bool = False) -> list[RunSummary]:
         """List runs, the newest first.
@@ -159,30 +162,109 @@ class Store:
         Raises:
             TrackingError: a name fits no run, or runs of several data sets.
         """
-        experiments = {e.experiment_id: e.name for e in self.client.search_experiments()}
-        found = [self._summarize(run, experiments) for run in self._search(list(experiments))]
-        found.sort(key=lambda run: -run.started)
+        found = self._summaries()
         if not names:
-            return [run for run in found if children or run.kind not in ("fold", "seed", "trial")]
-        chosen = []
-        for name in names:
-            fitting = [run for run in found if name == run.name] or [
-                run for run in found if len(name) >= 6 and run.id.startswith(name)
-            ]
-            # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
-            fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
-            if len({(run.experiment, run.name) for run in fitting}) > 1:
-                ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
-                raise TrackingError(f"{self.folder}: several runs are {name!r}; name one by its id: {ids}")
-            if not fitting:
-                raise TrackingError(
-                    f"{self.folder}: no run {name!r}; {did_you_mean(name, [run.name for run in found] or ['no runs yet'])}"
-                )
-            chosen.append(fitting[0])
-        return chosen
+            return [run for run in found if children or run.kind not in CHILDREN]
+        return [self._choose(name, found, unfinished) for name in names]
+
+    def run(self, name: str) -> RunSummary:
+        """Find one run by its id, the beginning of it, or its name; see `runs`."""
+        return self.runs([name])[0]
+
+    def children_of(self, run: RunSummary) -> list[RunSummary]:
+        """List the folds, seeds or trials of a run, the oldest first, and theirs."""
+        found = self._summaries()[::-1]
+        below = [child for child in found if child.parent == run.id]
+        for child in below:
+            below += [grandchild for grandchild in found if grandchild.parent == child.id]
+        return below
+
+    def deleted_runs(self) -> list[RunSummary]:
+        """List the runs that were deleted and still take up space, the newest first."""
+        from mlflow.entities import ViewType
+
+        return self._summaries(ViewType.DELETED_ONLY)
+
+    def _choose(self, name: str, found: Sequence[RunSummary], unfinished: bool) -> RunSummary:
+        fitting = [run for run in found if name == run.name] or [
+            run for run in found if len(name) >= 6 and run.id.startswith(name)
+        ]
+        # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
+        fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
+        if len({(run.experiment, run.name) for run in fitting}) > 1:
+            ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
+            raise TrackingError(f"{self.place}: several runs are {name!r}; name one by its id: {ids}")
+        if not fitting:
+            known = [run.name for run in found] or ["no runs yet"]
+            raise TrackingError(f"{self.place}: no run {name!r}; {did_you_mean(name, known)}")
+        return fitting[0]
+
+    def _summaries(self, view: int | None = None) -> list[RunSummary]:
+        from mlflow.entities import ViewType
+
+        # A deleted run may lie in an experiment that was deleted too.
+        of = ViewType.ACTIVE_ONLY if view is None else ViewType.ALL
+        experiments = {e.experiment_id: e.name for e in self.client.search_experiments(view_type=of)}
+        runs = self._search(list(experiments), view=ViewType.ACTIVE_ONLY if view is None else view)
+        return sorted((summarize_run(run, experiments) for run in runs), key=lambda run: -run.started)
+
+    def _search(self, experiments: list[str], condition: str = "", view: int | None = None) -> Iterator[MlflowRun]:
+        from mlflow.entities import ViewType
+
+        token = None
+        while experiments:
+            page = self.client.search_runs(
+                experiments,
+                filter_string=condition,
+                run_view_type=ViewType.ACTIVE_ONLY if view is None else view,
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _end_dead_runs(self) -> None:
+        """Mark as failed what still counts as running though its process on this machine is gone."""
+        experiments = [e.experiment_id for e in self.client.search_experiments()]
+        for run in self._search(experiments, "attributes.status = 'RUNNING'"):
+            if is_alive(run.data.tags.get("textcls.process", "")) is False:
+                self.client.set_terminated(run.info.run_id, status="FAILED")
+
+    # --- what runs hold ---------------------------------------------------------------------------------------------
+
+    def artifacts(self, run: RunSummary, below: str | None = None) -> dict[str, int]:
+        """List the files that a run has kept, with their sizes in bytes."""
+        found: dict[str, int] = {}
+        for file in self.client.list_artifacts(run.id, below):
+            found |= self.artifacts(run, file.path) if file.is_dir else {file.path: int(file.file_size or 0)}
+        return found
+
+    def artifact(self, run: RunSummary, path: str) -> bytes | None:
+        """Read a file that a run has kept; None if it has not.
+
+        Args:
+            run: the run.
+            path: such as `config/resolved.yaml`.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if not self.is_server:
+            file = path_of(run.artifact_uri) / path
+            return file.read_bytes() if file.is_file() else None
+        folder = str(PurePosixPath(path).parent)
+        if path not in {file.path for file in self.client.list_artifacts(run.id, None if folder == "." else folder)}:
+            return None
+        with TemporaryDirectory(prefix="textcls-") as scratch:
+            try:
+                return Path(self.client.download_artifacts(run.id, path, scratch)).read_bytes()
+            except (MlflowException, OSError) as error:
+                raise TrackingError(f"run {run.name}: {path} cannot be read: {reason(error)}") from error
 
     def model_folder(self, name: str) -> Path:
         """Find the model folder of a run (its id or name) or of a registered model (`models:/name@alias`).
+
+        A server's is fetched, and removed when Python ends.
 
         Raises:
             TrackingError: no such run or model, or it has kept none.
@@ -193,17 +275,20 @@ class Store:
         if name.startswith("models:/"):
             uri = name
         else:
-            (summary,) = self.runs([name])
-            outputs = self.client.get_run(summary.id).outputs
-            if not outputs or not outputs.model_outputs:
-                raise TrackingError(f"run {name}: it has kept no model; its status is {summary.status}")
-            uri = f"models:/{outputs.model_outputs[0].model_id}"
+            run = self.run(name)
+            if not run.model_ids:
+                raise TrackingError(f"run {name}: it has kept no model; its status is {run.status}")
+            uri = f"models:/{run.model_ids[0]}"
+        place = None
+        if self.is_server:
+            place = mkdtemp(prefix="textcls-")
+            atexit.register(shutil.rmtree, place, ignore_errors=True)
         try:
             # Given a tracking URI, MLflow would still look for `models:/…` in the default store.
             with self.as_default():
-                logged = Path(download_artifacts(artifact_uri=uri))
+                logged = Path(download_artifacts(artifact_uri=uri, dst_path=place))
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"{self.folder}: no model {name!r}: {str(error).splitlines()[0]}") from error
+            raise TrackingError(f"{self.place}: no model {name!r}: {reason(error)}") from error
         return logged / "data" / "model"
 
     @cached_property
@@ -215,113 +300,12 @@ class Store:
         found = self.client.get_experiment_by_name(newest[0].experiment)
         return f"/#/experiments/{found.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=textcls"
 
-    # --- opening ----------------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # Processes that open a new database at once break it for good, so the first opening is one's alone.
-        with FileLock(self.folder / ".lock", timeout=120):
-            self._back_up_before_upgrade()
-            with _quiet_migrations():
-                self.client.search_experiments(max_results=1)
-            with closing(sqlite3.connect(self.database)) as connection:
-                connection.execute("PRAGMA journal_mode=wal")
-            self._relocate()
-            self._end_dead_runs()
-
-    @property
-    def _state(self) -> dict[str, str]:
-        file = self.folder / "store.json"
-        if not file.is_file():
-            return {}
-        try:
-            state: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise TrackingError(f"{file}: damaged; remove it, and move the folder back if it was moved") from error
-        return state
-
-    def _back_up_before_upgrade(self) -> None:
-        """A newer MLflow migrates an old database for good, so a copy is kept first."""
-        before, now = self._state.get("mlflow"), version("mlflow")
-        if before and before != now and self.database.is_file():
-            copy = self.database.with_suffix(f".db.mlflow-{before}")
-            if not copy.exists():
-                shutil.copy2(self.database, copy)
-                logger.warning("MLflow is now %s, the store was made by %s; a copy is kept as %s", now, before, copy.name)
-
-    def _relocate(self) -> None:
-        before, now = self._state.get("root"), str(self.folder)
-        if before and before != now:
-            with closing(sqlite3.connect(self.database)) as connection, connection:
-                for table, column in _ABSOLUTE_PATHS:
-                    for old, new in ((Path(before).as_uri(), Path(now).as_uri()), (before, now)):
-                        connection.execute(
-                            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
-                            (f"{new}/", len(old) + 2, len(old) + 1, f"{old}/"),
-                        )
-            logger.warning("the store was moved here from %s; its paths were adjusted", before)
-        if self._state != {"root": now, "mlflow": version("mlflow")}:
-            state = json.dumps({"root": now, "mlflow": version("mlflow")}, indent=2)
-            (self.folder / "store.json").write_text(state + "\n", encoding="utf-8")
-
-    def _end_dead_runs(self) -> None:
-        """Mark as failed what still counts as running though its process on this machine is gone."""
-        experiments = [e.experiment_id for e in self.client.search_experiments()]
-        for run in self._search(experiments, "attributes.status = 'RUNNING'"):
-            host, _, process = run.data.tags.get("textcls.process", "").partition(":")
-            if host == socket.gethostname() and process.isdigit() and not _alive(int(process)):
-                self.client.set_terminated(run.info.run_id, status="FAILED")
-
-    # --- reading ----------------------------------------------------------------------------------------------------
-
-    def _search(self, experiments: list[str], condition: str = "") -> Iterator[MlflowRun]:
-        token = None
-        while experiments:
-            page = self.client.search_runs(experiments, filter_string=condition, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _summarize(self, run: MlflowRun, experiments: dict[str, str]) -> RunSummary:
-        tags: dict[str, Any] = run.data.tags
-        return RunSummary(
-            id=run.info.run_id,
-            name=run.info.run_name,
-            experiment=experiments[run.info.experiment_id],
-            kind=tags.get("textcls.kind", ""),
-            status=run.info.status,
-            started=run.info.start_time,
-            metrics=dict(run.data.metrics),
-            parameters=dict(run.data.params),
-            data=tags.get("textcls.data_sha", ""),
-        )
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def path_of(uri: str) -> Path:
+    """The path of a file's URI, which MLflow writes with or without its scheme."""
+    return Path(unquote(urlparse(uri).path)) if uri.startswith("file:") else Path(uri)
 
 
 def _file_name(name: str) -> str:
     """A folder's name of an experiment's: letters, digits, dots and dashes."""
     return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name).strip(".") or "experiment"
-
-
-@contextmanager
-def _quiet_migrations() -> Iterator[None]:
-    """MLflow reports every step of making a database."""
-    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow.store.db.utils")]
-    levels = [log.level for log in loggers]
-    for log in loggers:
-        log.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for log, level in zip(loggers, levels, strict=True):
-            log.setLevel(level)

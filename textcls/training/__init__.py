@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textcls.training.reproduce import Reproduction, Restored, reproduce
 from textcls.training.run import Reporter, RunResult, run_name, train
 
-__all__ = ["Reporter", "RunResult", "run_name", "train"]
+__all__ = ["Reporter", "Reproduction", "Restored", "RunResult", "reproduce", "run_name", "train"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import logging
+import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
-from textcls.dataset import dataset_identity
+from textcls.dataset import dataset_identity, row_identities
 from textcls.evaluation import Evaluation
-from textcls.tracking import NullRun
+from textcls.tracking import ROWS, NullRun
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -49,10 +52,13 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
         rows = np.flatnonzero(np.array(dataset["split"]) == split)
         if len(rows):
             run.data(f"{name}-{split}", dataset_identity(dataset.select(rows)), getattr(config.data, split), context)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in row_identities(dataset))
+    run.file(gzip.compress(lines.encode(), mtime=0), ROWS)
     run.text(config.as_yaml(), "config/resolved.yaml")
     if given is not None:
         run.text(given, "config/given.yaml")
-    run.text("\n".join(sorted(f"{d.metadata['Name']}=={d.version}" for d in distributions())) + "\n", "environment.txt")
+    installed = sorted(f"{library}=={number}" for library, number in installed_versions().items())
+    run.text("\n".join(installed) + "\n", "environment.txt")
     run.text(json.dumps(sorted(set(dataset["label"])), ensure_ascii=False), "labels.json")
 
 
@@ -87,6 +93,7 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         "textcls.config_sha": sha256(config.as_yaml().encode()).hexdigest(),
         "textcls.data_sha": identity,
         "textcls.version": version("textcls"),
+        "textcls.machine": machine(),
         "mlflow.source.name": Path(sys.argv[0]).name or "python",
         "mlflow.source.type": "LOCAL",
     }
@@ -94,6 +101,16 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
     if commit:
         tags |= {"mlflow.source.git.commit": commit, "textcls.git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
     return tags
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of all that is installed."""
+    return {d.metadata["Name"]: d.version for d in distributions()}
+
+
+def machine() -> str:
+    """What kind of machine this is: others can round otherwise in the last digits."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
 def _git(*arguments: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_co
 from textcls.dataset import dataset_name
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.files import check_new, new_file
-from textcls.tracking import NullRun, track
+from textcls.tracking import NullRun, is_alive, this_process, track
 from textcls.training.run import Reporter, run_config, run_name
 
 _WARM_UP = 5
@@ -204,10 +202,9 @@ def _next_trial(optuna: Any, study: Any, config: Config, folder: Path) -> Any:
         raise RuntimeError("the caller has looked")
     with _locked(folder):
         states = optuna.trial.TrialState
-        host = socket.gethostname()
         for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            where, _, process = trial.user_attrs.get("process", "").partition(":")
-            if where == host and process.isdigit() and (int(process) == os.getpid() or not _alive(int(process))):
+            process = trial.user_attrs.get("process", "")
+            if process == this_process() or is_alive(process) is False:
                 study.tell(trial.number, state=states.FAIL)
         begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != states.FAIL]
         if len(begun) >= sweep.trials:
@@ -215,7 +212,7 @@ def _next_trial(optuna: Any, study: Any, config: Config, folder: Path) -> Any:
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
         study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(begun), n_startup_trials=_WARM_UP)
         trial = study.ask()
-        trial.set_user_attr("process", f"{host}:{os.getpid()}")
+        trial.set_user_attr("process", this_process())
         trial.set_user_attr("settings", {key: _suggest(trial, key, values) for key, values in sweep.space.items()})
         return trial
 
@@ -263,13 +260,3 @@ class _Pruning(Reporter):
 def _locked(folder: Path) -> Iterator[None]:
     with FileLock(folder / ".sweeps.lock", timeout=120):
         yield
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True

@@ -1,0 +1,236 @@
+"""Tracking on a server: one that works, one that goes away in the middle of a run, and ones that refuse."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from conftest import Done, toy_rows
+from matplotlib.figure import Figure
+
+from textcls.artifacts import library_versions, save_model
+from textcls.config import TrackingConfig, make_config
+from textcls.errors import ConfigError, TrackingError
+from textcls.models import classifier_class
+from textcls.prediction import load
+from textcls.tracking import NullRun, Store, track
+from textcls.tracking.outbox import kept_runs, send_kept
+
+Command = Callable[..., Done]
+
+TEXTS = [row["text"] for row in toy_rows()]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    # What a store of a server sets is unset again after the test.
+    for name in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"):
+        monkeypatch.setenv(
+            name, {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}.get(name, "true")
+        )
+
+
+@pytest.fixture
+def port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    return number
+
+
+@contextmanager
+def mlflow_server(folder: Path, port: int) -> Iterator[str]:
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (folder / "log").open("a") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def log_everything(run: NullRun, model_folder: Path) -> None:
+    run.parameters({"model.C": 1.0})
+    run.metrics({"test/macro_f1": 0.5})
+    run.point("train/loss", 1.0, 1)
+    run.text("words", "config/given.yaml")
+    run.table([{"text": "one", "prediction": "a"}], "predictions/test.json")
+    run.table([{"text": "two", "prediction": "b"}], "predictions/wrong.json")
+    run.figure(Figure(figsize=(1, 1)), "confusion_matrix")
+    run.data("news-train", "ab" * 32, "/data/train.jsonl", "training")
+    run.model(model_folder, name="a: model", versions=library_versions())
+
+
+def assert_everything(store: Store, name: str) -> None:
+    run = store.run(name)
+    assert (run.status, run.parameters, run.metrics["test/macro_f1"]) == ("FINISHED", {"model.C": "1.0"}, 0.5)
+    history = store.client.get_metric_history(run.id, "train/loss")
+    assert [(point.step, point.value) for point in history] == [(1, 1.0)]
+    kept = set(store.artifacts(run))
+    assert {"config/given.yaml", "predictions/test.json", "predictions/wrong.json", "plots/confusion_matrix.png"} <= kept
+    assert len([file for file in kept if file.startswith("images/")]) == 2
+    assert store.artifact(run, "config/given.yaml") == b"words"
+    assert len(store.client.get_run(run.id).inputs.dataset_inputs) == 1
+    assert len(run.model_ids) == 1
+    assert load(name, store=store.uri).predict(TEXTS[:1]).tolist() == ["fact"]
+
+
+@pytest.mark.slow
+def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
+    port: int, store_template: Path, tmp_path: Path, textcls: Command, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = tmp_path / "model"
+    save_model(classifier_class("tfidf")(min_df=1).fit(TEXTS, [row["label"] for row in toy_rows()]), model)
+    server = tmp_path / "server"
+    server.mkdir()
+    (server / "mlflow.db").write_bytes((store_template / "mlflow.db").read_bytes())
+    folder = tmp_path / "experiments"
+
+    def tracked(uri: str, name: str) -> object:
+        return track(TrackingConfig(uri=uri, folder=str(folder)), experiment="news", name=name, tags={"textcls.kind": "parent"})
+
+    with mlflow_server(server, port) as uri:
+        with tracked(uri, "whole") as run, run.child("a fold", "fold") as child:
+            child.metrics({"test/macro_f1": 0.5})
+            log_everything(run, model)
+        assert_everything(Store(uri), "whole")
+        assert not folder.exists()
+        assert textcls("runs", "--store", uri).out.splitlines()[-1].split()[0] == "whole"
+        done = textcls("register", "whole", "--store", uri)
+        assert "run whole: it has kept no config" in done.err, "it is no run of textcls train"
+        done = textcls("runs", "gc", "--store", uri)
+        assert done.err.endswith(f"{uri}: space is freed where the artifacts are; on the server's machine run: mlflow gc\n")
+        cut = tracked(uri, "cut")
+        run = cut.__enter__()
+    # The server is gone, and the run goes on.
+    with run.child("a fold", "fold") as child:
+        child.metrics({"test/macro_f1": 0.25})
+    log_everything(run, model)
+    cut.__exit__(None, None, None)
+    (kept,) = kept_runs(folder)
+    assert (kept.uri, kept.run, kept.name, kept.running) == (uri, run.id, "cut", True)
+    assert any("the tracking server fails: it does not answer; the run goes on" in message for message in caplog.messages)
+    assert any(f"{kept.calls} calls are kept in {kept.folder}; send them with" in message for message in caplog.messages)
+    with pytest.raises(TrackingError, match="cut: the run still goes on; it will send what is kept itself when it ends"):
+        send_kept(kept.folder)
+    about = kept.folder / "run.json"
+    about.write_text(about.read_text().replace(f":{os.getpid()}", ":999999999"))
+    done = textcls("runs", "sync", "--store", folder)
+    assert (done.code, f"{uri}: no tracking server answers" in done.err) == (1, True)
+
+    with mlflow_server(server, port) as uri:
+        (kept.folder / "sent.json").write_text('{"sent": 0, "ids": {}}')
+        done = textcls("runs", "sync", "--store", folder)
+        assert (done.code, done.out) == (0, f"cut: {kept.calls} calls sent to {uri}\n")
+        assert textcls("runs", "sync", "--store", folder).out == f"nothing is kept in {folder}/unsent\n"
+        store = Store(uri)
+        assert_everything(store, "cut")
+        (child_run,) = store.children_of(store.run("cut"))
+        assert (child_run.name, child_run.status, child_run.metrics) == ("a fold", "FINISHED", {"test/macro_f1": 0.25})
+
+
+# --- servers that refuse --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def answering(status: int, body: bytes = b"") -> Iterator[str]:
+    """A server that gives every request the same answer."""
+
+    class _Answer(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), _Answer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, b"no", "the tracking server refuses (HTTP 401); set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"),
+        (
+            403,
+            b'{"error_code": "PERMISSION_DENIED", "message": "not you"}',
+            "the tracking server refuses: PERMISSION_DENIED: not you; set",
+        ),
+        (404, b"nothing here", "no MLflow tracking server: it answers with HTTP 404; check the address"),
+        (200, b"<html>a page</html>", "no MLflow tracking server: "),
+    ],
+)
+def test_a_server_that_refuses_is_told_in_a_line(status: int, body: bytes, message: str) -> None:
+    with answering(status, body) as uri, pytest.raises(TrackingError) as caught:
+        Store(uri)
+    assert str(caught.value).startswith(f"{uri}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_told_before_anything_is_trained(port: int, tmp_path: Path) -> None:
+    config = TrackingConfig(uri=f"http://127.0.0.1:{port}/", folder=str(tmp_path / "kept"))
+    with pytest.raises(TrackingError) as caught, track(config, experiment="news", name="a run", tags={}):
+        raise AssertionError("the block is not entered")
+    assert str(caught.value) == (
+        f"http://127.0.0.1:{port}: no tracking server answers; start it, correct the address, or track in a folder (tracking.uri: null)"
+    )
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("experiments", "uri must begin with http:// or https://, found 'experiments'; a folder goes in folder"),
+        (
+            "http://me:secret@host:5000",
+            "uri holds a name or a password; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead",
+        ),
+    ],
+)
+def test_addresses_that_are_none(uri: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}, "tracking": {"uri": uri}})
+    assert str(caught.value) == f"config: tracking: {message}"
+
+
+def test_what_is_kept_and_damaged_is_told(textcls: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "unsent" / "abc"
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{")
+    done = textcls("runs", "sync", "--store", tmp_path)
+    assert done.code == 1
+    assert f"{folder}: what is kept of a run is damaged: " in done.err

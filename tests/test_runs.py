@@ -1,0 +1,359 @@
+"""`textcls runs`, `register` and `reproduce`: what people type after a run, and the line each mistake gets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Done, toy_rows, write_jsonl
+from sklearn.metrics import f1_score
+
+from textcls.config import TrackingConfig
+from textcls.errors import TrackingError
+from textcls.prediction import load
+from textcls.registry import macro_f1_difference
+from textcls.tracking import ROWS, Store, folder, track
+from textcls.tracking.difference import compare_rows
+from textcls.training import train
+
+Command = Callable[..., Done]
+
+
+def settings(data: Path, store: Path, **sections: object) -> dict[str, object]:
+    return {
+        "data": {"train": str(data), "name": "toy"},
+        "splits": {"kind": "leave-one-group-out"},
+        "model": {"kind": "tfidf", "min_df": 1, "C": 100},
+        "tracking": {"folder": str(store), "name": "first"},
+    } | sections
+
+
+@pytest.fixture(scope="session")
+def two_runs(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a store of two finished runs, `first` and `second`, on data that differ in four rows."""
+    place = tmp_path_factory.mktemp("two runs")
+    store = Path(shutil.copytree(store_template, place / "experiments"))
+    rows = toy_rows()
+    first = write_jsonl(place / "first.jsonl", rows)
+    changed = [dict(row) for row in rows[1:]]
+    changed[0]["label"] = "quote"
+    changed[1]["text"] += " indeed"
+    changed.append({**rows[0], "id": "new", "text": "another sentence altogether"})
+    second = write_jsonl(place / "second.jsonl", changed)
+    train(settings(first, store))
+    other = settings(second, store, tracking={"folder": str(store), "name": "second"})
+    other["splits"] = {"kind": "leave-one-group-out", "duplicates": "warn"}
+    train(other)
+    return place
+
+
+@pytest.fixture
+def store(two_runs: Path, tmp_path: Path) -> Path:
+    """A copy of the store of the two runs, whose data lie where they lay."""
+    return Path(shutil.copytree(two_runs / "experiments", tmp_path / "experiments"))
+
+
+def wrong(done: Done, message: str) -> None:
+    errors = [line for line in done.err.splitlines() if not line.startswith("WARNING: the store was moved")]
+    assert (done.code, errors) == (1, [f"error: {message}"])
+
+
+# --- list, show, diff -----------------------------------------------------------------------------------------------
+
+
+def test_runs_are_listed_and_filtered(textcls: Command, store: Path) -> None:
+    for arguments in ((), ("list",), ("--data", "toy", "--family", "tfidf"), ("list", "--status", "FINISHED")):
+        done = textcls("runs", *arguments, "--store", store)
+        assert done.code == 0
+        assert [line.split()[0] for line in done.out.splitlines()[2:]] == ["second", "first"]
+    assert len(textcls("runs", "--children", "--store", store).out.splitlines()) == 2 + 2 + 8
+
+
+def test_filters_that_fit_no_run(textcls: Command, store: Path) -> None:
+    for option, value, message in (
+        ("--data", "toys", "no run of data set 'toys'; did you mean 'toy'?"),
+        ("--family", "tfdif", "no run of family 'tfdif'; did you mean 'tfidf'?"),
+        ("--status", "failed", "no run of status 'failed'; known: finished"),
+    ):
+        wrong(textcls("runs", option, value, "--store", store), f"{store}: {message}")
+
+
+def test_an_empty_store_has_no_runs(textcls: Command, store_folder: Path) -> None:
+    done = textcls("runs", "--store", store_folder)
+    assert (done.code, done.out) == (0, f"no runs in {store_folder} yet; make one with: textcls train CONFIG\n")
+
+
+def test_a_run_is_shown_with_all_it_holds(textcls: Command, store: Path) -> None:
+    out = textcls("runs", "show", "first", "--store", store).out
+    run = Store(store).run("first")
+    for fragment in (
+        run.id,
+        run.data,
+        "finished",
+        "without a, first",
+        "model.C",
+        "100.0",
+        "test/macro_f1",
+        ROWS,
+        "evaluation.json",
+    ):
+        assert fragment in out
+
+
+def test_diff_names_settings_and_the_rows_added_removed_relabelled_and_reworded(textcls: Command, store: Path) -> None:
+    lines = textcls("runs", "diff", "first", "second", "--store", store).out.splitlines()
+    assert lines[0].startswith("A  first")
+    assert [line.split() for line in lines if line.startswith("splits.")] == [["splits.duplicates", "stop", "warn"]]
+    start = lines.index("rows: 1 added, 1 removed, 1 relabelled, 1 reworded")
+    assert lines[start + 1 : start + 5] == [
+        "+ new  fact",
+        "- a:fact:0  fact",
+        "~ a:fact:1  fact → quote",
+        "~ a:opinion:0  another text",
+    ]
+    assert lines[-2:] == ["commit: the same", "libraries: the same versions"]
+    assert (
+        "  … and 1 more; name more with --rows" in textcls("runs", "diff", "first", "second", "--rows", 0, "--store", store).out
+    )
+
+
+def test_diff_of_a_run_with_itself_and_with_one_that_kept_nothing(textcls: Command, store: Path) -> None:
+    run = Store(store).run("first").id
+    wrong(textcls("runs", "diff", "first", run, "--store", store), f"first and {run} are the same run, {run}; name two")
+    with pytest.raises(ValueError), track(TrackingConfig(folder=str(store)), experiment="toy", name="broken", tags={}):
+        raise ValueError
+    message = "run broken: it has kept no config (its status is FAILED); name another run"
+    wrong(textcls("runs", "diff", "first", "broken", "--store", store), message)
+
+
+def test_a_row_whose_id_is_new_is_known_by_its_text() -> None:
+    row = {"id": "1", "text": "abc", "label": "a", "group": None, "split": "train"}
+    changes = compare_rows([row], [{**row, "id": "2", "label": "b", "split": "test"}])
+    assert str(changes) == "rows: 1 relabelled, 1 moved to another split"
+    assert str(compare_rows([row], [row])) == "rows: none added, removed, relabelled, reworded or moved"
+
+
+def test_runs_that_do_not_exist(textcls: Command, store: Path) -> None:
+    for command in (("runs", "show"), ("runs", "delete"), ("register",), ("reproduce",)):
+        wrong(textcls(*command, "frist", "--store", store), f"{store}: no run 'frist'; did you mean 'first'?")
+
+
+# --- delete and free ------------------------------------------------------------------------------------------------
+
+
+def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: Command, store: Path) -> None:
+    kept = next((store / "artifacts" / "toy").glob(f"{Store(store).run('first').id}*"))
+    models = store / "artifacts" / "toy" / "models"
+    assert len(list(models.iterdir())) == 2
+    wrong(textcls("runs", "delete", "first", "--store", store), "delete 5 runs? Nobody is there to ask; say --yes")
+    done = textcls("runs", "delete", "first", "--yes", "--store", store)
+    assert done.code == 0
+    assert f"5 runs deleted; their space is freed by: textcls runs gc --store {store}" in done.out
+    assert [run.name for run in Store(store).runs()] == ["second"]
+    assert kept.exists()
+    done = textcls("runs", "gc", "--yes", "--store", store)
+    assert done.code == 0, done.err
+    assert "MB freed" in done.out
+    assert not kept.exists()
+    assert len(list(models.iterdir())) == 1
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)
+    assert load("second", store=store).predict([toy_rows()[-1]["text"]]).tolist() == ["quote"]
+    assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
+
+
+def test_what_is_still_needed_is_not_deleted(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    fold = opened.children_of(opened.run("first"))[0]
+    message = f"run {fold.name}: a fold of first; delete that one, and its children go with it: {fold.parent}"
+    wrong(textcls("runs", "delete", fold.id, "--yes", "--store", store), message)
+    assert textcls("register", "first", "--store", store).code == 0
+    message = "run first: it is version 1 of textcls-toy (champion); delete that version in MLflow first, or keep the run"
+    wrong(textcls("runs", "delete", "first", "--yes", "--store", store), message)
+    with track(TrackingConfig(folder=str(store)), experiment="toy", name="going on", tags={}):
+        message = "run going on: it is still running; stop it first"
+        wrong(textcls("runs", "delete", "going on", "--yes", "--store", store), message)
+        message = "run going on: its status is running; only a finished run is registered"
+        wrong(textcls("register", "going on", "--store", store), message)
+    # Deleted in MLflow's pages, which do not ask.
+    opened.client.delete_run(opened.run("first").id)
+    assert "first" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert load("models:/textcls-toy@champion", store=store).predict([toy_rows()[-1]["text"]]).tolist() == ["quote"]
+
+
+# --- register -------------------------------------------------------------------------------------------------------
+
+
+def test_gates_are_told_with_figures_and_aliases_lead_to_versions(textcls: Command, store: Path) -> None:
+    gates = ("--set", "gates.minimum.macro_f1=0.5", "--set", "gates.maximum.size/model_mb=50")
+    done = textcls("register", "first", *gates, "--store", store)
+    run = Store(store).run("first")
+    assert done.code == 0
+    assert f"passed      test/macro_f1 {run.metrics['test/macro_f1']:g}, at least 0.5" in done.out
+    assert "registered as textcls-toy version 1, champion" in done.out
+    version = Store(store).client.get_model_version("textcls-toy", "1")
+    assert version.tags.items() >= {"data_sha": run.data, "macro_f1": f"{run.metrics['test/macro_f1']:.4f}"}.items()
+    assert load("models:/textcls-toy@champion", store=store).predict([toy_rows()[-1]["text"]]).tolist() == ["quote"]
+
+    again = textcls("register", "first", "--set", "gates.worse_than_champion=0", "--store", store)
+    assert "no worse than the champion by more than 0 macro-F1: it is the champion" in again.out
+    assert "version 1, champion" in again.out
+    assert "version 2, challenger" in textcls("register", "second", "--store", store).out
+    assert "version 2, champion" in textcls("register", "second", "--champion", "--store", store).out
+    aliases = Store(store).client.get_registered_model("textcls-toy").aliases
+    assert {alias: str(number) for alias, number in aliases.items()} == {"champion": "2"}
+
+
+def test_a_run_that_does_not_pass_is_not_registered(textcls: Command, store: Path) -> None:
+    done = textcls("register", "first", "--set", "gates.maximum.latency/p50_ms=0", "--store", store)
+    assert (done.code, "not passed  latency/p50_ms" in done.out) == (1, True)
+    assert done.err.splitlines()[-1] == "error: first: not registered: 1 of 1 gates not passed"
+    assert Store(store).client.search_registered_models() == []
+
+
+def test_a_champion_of_other_rows_is_not_compared_with(textcls: Command, store: Path) -> None:
+    assert textcls("register", "first", "--store", store).code == 0
+    done = textcls("register", "second", "--set", "gates.worse_than_champion=0.5", "--store", store)
+    assert done.code == 1
+    assert "measured on other rows than the champion (version 1, first): 22 of 24 are the same" in done.out
+
+
+def test_a_worse_model_does_not_pass_the_champion(textcls: Command, store: Path, two_runs: Path) -> None:
+    worse = settings(two_runs / "first.jsonl", store, tracking={"folder": str(store), "name": "worse"})
+    worse["model"] = {"kind": "tfidf", "min_df": 1, "max_features": 1, "char_ngrams": None, "word_ngrams": [1, 1]}
+    train(worse)
+    assert textcls("register", "first", "--set", "gates.worse_than_champion=0", "--store", store).code == 0
+    done = textcls("register", "worse", "--set", "gates.worse_than_champion=0.01", "--store", store)
+    assert done.code == 1
+    assert "not passed  no worse than the champion by more than 0.01 macro-F1 (version 1, first): -0." in done.out
+    assert "with 95% confidence -" in done.out
+    assert "over 4 articles" in done.out
+
+
+def test_a_gate_that_names_no_metric(textcls: Command, store: Path) -> None:
+    done = textcls("register", "first", "--set", "gates.minimum.macrof1=0.5", "--store", store)
+    wrong(done, "gates.minimum.macrof1: no metric of run first; did you mean 'macro_f1'?")
+    done = textcls("register", "first", "--set", "gates.minimun.macro_f1=0.5", "--store", store)
+    wrong(done, "run first: gates.minimun: unknown key; did you mean 'minimum'?")
+
+
+def test_gates_of_another_config_count(textcls: Command, store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "gates.yaml"
+    file.write_text("data: {train: x.jsonl}\nmodel: {kind: tfidf}\ngates: {minimum: {accuracy: 1.1}}\n")
+    assert "not passed  test/accuracy" in textcls("register", "first", "--config", file, "--store", store).out
+
+
+def test_the_paired_bootstrap_agrees_with_scikit_learn_and_is_sure_of_more_with_more_data() -> None:
+    random = np.random.default_rng(0)
+    labels = random.choice(list("abc"), 600)
+    better, worse = (np.where(random.random(600) < share, labels, random.choice(list("abc"), 600)) for share in (0.8, 0.6))
+    articles = [str(row // 20) for row in range(600)]
+    difference, lowest = macro_f1_difference(labels, better, worse, articles, confidence=0.95)
+    assert difference == pytest.approx(f1_score(labels, better, average="macro") - f1_score(labels, worse, average="macro"))
+    assert 0 < lowest < difference
+    _, of_few = macro_f1_difference(labels[:100], better[:100], worse[:100], articles[:100], confidence=0.95)
+    assert of_few < lowest
+    assert macro_f1_difference(labels, better, better, articles, confidence=0.95) == (0, 0)
+
+
+# --- reproduce ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_reproduced_to_the_last_digit(textcls: Command, store: Path) -> None:
+    done = textcls("reproduce", "first", "--store", store)
+    assert done.code == 0, done
+    assert "data      the same" in done.out
+    assert "predictions 24 of 24 match" in done.out
+    assert done.out.endswith("\nreproduced\n")
+    assert len(Store(store).runs()) == 2, "the run again is not tracked"
+
+
+def test_what_cannot_be_restored_is_named(textcls: Command, store: Path, two_runs: Path) -> None:
+    done = textcls("reproduce", "first", "--set", f"data.train={two_runs / 'second.jsonl'}", "--store", store)
+    assert done.code == 1
+    assert "not restored: identity was" in done.out
+    assert "rows: 1 added, 1 removed, 1 relabelled, 1 reworded" in done.out
+    assert done.out.splitlines()[-1].startswith("not reproduced; not restored: config, data")
+
+
+def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    file = store / "artifacts" / "toy" / run.id / "artifacts" / "environment.txt"
+    file.write_text(file.read_text().replace(f"numpy=={np.__version__}", "numpy==1.0.0"))
+    opened.client.set_tag(run.id, "mlflow.source.git.commit", "abcdef0123456789")
+    opened.client.set_tag(run.id, "textcls.git_dirty", "false")
+    done = textcls("reproduce", "first", "--store", store)
+    assert done.code == 0
+    assert f"versions  not restored: numpy was 1.0.0, is {np.__version__}" in done.out
+    assert "commit    not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
+
+
+def test_data_that_are_gone(textcls: Command, store: Path, tmp_path: Path) -> None:
+    done = textcls("reproduce", "first", "--set", "data.train=gone.jsonl", "--store", store)
+    message = "data.train: gone.jsonl: no such file or folder; name where they are with --set"
+    wrong(done, f"run first: its data cannot be restored: {message}")
+
+
+def test_a_run_without_figures_is_not_reproduced(textcls: Command, store: Path) -> None:
+    run = Store(store).run("first")
+    (store / "artifacts" / "toy" / run.id / "artifacts" / "evaluation.json").unlink()
+    message = "run first: it has kept no figures to compare with; its status is FINISHED"
+    wrong(textcls("reproduce", "first", "--store", store), message)
+    fold = Store(store).children_of(run)[0]
+    wrong(
+        textcls("reproduce", fold.id, "--store", store), f"run {fold.name}: a fold of another run; reproduce that one: {run.id}"
+    )
+
+
+# --- stores that cannot be opened -----------------------------------------------------------------------------------
+
+
+def test_a_locked_database(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "_DATABASE_SECONDS", 0.2)
+    with closing(sqlite3.connect(store_folder / "mlflow.db")) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(TrackingError) as caught:
+            Store(store_folder)
+    assert str(caught.value) == (
+        f"{store_folder}: another process keeps mlflow.db to itself; waited 0.2 seconds; end it and try again"
+    )
+
+
+def test_a_folder_that_another_process_keeps(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "_MOST_SECONDS", 0.2)
+    code = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True); input()"
+    command = [sys.executable, "-c", code, str(store_folder / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(TrackingError) as caught:
+            Store(store_folder)
+        holder.communicate("\n")
+    assert str(caught.value) == (
+        f"{store_folder}: another process has been opening the store for 0.2 seconds; wait for it, or end it"
+    )
+
+
+def test_a_store_of_a_newer_mlflow(store_folder: Path) -> None:
+    with closing(sqlite3.connect(store_folder / "mlflow.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'fff'")
+    state = json.loads((store_folder / "store.json").read_text())
+    (store_folder / "store.json").write_text(json.dumps({**state, "mlflow": "99.0.0"}))
+    with pytest.raises(TrackingError, match=r"the store was made by a newer MLflow \(99\.0\.0; here is .*\); upgrade with: pip"):
+        Store(store_folder)
+    assert not list(store_folder.glob("*.mlflow-99*"))
+
+
+def test_a_damaged_database(store_folder: Path) -> None:
+    (store_folder / "mlflow.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    with pytest.raises(TrackingError, match=r"mlflow\.db is damaged \(.*\); put a copy of it in its place"):
+        Store(store_folder)

@@ -1,0 +1,239 @@
+"""`textcls runs`: list, show, compare, delete and send runs, and free the disk of deleted ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from textcls.tracking import RunSummary
+    from textcls.tracking.difference import RowIdentity
+
+_StoreOption = Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")]
+_YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+class _ListByDefault(TyperGroup):
+    """Takes `textcls runs --data news` for `textcls runs list --data news`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(help="List, show, compare and delete runs; `textcls runs` alone lists them.", cls=_ListByDefault)
+
+
+@app.command("list")
+def list_(
+    data: Annotated[str | None, typer.Option(help="Only runs on this data set.", show_default=False)] = None,
+    family: Annotated[str | None, typer.Option(help="Only runs of this model family.", show_default=False)] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only runs of this status: finished, failed, killed, running.", show_default=False)
+    ] = None,
+    children: Annotated[bool, typer.Option("--children", help="List folds, seeds and trials too.")] = False,
+    store: _StoreOption = "experiments",
+) -> None:
+    """List runs, the newest first."""
+    from textcls.cli.output import console, table
+    from textcls.cli.runs_words import metric, seconds, when
+    from textcls.errors import TrackingError, did_you_mean
+    from textcls.tracking import Store
+
+    runs = Store(store).runs(children=children)
+    if not runs:
+        console().print(f"no runs in {store} yet; make one with: textcls train CONFIG")
+        return
+    wanted = {"data set": data, "family": family, "status": status and status.lower()}
+    for what, value in wanted.items():
+        known = {_filtered(run)[what] for run in runs}
+        if value is not None and value not in known:
+            raise TrackingError(f"{store}: no run of {what} {value!r}; {did_you_mean(value, known)}")
+        runs = [run for run in runs if value in (None, _filtered(run)[what])]
+    shown = table("run", "id", "data set", "family", "started", "took", "macro-F1", "status", right=("took", "macro-F1"))
+    for run in runs:
+        took = seconds((run.ended - run.started) / 1000) if run.ended else ""
+        name = f"  {run.name}" if children and run.parent else run.name
+        macro_f1 = metric(run.metrics, "test/macro_f1")
+        shown.add_row(name, run.id[:8], run.experiment, run.family, when(run.started), took, macro_f1, run.status.lower())
+    console().print(shown)
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="Id or name of a run.", show_default=False)],
+    store: _StoreOption = "experiments",
+) -> None:
+    """Show a run: settings, data, figures, artifacts, status and model."""
+    from textcls.cli.output import console
+    from textcls.cli.runs_words import describe
+    from textcls.tracking import Store
+
+    opened = Store(store)
+    out = console()
+    for part in describe(opened, opened.run(run)):
+        if not isinstance(part, str):
+            out.print()
+        out.print(part, soft_wrap=isinstance(part, str))
+
+
+@app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="Id or name of a run.", show_default=False)],
+    second: Annotated[str, typer.Argument(metavar="B", help="Id or name of another.", show_default=False)],
+    rows: Annotated[int, typer.Option(min=0, help="Most rows to name of each sort.")] = 20,
+    store: _StoreOption = "experiments",
+) -> None:
+    """Say what two runs were made from differently: settings, rows of the data, commits, versions of libraries."""
+    from textcls.cli.output import console, table
+    from textcls.cli.runs_words import when
+    from textcls.errors import TrackingError
+    from textcls.tracking import Store
+    from textcls.tracking.difference import compare_runs
+
+    opened = Store(store)
+    a, b = opened.runs([first, second])
+    if a.id == b.id:
+        raise TrackingError(f"{first} and {second} are the same run, {a.id}; name two")
+    found = compare_runs(opened, a, b)
+    out = console()
+    for letter, run in (("A", a), ("B", b)):
+        out.print(
+            f"{letter}  {run.name}  {run.id[:8]}  {run.experiment}  {when(run.started)}  {run.status.lower()}", soft_wrap=True
+        )
+    if found.settings:
+        shown = table("setting", "A", "B")
+        for name, values in found.settings.items():
+            shown.add_row(name, *map(_value, values))
+        out.print(shown)
+    else:
+        out.print("settings: the same")
+    if found.same_data:
+        out.print(f"data: the same ({a.data[:12]})")
+    else:
+        out.print(f"data: {a.data[:12]} and {b.data[:12]}")
+        if found.rows is None:
+            out.print(
+                "rows: not known, since a run has not kept which it had (an older textcls made it, or it was stopped before)"
+            )
+        else:
+            out.print(str(found.rows))
+            for line in _changed_rows(found.rows, rows):
+                out.print(line, soft_wrap=True)
+    out.print(f"commit: {' and '.join(found.commits)}" if found.commits else "commit: the same")
+    if found.versions:
+        shown = table("library", "A", "B")
+        for name, values in found.versions.items():
+            shown.add_row(name, *(value or "not installed" for value in values))
+        out.print(shown)
+    else:
+        out.print("libraries: the same versions")
+
+
+@app.command()
+def delete(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids or names of runs.", show_default=False)],
+    yes: _YesOption = False,
+    store: _StoreOption = "experiments",
+) -> None:
+    """Delete runs with their children. MLflow can restore them until `textcls runs gc`."""
+    from textcls.tracking import Store
+    from textcls.tracking.cleaning import deletable, delete_runs
+
+    opened = Store(store)
+    found = deletable(opened, runs)
+    for run in found:
+        if run.parent is None:
+            below = sum(child.parent == run.id for child in found)
+            print(f"{run.name}  {run.id[:8]}  {run.experiment}{f'  and {below} children' if below else ''}")
+    _confirm(f"delete {_count(found)}?", yes)
+    delete_runs(opened, found)
+    hint = "" if store == "experiments" else f" --store {store}"
+    print(f"{_count(found)} deleted; their space is freed by: textcls runs gc{hint}")
+
+
+@app.command()
+def gc(yes: _YesOption = False, store: _StoreOption = "experiments") -> None:
+    """Remove deleted runs, their artifacts and their models for good, and say how much that frees."""
+    from textcls.tracking import Store
+    from textcls.tracking.cleaning import free, removable, size_of
+
+    opened = Store(store)
+    runs, needed = removable(opened)
+    for run in needed:
+        print(f"{run.name}  {run.id[:8]}: kept, since a registered model comes from it")
+    if not runs:
+        print("no deleted runs to remove")
+        return
+    print(f"{_count(runs)} deleted, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models")
+    _confirm("remove them for good?", yes)
+    print(f"{free(opened, runs) / 1e6:,.1f} MB freed")
+
+
+@app.command()
+def sync(
+    store: Annotated[Path, typer.Option(help="Folder that keeps what could not be sent: the config's tracking.folder.")] = Path(
+        "experiments"
+    ),
+) -> None:
+    """Send what a tracking server could not take during a run."""
+    from textcls.errors import TrackingError
+    from textcls.tracking.outbox import kept_runs, send_kept
+
+    kept = kept_runs(store)
+    if not kept:
+        print(f"nothing is kept in {store}/unsent")
+    failed = []
+    for run in kept:
+        try:
+            print(f"{run.name}: {send_kept(run.folder):,} calls sent to {run.uri}")
+        except TrackingError as error:
+            failed.append(str(error))
+    if failed:
+        raise TrackingError("\nerror: ".join(failed))
+
+
+def _filtered(run: RunSummary) -> dict[str, str]:
+    return {"data set": run.experiment, "family": run.family, "status": run.status.lower()}
+
+
+def _changed_rows(changes: Any, most: int) -> list[str]:
+    def limited(lines: Sequence[str]) -> list[str]:
+        more = [f"  … and {len(lines) - most:,} more; name more with --rows"] if len(lines) > most else []
+        return [*lines[:most], *more]
+
+    def pairs(sign: str, column: str, changed: Sequence[tuple[RowIdentity, RowIdentity]]) -> list[str]:
+        return [f"{sign} {after['id']}  {before[column]} → {after[column]}" for before, after in changed]
+
+    return [
+        *limited([f"+ {row['id']}  {row['label']}" for row in changes.added]),
+        *limited([f"- {row['id']}  {row['label']}" for row in changes.removed]),
+        *limited(pairs("~", "label", changes.relabelled)),
+        *limited([f"~ {after['id']}  another text" for _, after in changes.reworded]),
+        *limited(pairs(">", "split", changes.moved)),
+    ]
+
+
+def _value(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _count(runs: Sequence[RunSummary]) -> str:
+    return f"{len(runs):,} run{'s' if len(runs) != 1 else ''}"
+
+
+def _confirm(question: str, yes: bool) -> None:
+    import sys
+
+    from textcls.errors import TrackingError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise TrackingError(f"{question} Nobody is there to ask; say --yes")
+    typer.confirm(question, abort=True)

@@ -1,0 +1,222 @@
+"""From a run to a registered model: the gates that it must pass, and what is written of it when it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textcls.config import GatesConfig, load_config, make_config
+from textcls.errors import ConfigError, TrackingError, did_you_mean
+from textcls.tracking import RunSummary, Store
+from textcls.tracking.difference import read_config
+from textcls.tracking.registry import (
+    CHALLENGER,
+    CHAMPION,
+    ModelVersion,
+    find_version,
+    register_version,
+    registered_name,
+    set_alias,
+)
+
+_RESAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate: whether it was passed, and the figures that say so."""
+
+    passed: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What came of registering a run.
+
+    Attributes:
+        run: the run.
+        name: of the registered model.
+        gates: each gate that the config has.
+        version: the version that was made, or that was there already; None if a gate was not passed.
+        alias: the alias that leads to it now.
+    """
+
+    run: RunSummary
+    name: str
+    gates: list[Gate]
+    version: ModelVersion | None
+    alias: str | None
+
+
+def register(
+    store: Store,
+    run: str,
+    *,
+    name: str | None = None,
+    config: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    champion: bool = False,
+) -> Registration:
+    """Register the model of a run if it passes the gates.
+
+    The first version of a model is its champion, and one after it its challenger, which `champion` makes the champion.
+
+    Args:
+        store: where the run is.
+        run: its id or name.
+        name: of the registered model; by default `textcls-` and the data set's name.
+        config: a config file whose gates count; by default those of the run's own config.
+        overrides: settings on top, `gates.minimum.macro_f1=0.7`.
+        champion: whether the version takes the champion's place.
+
+    Raises:
+        TrackingError: there is no such run, or it has not finished or has kept no model or no predictions.
+        ConfigError: the config is wrong, or a gate names no metric of the run.
+    """
+    found = store.run(run)
+    if found.status != "FINISHED":
+        raise TrackingError(f"run {found.name}: its status is {found.status.lower()}; only a finished run is registered")
+    if not found.model_ids:
+        raise TrackingError(f"run {found.name}: it has kept no model to register")
+    if config is not None:
+        gates = load_config(config, overrides).gates
+    else:
+        gates = make_config(read_config(store, found), overrides, name=f"run {found.name}").gates
+    name = name or registered_name(found.experiment)
+    now = find_version(store, name, CHAMPION)
+    checked = list(_check(store, found, gates, now))
+    if not all(gate.passed for gate in checked):
+        return Registration(found, name, checked, None, None)
+    version = register_version(store, found, name, _version_tags(found))
+    alias = CHAMPION if champion or now is None or now.number == version.number else CHALLENGER
+    set_alias(store, version, alias)
+    return Registration(found, name, checked, version, alias)
+
+
+def _check(store: Store, run: RunSummary, gates: GatesConfig, champion: ModelVersion | None) -> Iterator[Gate]:
+    for sort, word in (("minimum", "at least"), ("maximum", "at most")):
+        for wanted, bound in getattr(gates, sort).items():
+            metric = _metric(run, wanted, f"gates.{sort}.{wanted}")
+            value = run.metrics[metric]
+            passed = value >= bound if sort == "minimum" else value <= bound
+            yield Gate(passed, f"{metric} {value:g}, {word} {bound:g}")
+    if gates.worse_than_champion is not None:
+        yield _against_champion(store, run, gates.worse_than_champion, gates.confidence, champion)
+
+
+def _metric(run: RunSummary, wanted: str, where: str) -> str:
+    for name in (wanted, f"test/{wanted}"):
+        if name in run.metrics:
+            return name
+    known = [*run.metrics, *(name.removeprefix("test/") for name in run.metrics if name.startswith("test/"))]
+    raise ConfigError(f"{where}: no metric of run {run.name}; {did_you_mean(wanted, known)}")
+
+
+def _against_champion(store: Store, run: RunSummary, margin: float, confidence: float, champion: ModelVersion | None) -> Gate:
+    allowed = f"no worse than the champion by more than {margin:g} macro-F1"
+    if champion is None:
+        return Gate(True, f"{allowed}: there is no champion yet")
+    if champion.run_id == run.id:
+        return Gate(True, f"{allowed}: it is the champion")
+    other = next((found for found in store.runs(children=True) if found.id == champion.run_id), None)
+    its_name = f"version {champion.number}{f', {other.name}' if other else ''}"
+    if other is None:
+        return Gate(
+            False, f"{allowed}: the run of the champion ({its_name}) is gone; --set gates.worse_than_champion=null does not ask"
+        )
+    mine, theirs = _predictions(store, run), _predictions(store, other)
+    same = [row for row in mine if row in theirs and mine[row]["label"] == theirs[row]["label"]]
+    if len(same) != len(mine) or len(same) != len(theirs):
+        return Gate(
+            False,
+            f"{allowed}: measured on other rows than the champion ({its_name}): {len(same):,} of {len(mine):,} are the same; "
+            "train the champion's config on these data first",
+        )
+    articles = [mine[row]["article"] for row in same]
+    clusters = articles if all(articles) and len(set(articles)) > 1 else same
+    difference, lowest = macro_f1_difference(
+        [mine[row]["label"] for row in same],
+        [mine[row]["prediction"] for row in same],
+        [theirs[row]["prediction"] for row in same],
+        clusters,
+        confidence=confidence,
+    )
+    over = f"{len(set(clusters)):,} {'articles' if clusters is articles else 'rows, since they are not of several articles'}"
+    return Gate(
+        lowest >= -margin,
+        f"{allowed} ({its_name}): {difference:+.3f}, with {confidence:.0%} confidence {lowest:+.3f} or more, over {over}",
+    )
+
+
+def macro_f1_difference(
+    labels: Sequence[str], first: Sequence[str], second: Sequence[str], clusters: Sequence[str], *, confidence: float
+) -> tuple[float, float]:
+    """Compare two models' predictions of the same rows by a paired bootstrap over clusters of rows.
+
+    Args:
+        labels: the true label of each row.
+        first, second: what each model predicts.
+        clusters: what each row belongs to, such as its article; whole clusters are drawn.
+        confidence: of the bound.
+
+    Returns:
+        the first's macro-F1 less the second's, and its lower bound: the one-sided percentile of 10,000 resamples.
+    """
+    names = sorted({*labels, *first, *second})
+    truth, *guesses = (np.array([names.index(label) for label in of_rows]) for of_rows in (labels, first, second))
+    members, cluster = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
+    counts = [_count(truth, guess, cluster, (len(members), len(names))) for guess in guesses]
+
+    def difference(weights: np.ndarray) -> np.ndarray:
+        """Of the clusters as often as each row of weights says."""
+        gaps: np.ndarray = _macro_f1(weights, counts[0]) - _macro_f1(weights, counts[1])
+        return gaps
+
+    random = np.random.default_rng(0)
+    evenly = np.full(len(members), 1 / len(members))
+    # In parts, since there may be as many clusters as rows.
+    draws = [difference(random.multinomial(len(members), evenly, _RESAMPLES // 20)) for _ in range(20)]
+    observed = difference(np.ones((1, len(members)), dtype=int))[0]
+    return float(observed), float(np.quantile(np.concatenate(draws), 1 - confidence))
+
+
+def _count(truth: np.ndarray, guess: np.ndarray, cluster: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Hits, and true rows plus predicted ones, of each cluster and label."""
+    hits, marked = np.zeros(shape), np.zeros(shape)
+    np.add.at(hits, (cluster[truth == guess], truth[truth == guess]), 1)
+    for of_rows in (truth, guess):
+        np.add.at(marked, (cluster, of_rows), 1)
+    return hits, marked
+
+
+def _macro_f1(weights: np.ndarray, counts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    hits, marked = (weights @ count for count in counts)
+    f1 = np.divide(2 * hits, marked, out=np.full(hits.shape, np.nan), where=marked > 0)
+    means: np.ndarray = np.nanmean(f1, axis=1)
+    return means
+
+
+def _predictions(store: Store, run: RunSummary) -> dict[str, Mapping[str, Any]]:
+    kept = store.artifact(run, "predictions/test.json")
+    if kept is None:
+        raise TrackingError(f"run {run.name}: it has kept no predictions to compare with the champion's")
+    table = json.loads(kept)
+    rows = (dict(zip(table["columns"], values, strict=True)) for values in table["data"])
+    return {row["id"]: row for row in rows}
+
+
+def _version_tags(run: RunSummary) -> dict[str, str]:
+    tags = {
+        "run": run.name,
+        "macro_f1": f"{run.metrics['test/macro_f1']:.4f}" if "test/macro_f1" in run.metrics else "",
+        "data_sha": run.data,
+        "config_sha": run.tags.get("textcls.config_sha", ""),
+        "commit": run.tags.get("mlflow.source.git.commit", ""),
+    }
+    return {key: value for key, value in tags.items() if value}

@@ -1,0 +1,128 @@
+"""What is said of a run, one call after the other, in a form that can be carried out now or kept and carried out later.
+
+Each call can be carried out twice and leaves the store as if it had been once, so that one that was cut off is repeated.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textcls.tracking.store import Store
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call.
+
+    Attributes:
+        run: id of the run.
+        action: what to do: `start`, `reopen`, `tags`, `parameters`, `metrics`, `file`, `data`, `model` or `end`.
+        values: its arguments, as JSON has them.
+        content: the file or folder that goes with it.
+    """
+
+    run: str
+    action: str
+    values: Mapping[str, Any]
+    content: Path | None = None
+
+
+def carry_out(store: Store, call: Call) -> str:
+    """Carry out a call, and give the id of the run, which only `start` changes."""
+    client = store.client
+    match call.action, call.values:
+        case "start", {"experiment": experiment, "name": name, "tags": tags, "time": time}:
+            return _start(store, call.run, experiment, name, tags, time)
+        case "reopen", {"tags": tags}:
+            client.update_run(call.run, status="RUNNING")
+            for key, value in tags.items():
+                client.set_tag(call.run, key, value)
+        case "tags", tags:
+            from mlflow.entities import RunTag
+
+            client.log_batch(call.run, tags=[RunTag(key, value) for key, value in tags.items()])
+        case "parameters", parameters:
+            from mlflow.entities import Param
+
+            client.log_batch(call.run, params=[Param(key, value) for key, value in parameters.items()])
+        case "metrics", {"points": points}:
+            from mlflow.entities import Metric
+
+            for start in range(0, len(points), 1000):
+                client.log_batch(call.run, metrics=[Metric(*point) for point in points[start : start + 1000]])
+        case "file", {"folder": folder}:
+            client.log_artifact(call.run, str(call.content), folder or None)
+        case "data", {"name": name, "identity": identity, "source": source, "context": context}:
+            _data(store, call.run, name, identity, source, context)
+        case "model", {"name": name, "versions": versions} if call.content is not None:
+            _model(store, call.run, call.content, name, versions)
+        case "end", {"status": status, "time": time}:
+            client.set_terminated(call.run, status=status, end_time=time)
+        case _:
+            raise ValueError(f"no such call: {call.action}")
+    return call.run
+
+
+def _start(store: Store, stand_in: str, experiment: str, name: str, tags: Mapping[str, str], time: int) -> str:
+    experiment_id = store.experiment(experiment).experiment_id
+    if stand_in:
+        tags = {**tags, "textcls.stand_in": stand_in}
+        condition = f"tags.`textcls.stand_in` = '{stand_in}'"
+        if made := store.client.search_runs([experiment_id], filter_string=condition, max_results=1):
+            return str(made[0].info.run_id)
+    return str(store.client.create_run(experiment_id, start_time=time, run_name=name, tags=tags).info.run_id)
+
+
+def _data(store: Store, run: str, name: str, identity: str, source: str, context: str) -> None:
+    from mlflow.data.dataset_source_registry import resolve_dataset_source
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of two ways to read a path, both are right
+        dataset = MetaDataset(resolve_dataset_source(source), name=name, digest=identity[:36])
+    entity = DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", context)])
+    store.client.log_inputs(run, [entity])
+
+
+def _model(store: Store, run_id: str, folder: Path, name: str, versions: Mapping[str, str]) -> None:
+    import mlflow.pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Map
+
+    run = store.client.get_run(run_id)
+    safe_name = re.sub(r"[/:.%\"']", "-", name)
+    held = [store.client.get_logged_model(output.model_id) for output in run.outputs.model_outputs] if run.outputs else []
+    if any(model.name == safe_name and model.status == "READY" for model in held):
+        return
+    outputs = [
+        ColSpec(DataType.string, "label"),
+        ColSpec(DataType.double, "score"),
+        ColSpec(Map(DataType.double), "probabilities"),
+    ]
+    # Left to itself, Model.log would take the default experiment, whose artifacts lie in the working directory.
+    logged = store.client.create_logged_model(
+        run.info.experiment_id,
+        name=safe_name,
+        source_run_id=run_id,
+        params=dict(run.data.params),
+    )
+    with store.as_default(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # asks for an example, which the signature does not need
+        Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            run_id=run_id,
+            model_id=logged.model_id,
+            loader_module="textcls.serving",
+            data_path=str(folder),
+            pip_requirements=[f"{library}=={number}" for library, number in versions.items() if library != "python"],
+            signature=ModelSignature(Schema([ColSpec(DataType.string, "text")]), Schema(outputs)),
+        )

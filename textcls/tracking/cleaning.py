@@ -1,0 +1,130 @@
+"""Delete runs with care, and free the space that deleted ones take up."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from textcls.errors import TrackingError
+from textcls.tracking.registry import all_versions
+from textcls.tracking.store import Store, path_of
+from textcls.tracking.summaries import CHILDREN, RunSummary
+
+
+def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
+    """Find runs and their children, and check that nothing still needs them.
+
+    Raises:
+        TrackingError: there is no such run, or it is a child, still running, or the source of a registered model.
+    """
+    found: dict[str, RunSummary] = {}
+    for run in store.runs(names):
+        if run.kind in CHILDREN and run.parent:
+            parent = store.run(run.parent)
+            raise TrackingError(
+                f"run {run.name}: a {run.kind} of {parent.name}; delete that one, and its children go with it: {parent.id}"
+            )
+        found |= {each.id: each for each in (run, *store.children_of(run))}
+    registered = _registered(store)
+    for run in found.values():
+        if run.status == "RUNNING":
+            raise TrackingError(f"run {run.name}: it is still running; stop it first")
+        if run.id in registered:
+            raise TrackingError(
+                f"run {run.name}: it is {registered[run.id]}; delete that version in MLflow first, or keep the run"
+            )
+    return list(found.values())
+
+
+def delete_runs(store: Store, runs: Sequence[RunSummary]) -> None:
+    """Delete runs, which can be restored in MLflow until their space is freed."""
+    for run in runs:
+        store.client.delete_run(run.id)
+
+
+def removable(store: Store) -> tuple[list[RunSummary], list[RunSummary]]:
+    """Find the deleted runs that nothing needs, and those that a registered model still needs.
+
+    Raises:
+        TrackingError: the store is a server's.
+    """
+    if store.is_server:
+        raise TrackingError(f"{store.place}: space is freed where the artifacts are; on the server's machine run: mlflow gc")
+    registered = _registered(store)
+    deleted = store.deleted_runs()
+    return [run for run in deleted if run.id not in registered], [run for run in deleted if run.id in registered]
+
+
+def size_of(store: Store, runs: Sequence[RunSummary]) -> int:
+    """Bytes of the artifacts and models of runs in a folder."""
+    return sum(file.stat().st_size for folder in _folders(store, runs) for file in folder.rglob("*") if file.is_file())
+
+
+def free(store: Store, runs: Sequence[RunSummary]) -> int:
+    """Remove deleted runs, their artifacts and their models for good.
+
+    Returns:
+        bytes that were freed, in the database too.
+
+    Raises:
+        TrackingError: MLflow cannot remove them.
+    """
+    folders = _folders(store, runs)
+    before = size_of(store, runs) + _database_size(store)
+    models = [model for run in runs for model in run.model_ids if _logged_model(store, model) is not None]
+    for model in models:
+        store.client.delete_logged_model(model)
+    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--tracking-uri", store.uri]
+    command += ["--run-ids", ",".join(run.id for run in runs)] + (["--logged-model-ids", ",".join(models)] if models else [])
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+    if done.returncode:
+        raise TrackingError(
+            f"{store.place}: MLflow cannot remove the runs: {(done.stderr.splitlines() or ['no reason given'])[-1]}"
+        )
+    for folder in folders:
+        if folder.is_dir() and not any(file.is_file() for file in folder.rglob("*")):
+            _remove_empty(folder)
+    with closing(sqlite3.connect(store.database)) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    left = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+    return before - left - _database_size(store)
+
+
+def _registered(store: Store) -> dict[str, str]:
+    """Which runs registered models came from: `version 2 of textcls-news (champion)` by their ids."""
+    return {version.run_id: f"version {version.number} of {version.name}{version.alias_words}" for version in all_versions(store)}
+
+
+def _folders(store: Store, runs: Sequence[RunSummary]) -> list[Path]:
+    uris = [run.artifact_uri for run in runs]
+    models = [_logged_model(store, model) for run in runs for model in run.model_ids]
+    # The folder of a run or a model, around that of its artifacts.
+    return [path_of(uri).parent for uri in (*uris, *models) if uri is not None]
+
+
+def _logged_model(store: Store, model: str) -> str | None:
+    """Where a model's artifacts lie; None if it was removed."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        location: str = store.client.get_logged_model(model).artifact_location
+    except MlflowException:
+        return None
+    return location
+
+
+def _remove_empty(folder: Path) -> None:
+    for below in sorted(folder.rglob("*"), reverse=True):
+        below.rmdir()
+    folder.rmdir()
+
+
+def _database_size(store: Store) -> int:
+    return sum(file.stat().st_size for file in store.folder.glob("mlflow.db*") if file.suffix in (".db", ".db-wal", ".db-shm"))

@@ -1,0 +1,161 @@
+"""What two runs were made from, side by side: settings, rows of the data, commits and versions of libraries."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textcls.config import parse_yaml
+from textcls.errors import TrackingError
+from textcls.tracking.store import Store
+from textcls.tracking.summaries import RunSummary
+
+ROWS = "data/rows.jsonl.gz"
+"""The artifact that says which rows a run was made from, without their texts."""
+
+RowIdentity = Mapping[str, str | None]
+"""`id`, `text` (a hash), `label`, `group` and `split` of a row."""
+
+
+@dataclass(frozen=True)
+class RowChanges:
+    """What became of the rows from one data set to another. A row is the same by its id, or else by its text.
+
+    Attributes:
+        added, removed: rows that only the other has.
+        relabelled, reworded, moved: the row before and after, where its label, its text or its split is another.
+    """
+
+    added: list[RowIdentity]
+    removed: list[RowIdentity]
+    relabelled: list[tuple[RowIdentity, RowIdentity]]
+    reworded: list[tuple[RowIdentity, RowIdentity]]
+    moved: list[tuple[RowIdentity, RowIdentity]]
+
+    def __str__(self) -> str:
+        counts = {name: len(getattr(self, name)) for name in ("added", "removed", "relabelled", "reworded", "moved")}
+        words = [f"{count:,} {'moved to another split' if name == 'moved' else name}" for name, count in counts.items() if count]
+        return f"rows: {', '.join(words)}" if words else "rows: none added, removed, relabelled, reworded or moved"
+
+
+@dataclass(frozen=True)
+class RunDifference:
+    """What two runs differ in; pairs are the first run's and the second's, None where one has none.
+
+    Attributes:
+        settings: settings of the configs in full.
+        same_data: whether the identities of the data are the same.
+        rows: what became of the rows; None where a run has not kept which it had.
+        commits: commits of the code; None where they are the same.
+        versions: versions of libraries.
+    """
+
+    settings: dict[str, tuple[Any, Any]]
+    same_data: bool
+    rows: RowChanges | None
+    commits: tuple[str, str] | None
+    versions: dict[str, tuple[str | None, str | None]]
+
+
+def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDifference:
+    """Say what two runs differ in before any of their figures.
+
+    Raises:
+        TrackingError: a run has not kept its config: it was stopped before that, or textcls did not make it.
+    """
+    settings = differing(flatten(read_config(store, first)), flatten(read_config(store, second)))
+    rows = [read_row_identities(store, run) for run in (first, second)]
+    before, after = (commit_of(run) for run in (first, second))
+    return RunDifference(
+        settings=settings,
+        same_data=first.data == second.data,
+        rows=compare_rows(rows[0], rows[1]) if rows[0] is not None and rows[1] is not None else None,
+        commits=(before, after) if before != after else None,
+        versions=differing(read_versions(store, first), read_versions(store, second)),
+    )
+
+
+def compare_rows(before: Iterable[RowIdentity], after: Iterable[RowIdentity]) -> RowChanges:
+    """Say what became of the rows of a data set in another."""
+    old, new = {row["id"]: row for row in before}, {row["id"]: row for row in after}
+    pairs = [(old[name], new[name]) for name in old if name in new]
+    # Ids may have been given anew; a text that has not changed still tells the row.
+    unmatched: dict[str | None, list[RowIdentity]] = defaultdict(list)
+    for name, row in new.items():
+        if name not in old:
+            unmatched[row["text"]].append(row)
+    removed = []
+    for name, row in old.items():
+        if name not in new:
+            same = unmatched[row["text"]]
+            if same:
+                pairs.append((row, same.pop(0)))
+            else:
+                removed.append(row)
+    return RowChanges(
+        added=[row for rows in unmatched.values() for row in rows],
+        removed=removed,
+        relabelled=[(a, b) for a, b in pairs if a["label"] != b["label"]],
+        reworded=[(a, b) for a, b in pairs if a["text"] != b["text"]],
+        moved=[(a, b) for a, b in pairs if a["split"] != b["split"]],
+    )
+
+
+def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The names under which two mappings hold different things, with both; None where one holds nothing."""
+    names = sorted({*first, *second})
+    return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
+
+
+def flatten(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Name nested settings by their paths, such as `model.C`."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        flat |= flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+# --- what a run has kept --------------------------------------------------------------------------------------------
+
+
+def read_config(store: Store, run: RunSummary) -> dict[str, Any]:
+    """Read the resolved config of a run.
+
+    Raises:
+        TrackingError: it has kept none.
+    """
+    kept = store.artifact(run, "config/resolved.yaml")
+    if kept is None:
+        raise TrackingError(f"run {run.name}: it has kept no config (its status is {run.status}); name another run")
+    config: dict[str, Any] = parse_yaml(kept.decode())
+    return config
+
+
+def read_row_identities(store: Store, run: RunSummary) -> list[RowIdentity] | None:
+    """Read which rows a run was made from; None if it has not kept them."""
+    kept = store.artifact(run, ROWS)
+    return None if kept is None else [json.loads(line) for line in gzip.decompress(kept).splitlines()]
+
+
+def read_versions(store: Store, run: RunSummary) -> dict[str, str]:
+    """Read the versions of all that was installed when a run was made."""
+    kept = store.artifact(run, "environment.txt")
+    return dict(_versions((kept or b"").decode()))
+
+
+def commit_of(run: RunSummary) -> str:
+    """Word the commit that a run was made at."""
+    commit = run.tags.get("mlflow.source.git.commit", "")
+    changed = " with uncommitted changes" if run.tags.get("textcls.git_dirty") == "true" else ""
+    return f"{commit[:12]}{changed}" if commit else "an unknown commit"
+
+
+def _versions(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        name, equals, version = line.partition("==")
+        if equals:
+            yield name, version

@@ -1,0 +1,149 @@
+"""Open the folder of a local store: by several processes at once, after a move, after an upgrade, and when it is damaged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from textcls.errors import TrackingError
+
+logger = logging.getLogger(__name__)
+
+_ABSOLUTE_PATHS = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
+"""Where MLflow stores absolute paths, which a moved folder makes wrong."""
+
+_MOST_SECONDS = 120.0
+"""How long another process may take to open the folder."""
+_DATABASE_SECONDS = 30.0
+"""How long another process may keep the database to itself."""
+
+
+@contextmanager
+def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[None]:
+    """Make or mend the folder of a store, for a block that no other process enters at the same time.
+
+    Args:
+        folder: the folder, which is made if it is missing.
+        connect: what makes MLflow open the database, and make or migrate it.
+
+    Raises:
+        TrackingError: another process keeps the folder or the database to itself, or the database is damaged or newer.
+        OSError, sqlite3.Error: the folder cannot be made or written to.
+    """
+    database = folder / "mlflow.db"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # Processes that open a new database at once break it for good, so the first opening is one's alone.
+        with FileLock(folder / ".lock", timeout=_MOST_SECONDS):
+            if database.is_file():
+                _probe(folder, database)
+                _back_up_before_upgrade(folder, database)
+            with _quiet_migrations():
+                connect()
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("PRAGMA journal_mode=wal")
+            _relocate(folder, database)
+            yield
+    except Timeout as error:
+        raise TrackingError(
+            f"{folder}: another process has been opening the store for {_MOST_SECONDS:g} seconds; wait for it, or end it"
+        ) from error
+
+
+def _probe(folder: Path, database: Path) -> None:
+    """Look at a database before MLflow does, which tries one that it cannot open for most of an hour."""
+    from mlflow.store.db.utils import _get_alembic_config
+
+    try:
+        with closing(sqlite3.connect(database, timeout=_DATABASE_SECONDS)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            revisions = list(connection.execute("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else []
+            connection.execute("BEGIN IMMEDIATE")
+            connection.rollback()
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        raise TrackingError(
+            f"{folder}: another process keeps mlflow.db to itself; waited {_DATABASE_SECONDS:g} seconds; end it and try again"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise TrackingError(
+            f"{folder}: the store cannot be opened: mlflow.db is damaged ({error}); put a copy of it in its place, or move the "
+            "folder away to begin a new one"
+        ) from error
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()}
+    for (revision,) in revisions:
+        if revision not in known:
+            by = _state(folder).get("mlflow", "a newer version")
+            raise TrackingError(
+                f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
+                "pip install --upgrade mlflow"
+            )
+
+
+def _state(folder: Path) -> dict[str, str]:
+    file = folder / "store.json"
+    if not file.is_file():
+        return {}
+    try:
+        state: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrackingError(f"{file}: damaged; remove it, and move the folder back if it was moved") from error
+    return state
+
+
+def _back_up_before_upgrade(folder: Path, database: Path) -> None:
+    """A newer MLflow migrates an old database for good, so a copy is kept first."""
+    before, now = _state(folder).get("mlflow"), version("mlflow")
+    copy = database.with_suffix(f".db.mlflow-{before}")
+    if before and before != now and not copy.exists():
+        # By the database itself: what was last written may still lie in the journal beside the file.
+        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        shutil.copymode(database, copy)
+        logger.warning("MLflow is now %s, the store was made by %s; a copy is kept as %s", now, before, copy.name)
+
+
+def _relocate(folder: Path, database: Path) -> None:
+    before, now = _state(folder).get("root"), str(folder)
+    if before and before != now:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            for table, column in _ABSOLUTE_PATHS:
+                for old, new in ((Path(before).as_uri(), Path(now).as_uri()), (before, now)):
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
+                        (f"{new}/", len(old) + 2, len(old) + 1, f"{old}/"),
+                    )
+        logger.warning("the store was moved here from %s; its paths were adjusted", before)
+    state = {"root": now, "mlflow": version("mlflow")}
+    if _state(folder) != state:
+        (folder / "store.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _quiet_migrations() -> Iterator[None]:
+    """MLflow reports every step of making a database."""
+    loggers = [logging.getLogger(name) for name in ("alembic", "mlflow.store.db.utils")]
+    levels = [log.level for log in loggers]
+    for log in loggers:
+        log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for log, level in zip(loggers, levels, strict=True):
+            log.setLevel(level)

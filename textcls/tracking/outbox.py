@@ -1,0 +1,257 @@
+"""Send the calls of a run to its store, and keep what a server that went away could not take, to send it later.
+
+What is kept lies in a folder of the run: `run.json` (the server, the run, the process), `calls.jsonl`, to which every call is
+appended, `content/N/…`, what goes with call N, and `sent.json`, how far a sending came.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from textcls.errors import TrackingError
+from textcls.tracking.calls import Call, carry_out
+from textcls.tracking.processes import is_alive, this_process
+from textcls.tracking.remote import reason
+from textcls.tracking.store import Store
+
+logger = logging.getLogger(__name__)
+
+UNSENT = "unsent"
+"""Folder below the store's folder with a folder for every run that could not be sent."""
+
+
+class Outbox:
+    """Sends calls in their order, in a thread of its own, so that `later` costs a training step nothing.
+
+    Args:
+        store: where to.
+        keep: the folder in which a run that a server cannot take has a folder; None for a local store, whose errors are raised.
+        name, experiment: of the run, for those who look at what is kept.
+    """
+
+    def __init__(self, store: Store, keep: Path | None, *, name: str, experiment: str) -> None:
+        self.store, self._keep, self._about = store, keep, {"name": name, "experiment": experiment}
+        self._folder: Path | None = None
+        self._keeping = False
+        self._kept = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="textcls-tracking")
+        self._pending: list[Future[str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._thread.shutdown()
+        if self._keeping and self._folder is not None:
+            self._try_again(self._folder)
+
+    def start(self, values: dict[str, Any]) -> str:
+        """Make a run and give its id; once calls are kept, one that stands for the id until the run is sent.
+
+        The first run of an outbox is the one that others are children of, and must be made; without a server there is none.
+        """
+        call = Call(f"unsent-{uuid4().hex}" if self._keep else "", "start", values)
+        if self._folder is not None:
+            return self.send(call)
+        id = carry_out(self.store, call)
+        self._folder = (self._keep or Path()) / id
+        return id
+
+    def reopen(self, run: str, tags: dict[str, str]) -> str:
+        """Go on with a run that was begun earlier, and give its id."""
+        call = Call(run, "reopen", {"tags": tags})
+        if self._folder is not None:
+            return self.send(call)
+        carry_out(self.store, call)
+        self._folder = (self._keep or Path()) / run
+        return run
+
+    def send(self, call: Call) -> str:
+        """Send a call, wait for it, and give the id of its run."""
+        self.later(call)
+        pending, self._pending = self._pending, []
+        return [future.result() for future in pending][-1]
+
+    def later(self, call: Call) -> None:
+        """Send a call when those before it are sent; what goes wrong is raised by the next `send`."""
+        self._pending.append(self._thread.submit(self._deliver, call))
+
+    def _deliver(self, call: Call) -> str:
+        from mlflow.exceptions import MlflowException
+
+        if not self._keeping:
+            try:
+                return carry_out(self.store, call)
+            except (MlflowException, OSError) as error:
+                if self._keep is None:
+                    raise
+                logger.warning(
+                    "%s: the tracking server fails: %s; the run goes on, and what cannot be sent is kept",
+                    self.store.place,
+                    reason(error),
+                )
+        self._keep_call(call)
+        return call.run
+
+    def _keep_call(self, call: Call) -> None:
+        """Keep this call and, since the order matters, every one after it."""
+        folder = self._folder
+        if folder is None:
+            raise RuntimeError("the first call of an outbox starts a run")
+        if not self._keeping:
+            folder.mkdir(parents=True)
+            about = {"uri": self.store.uri, "run": folder.name, **self._about, "process": this_process()}
+            (folder / "run.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            self._keeping = True
+        if call.content is not None:
+            place = folder / "content" / str(self._kept + 1)
+            place.mkdir(parents=True)
+            if call.content.is_dir():
+                shutil.copytree(call.content, place / call.content.name)
+            else:
+                shutil.copy2(call.content, place)
+        self._kept += 1
+        line = {"run": call.run, "action": call.action, "values": call.values, "content": call.content and call.content.name}
+        with (folder / "calls.jsonl").open("a", encoding="utf-8") as out:
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def _try_again(self, folder: Path) -> None:
+        """The server may be back at the end of the run; if it is not, say what to do."""
+        try:
+            send_kept(folder, self.store, even_alive=True)
+        except TrackingError:
+            store = folder.parents[1]
+            logger.warning(
+                "%s: the server has not taken all of the run; %d calls are kept in %s; send them with: textcls runs sync%s",
+                self.store.place,
+                _describe(folder).calls,
+                folder,
+                "" if store == Path("experiments") else f" --store {store}",
+            )
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run of which something is kept.
+
+    Attributes:
+        folder: where.
+        uri: the address of the server that it is for.
+        run: its id there.
+        name: its name.
+        calls: number of calls that are not sent yet.
+        running: whether its process still goes on.
+    """
+
+    folder: Path
+    uri: str
+    run: str
+    name: str
+    calls: int
+    running: bool
+
+
+def kept_runs(folder: str | Path) -> list[KeptRun]:
+    """List the runs of which something is kept below a store's folder, the oldest first.
+
+    Raises:
+        TrackingError: what is kept is damaged.
+    """
+    found = sorted((Path(folder) / UNSENT).glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    return [_describe(file.parent) for file in found]
+
+
+def send_kept(folder: Path, store: Store | None = None, *, even_alive: bool = False) -> int:
+    """Send what is kept of a run, and remove it when all of it has arrived.
+
+    Args:
+        folder: the folder of the run.
+        store: the server, if it is open already.
+        even_alive: whether to send for a run whose process goes on, which only that process may.
+
+    Returns:
+        number of calls that were sent now.
+
+    Raises:
+        TrackingError: what is kept is damaged, the process of the run goes on, or the server does not take it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    kept = _describe(folder)
+    if kept.running and not even_alive:
+        raise TrackingError(f"{kept.name}: the run still goes on; it will send what is kept itself when it ends")
+    store = store or Store(kept.uri)
+    sent, ids = _progress(folder)
+    count = 0
+    ended = set()
+    for number, call in enumerate(_calls(folder), 1):
+        if call.action == "end":
+            ended.add(call.run)
+        if number <= sent:
+            continue
+        values = dict(call.values)
+        if call.action == "start":
+            parent = values["tags"]["mlflow.parentRunId"]
+            values["tags"] = {**values["tags"], "mlflow.parentRunId": ids.get(parent, parent)}
+        # A run that began when the server was gone gets its id there now, and goes by it from then on.
+        run = call.run if call.action == "start" else ids.get(call.run, call.run)
+        try:
+            ids[call.run] = carry_out(store, Call(run, call.action, values, call.content))
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"{kept.name}: {kept.uri} does not take it: {reason(error)}") from error
+        count += 1
+        scratch = folder / ".sent.json"
+        scratch.write_text(json.dumps({"sent": number, "ids": ids}), encoding="utf-8")
+        scratch.replace(folder / "sent.json")
+    if not kept.running:
+        _end_cut_off(store, {kept.run: kept.run} | ids, ended)
+    shutil.rmtree(folder)
+    return count
+
+
+def _end_cut_off(store: Store, ids: dict[str, str], ended: set[str]) -> None:
+    """A run whose process was killed has left no call that ends it."""
+    for run in {id for kept_as, id in ids.items() if kept_as not in ended}:
+        if store.client.get_run(run).info.status == "RUNNING":
+            store.client.set_terminated(run, status="FAILED")
+
+
+def _calls(folder: Path) -> Iterator[Call]:
+    lines = (folder / "calls.jsonl").read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
+        try:
+            content = json.loads(line)
+            place = folder / "content" / str(number) / content["content"] if content["content"] else None
+            yield Call(content["run"], content["action"], content["values"], place)
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):
+                return  # the process was killed while it wrote; or the end of the file
+            raise TrackingError(f"{folder / 'calls.jsonl'}, line {number}: damaged; remove the line or the folder") from error
+
+
+def _describe(folder: Path) -> KeptRun:
+    try:
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        running = is_alive(about["process"]) is True
+        sent, _ = _progress(folder)
+        calls = sum(1 for _ in _calls(folder)) - sent
+        return KeptRun(folder, about["uri"], about["run"], about["name"], calls, running)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrackingError(f"{folder}: what is kept of a run is damaged: {reason(error)}; remove the folder") from error
+
+
+def _progress(folder: Path) -> tuple[int, dict[str, str]]:
+    file = folder / "sent.json"
+    if not file.exists():
+        return 0, {}
+    content = json.loads(file.read_text(encoding="utf-8"))
+    return content["sent"], content["ids"]

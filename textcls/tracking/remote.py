@@ -1,0 +1,67 @@
+"""Reach a tracking server: which places are servers, and what it means when one does not answer."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textcls.errors import TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""Left to itself, MLflow tries for minutes to reach a server that is gone, and a training would wait for it."""
+_QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+
+
+def server_uri(place: str | Path) -> str | None:
+    """The address of a server, `http://…`, without a slash at its end; None if the place is a folder."""
+    found = re.fullmatch(r"(https?):/+(.+)", str(place))  # a Path has made one slash of two
+    return f"{found[1]}://{found[2].rstrip('/')}" if found else None
+
+
+def reach(uri: str, client: MlflowClient) -> None:
+    """Ask a server for something small.
+
+    Raises:
+        TrackingError: nothing answers, what answers is no MLflow server, or it refuses.
+    """
+    from mlflow.exceptions import MlflowException, RestException
+
+    for name, value in (_PATIENCE | _QUIET).items():
+        os.environ.setdefault(name, value)
+    try:
+        client.search_experiments(max_results=1)
+    except RestException as error:
+        raise TrackingError(f"{uri}: the tracking server refuses: {reason(error)}{_remedy(error)}") from error
+    except MlflowException as error:
+        message = str(error)
+        if found := re.search(r"error code (\d+)", message):
+            if found[1] in ("401", "403"):
+                raise TrackingError(f"{uri}: the tracking server refuses (HTTP {found[1]}){_CREDENTIALS}") from error
+            raise TrackingError(
+                f"{uri}: no MLflow tracking server: it answers with HTTP {found[1]}; check the address"
+            ) from error
+        if reason(error) == "it does not answer":
+            raise TrackingError(
+                f"{uri}: no tracking server answers; start it, correct the address, or track in a folder (tracking.uri: null)"
+            ) from error
+        raise TrackingError(f"{uri}: no MLflow tracking server: {reason(error)}") from error
+
+
+def reason(error: BaseException) -> str:
+    """The first line of an error, short enough for one of ours."""
+    if "failed with exception" in str(error) or "failed with timeout" in str(error):
+        return "it does not answer"
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0] if len(lines[0]) <= 200 else lines[0][:199] + "…"
+
+
+_CREDENTIALS = "; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+
+
+def _remedy(error: Exception) -> str:
+    return _CREDENTIALS if getattr(error, "error_code", "") in ("PERMISSION_DENIED", "UNAUTHENTICATED") else ""

@@ -1,0 +1,177 @@
+"""Run a run again from what it holds, and say whether the figures are the same to the last digit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from textcls.artifacts import describe_model, library_versions
+from textcls.config import Config, make_config
+from textcls.dataset import dataset_identity, load_dataset, row_identities
+from textcls.errors import DataError, ModelError, TrackingError
+from textcls.tracking import CHILDREN, RunSummary, Store
+from textcls.tracking.difference import (
+    commit_of,
+    compare_rows,
+    differing,
+    flatten,
+    read_config,
+    read_row_identities,
+    read_versions,
+)
+from textcls.training.record import installed_versions, machine, run_tags
+from textcls.training.run import Reporter, train
+
+
+@dataclass(frozen=True)
+class Restored:
+    """Whether one thing that a run was made from is the same again, and in words what is not."""
+
+    what: str
+    same: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of running a run again.
+
+    Attributes:
+        run: the run.
+        restored: config, data, commit, versions and machine, each the same or not.
+        figures: number of figures that were compared.
+        other_figures: those that differ, each then and now.
+        predictions: number of predictions that were compared.
+        other_predictions: number of those whose probabilities differ in six digits.
+        furthest: the most that a probability differs by.
+    """
+
+    run: RunSummary
+    restored: list[Restored]
+    figures: int
+    other_figures: dict[str, tuple[Any, Any]]
+    predictions: int
+    other_predictions: int
+    furthest: float
+
+    @property
+    def same(self) -> bool:
+        """Whether all figures and predictions are the same."""
+        return not self.other_figures and not self.other_predictions
+
+
+def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporter: Reporter | None = None) -> Reproduction:
+    """Run a run again, untracked, and compare.
+
+    Args:
+        store: where the run is.
+        name: its id or name.
+        overrides: settings on top of the run's config, `section.key=value`, such as where its data lie now.
+        reporter: told of phases and progress.
+
+    Raises:
+        TrackingError: there is no such run, or it has kept no config or no figures.
+        ConfigError: this textcls does not take its config.
+        DataError: its data are not there.
+    """
+    run = store.run(name)
+    if run.kind in CHILDREN and run.parent:
+        raise TrackingError(f"run {run.name}: a {run.kind} of another run; reproduce that one: {run.parent}")
+    settings = read_config(store, run)
+    kept = store.artifact(run, "evaluation.json")
+    if kept is None:
+        raise TrackingError(f"run {run.name}: it has kept no figures to compare with; its status is {run.status}")
+    config = make_config(settings, [*overrides, "tracking.enabled=false"], name=f"run {run.name}")
+    restored = [
+        _config(settings, config),
+        _data(store, run, config),
+        _commit(run, config),
+        _versions(store, run),
+        _machine(run),
+    ]
+    with TemporaryDirectory(prefix="textcls-") as scratch:
+        result = train(config, output=Path(scratch) / "model", reporter=reporter)
+
+    then, now = flatten(json.loads(kept)), flatten(json.loads(json.dumps(result.evaluation.as_dict())))
+    both = [figure for figure in then if figure in now]
+    other = differing({figure: then[figure] for figure in both}, {figure: now[figure] for figure in both})
+    # Means over folds stand in the run alone, where they are rounded.
+    means = {figure: value for figure, value in run.metrics.items() if figure.startswith(("test/", "validation/", "pooled/"))}
+    means_now = {figure: round(float(result.metrics[figure]), 4) for figure in means if figure in result.metrics}
+    other |= differing({figure: means[figure] for figure in means_now}, means_now)
+    compared, others, furthest = _compare_predictions(store, run, result.predictions)
+    return Reproduction(run, restored, len(both) + len(means_now), other, compared, others, furthest)
+
+
+def _config(settings: Mapping[str, Any], config: Config) -> Restored:
+    changed = differing(flatten(settings), flatten(config.model_dump(mode="json")))
+    changed.pop("tracking.enabled", None)
+    words = ", ".join(f"{key} was {then}, is {now}" for key, (then, now) in changed.items())
+    return Restored("config", not changed, words)
+
+
+def _data(store: Store, run: RunSummary, config: Config) -> Restored:
+    try:
+        dataset = load_dataset(config.data)
+    except DataError as error:
+        raise DataError(f"run {run.name}: its data cannot be restored: {error}; name where they are with --set") from error
+    identity = dataset_identity(dataset)
+    if identity == run.data:
+        return Restored("data", True, f"identity {identity[:12]}")
+    rows = read_row_identities(store, run)
+    changes = f"; {compare_rows(rows, row_identities(dataset))}" if rows is not None else ""
+    return Restored("data", False, f"identity was {run.data[:12]}, is {identity[:12]}{changes}")
+
+
+def _commit(run: RunSummary, config: Config) -> Restored:
+    now = run_tags(config, run.data, run.kind)
+    keys = ("mlflow.source.git.commit", "textcls.version")
+    dirty = [tags.get("textcls.git_dirty") == "true" for tags in (run.tags, now)]
+    same = all(run.tags.get(key) == now.get(key) for key in keys) and not any(dirty)
+    words = [
+        f"textcls {tags.get('textcls.version')} at {commit_of(each)}"
+        for tags, each in ((run.tags, run), (now, RunSummary(**{**vars(run), "tags": now})))
+    ]
+    if all(run.tags.get(key) == now.get(key) for key in keys) and any(dirty):
+        return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
+    return Restored("commit", same, words[1] if same else f"was {words[0]}, is {words[1]}")
+
+
+def _versions(store: Store, run: RunSummary) -> Restored:
+    then, now = read_versions(store, run), installed_versions()
+    relevant = library_versions()
+    try:
+        then["python"] = describe_model(store.model_folder(run.id)).versions["python"]
+        now["python"] = relevant["python"]
+    except (TrackingError, ModelError, KeyError):
+        then.pop("python", None)
+    changed = differing(then, now)
+    named = [f"{key} was {a or 'not installed'}, is {b or 'not installed'}" for key, (a, b) in changed.items() if key in relevant]
+    more = len(changed) - len(named)
+    if more:
+        named.append(f"{more} other librar{'y' if more == 1 else 'ies'}")
+    return Restored("versions", not changed, ", ".join(named) or f"{len(now)} libraries")
+
+
+def _machine(run: RunSummary) -> Restored:
+    then, now = run.tags.get("textcls.machine", "unknown"), machine()
+    return Restored("machine", then == now, now if then == now else f"was {then}, is {now}")
+
+
+def _compare_predictions(store: Store, run: RunSummary, predictions: Sequence[Mapping[str, Any]]) -> tuple[int, int, float]:
+    kept = store.artifact(run, "predictions/test.jsonl")
+    if kept is None:
+        return 0, 0, 0.0
+    then = {row["id"]: row["probabilities"] for row in map(json.loads, kept.splitlines())}
+    gaps = list(_gaps(then, {row["id"]: row["probabilities"] for row in predictions}))
+    return len(gaps), sum(gap > 0 for gap in gaps), max(gaps, default=0.0)
+
+
+def _gaps(then: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]]) -> Iterator[float]:
+    for row in {**then, **now}:
+        before, after = then.get(row, {}), now.get(row, {})
+        yield max(abs(before.get(label, 0.0) - after.get(label, 0.0)) for label in {**before, **after})
