@@ -205,6 +205,28 @@ class Store:
             raise TrackingError(f"{self.folder}: no model {name!r}: {str(error).splitlines()[0]}") from error
         return logged / "data" / "model"
 
+    def predictions(self, run: RunSummary) -> list[dict[str, Any]]:
+        """Read what a run predicted for the rows that it was measured on: `id`, `label`, `probabilities` and more.
+
+        Raises:
+            TrackingError: the run is not finished, is a part of another, or has kept no predictions.
+        """
+        from mlflow.exceptions import MlflowException
+
+        who = f"run {run.name} ({run.id[:8]})"
+        if run.kind in ("fold", "trial"):
+            raise TrackingError(f"{who}: it is a {run.kind} of a run, which keeps the predictions; name that run")
+        if run.status != "FINISHED":
+            raise TrackingError(f"{who}: expected a finished run, found one that is {run.status.lower()}")
+        try:
+            file = Path(self.client.download_artifacts(run.id, "predictions/test.jsonl"))
+            rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+        except ValueError as error:
+            raise TrackingError(f"{who}: its predictions/test.jsonl is damaged: {error}") from error
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"{who}: it has kept no predictions; train it again to compare it") from error
+        return rows
+
     @cached_property
     def page(self) -> str:
         """The path and query of the page that MLflow's UI should open on: the run table of the newest run's experiment."""
