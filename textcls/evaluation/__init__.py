@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from textcls.evaluation.bootstrap import Interval
 from textcls.evaluation.comparison import Comparison, Difference, compare
-from textcls.evaluation.intervals import Interval, Intervals, bootstrap_intervals
+from textcls.evaluation.intervals import Intervals, bootstrap_intervals
 from textcls.evaluation.metrics import Evaluation, LabelScores, evaluate, summarize, wrong_predictions
 from textcls.evaluation.predictions import Predictions, align, make_predictions
 from textcls.evaluation.verdict import word_overall

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from textcls.evaluation.intervals import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
+from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import Predictions, align
 from textcls.evaluation.significance import ALPHA, FoldTest, corrected_t_test, holm, least_p, mcnemar, permutation_test
@@ -210,7 +210,7 @@ def _sums(one: Predictions, of_row: np.ndarray, count: int) -> Sums:
 
 
 def _difference(a: float, b: float, changes: np.ndarray | None, units: Units, p: float | None = None) -> Difference:
-    return Difference(a, b, b - a, None if changes is None else interval(changes, units.count), p, p)
+    return Difference(a, b, b - a, None if changes is None else interval(changes, b - a, units.count), p, p)
 
 
 def _fold_test(a: Predictions, b: Predictions, units: Units) -> FoldTest | None:

@@ -24,12 +24,13 @@ def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     n = len(evaluation.labels)
     side = float(np.clip(2.2 + 0.75 * n, 4.5, 20))
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    names = [shown(label, 28) for label in evaluation.labels]
+    upright = n > 6 or max(map(len, names)) > 12  # or names would run into each other
+    room = 0.085 * max(map(len, names))  # inches, at the default size of letters
+    figure = Figure(figsize=(side + 0.8 + room, side + (room if upright else 0)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    names = [shown(label) for label in evaluation.labels]
-    # Names that would run into each other stand upright.
-    axes.set_xticks(range(n), names, rotation=90 if n > 6 or max(map(len, names)) > 12 else 0)
+    axes.set_xticks(range(n), names, rotation=90 if upright else 0)
     axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")

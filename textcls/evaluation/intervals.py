@@ -7,29 +7,19 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from textcls.evaluation.areas import curve
+from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unbiased_interval, unit_note
 from textcls.evaluation.metrics import number_labels
-from textcls.evaluation.sums import Sums, headline, label_f1, sum_rows
+from textcls.evaluation.sums import headline, label_f1, sum_rows
 from textcls.evaluation.units import Units, find_units, pool, resamples
 
-RESAMPLES = 10_000
-LEVEL = 0.95
-FEW_UNITS = 10
-"""Below this many articles intervals were measured to be too narrow still; see experiments/statistics."""
+_BOUNDS = {"log_loss": (0.0, np.inf), "brier": (0.0, 2.0), "matthews": (-1.0, 1.0)}
+"""What figures can be that are no shares."""
 
 _AREA_RESAMPLES = 2_000
 _AREA_UNITS = 1_000
 _AREA_BINS = 100
-
-
-@dataclass(frozen=True)
-class Interval:
-    """The range that holds a figure's true value with the level's confidence."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -92,14 +82,29 @@ def bootstrap_intervals(
     of_row, count = pool(units, rng)
     sums = sum_rows(true_ids, probabilities, of_row, count)
     drawn = replicate(sums, number, rng)
-    metrics = {name: found for name, values in headline(drawn).items() if (found := interval(values, units.count, level))}
+    whole = sums.total()
+    observed = headline(whole)
+    metrics = {}
+    for name, values in headline(drawn).items():
+        least, most = _BOUNDS.get(name, (0.0, 1.0))
+        of_all = float(observed[name])
+        if found := (
+            unbiased_interval(values, of_all, units.count, level)
+            if name == "ece"
+            else interval(values, of_all, units.count, level, least=least, most=most)
+        ):
+            metrics[name] = found
     figures = {
-        "precision": _share(drawn.right, drawn.predicted),
-        "recall": _share(drawn.right, drawn.support),
-        "f1": label_f1(drawn),
+        "precision": (_share(drawn.right, drawn.predicted), _share(whole.right, whole.predicted)),
+        "recall": (_share(drawn.right, drawn.support), _share(whole.right, whole.support)),
+        "f1": (label_f1(drawn), label_f1(whole)),
     }
     per_label = {
-        name: {figure: found for figure, values in figures.items() if (found := interval(values[:, column], units.count, level))}
+        name: {
+            figure: found
+            for figure, (values, of_all) in figures.items()
+            if (found := interval(values[:, column], float(of_all[column]), units.count, level, least=0, most=1))
+        }
         for column, name in enumerate(names)
     }
     if areas:
@@ -107,45 +112,6 @@ def bootstrap_intervals(
         metrics |= of_areas.pop("", {})
         per_label = {name: found | of_areas[name] for name, found in per_label.items()}
     return Intervals(units.kind, units.count, level, number, metrics, per_label, unit_note(units))
-
-
-def replicate(sums: Sums, number: int, rng: np.random.Generator) -> Sums:
-    """Draw resamples of units and sum over each: the result's leading axis is the resamples'."""
-    pieces = [sums.weighted(weights).values for weights in resamples(len(sums.values), number, rng)]
-    return Sums(np.concatenate(pieces), sums.labels)
-
-
-def interval(values: np.ndarray, units: int, level: float = LEVEL) -> Interval | None:
-    """Read an interval off the figures of resamples; None if no resample has the figure.
-
-    The percentiles are those of Hesterberg (2015, What Teachers Should Know About the Bootstrap, section 3.2): wider than the
-    plain ones as Student's t is wider than the normal distribution, and by √(n / (n - 1)), without which intervals from few
-    articles hold the true value too rarely; experiments/statistics measures by how much.
-    """
-    known = values[~np.isnan(values)]
-    if not len(known) or units < 2:
-        return None
-    tail = tail_share(units, level)
-    low, high = np.quantile(known, [tail, 1 - tail])
-    return Interval(float(low), float(high))
-
-
-def tail_share(units: int, level: float) -> float:
-    """The share of resamples that each tail of an expanded percentile interval leaves out."""
-    t = stats.t.ppf((1 + level) / 2, units - 1)
-    return float(stats.norm.cdf(-t * np.sqrt(units / (units - 1))))
-
-
-def unit_note(units: Units) -> str | None:
-    """Say what a reader of intervals should know of their units."""
-    if units.kind == "row":
-        one = "there is one row only, so there are no intervals" if units.count < 2 else None
-        return one or "the rows name no articles, so rows were resampled, as if they were independent of each other"
-    if units.count < 2:
-        return "all rows are of one article, so there are no intervals over articles"
-    if units.count < FEW_UNITS:
-        return f"there are {units.count} articles only, so the intervals are rough"
-    return None
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -172,6 +138,7 @@ def _area_intervals(
     weights = np.concatenate(list(resamples(count, number, rng)))
     found: dict[str, dict[str, Interval]] = {}
     columns: dict[str, list[np.ndarray]] = {"roc_area": [], "pr_area": []}
+    whole_of: dict[str, list[float]] = {"roc_area": [], "pr_area": []}
     for column, name in enumerate(labels):
         carries, probability = true == column, probabilities[:, column]
         edges = np.unique(np.quantile(probability, np.linspace(0, 1, _AREA_BINS + 1)[1:-1]))
@@ -188,14 +155,16 @@ def _area_intervals(
         for area, of_all in (("roc_area", exact.roc_area), ("pr_area", exact.pr_area)):
             if of_all is not None:
                 shifted = np.clip(resampled[area] + of_all - whole[area], 0, 1)
+                whole_of[area].append(of_all)
                 columns[area].append(shifted)
-                if its_interval := interval(shifted, units.count, level):
+                if its_interval := interval(shifted, of_all, units.count, level, least=0, most=1):
                     its[area] = its_interval
         found[name] = its
     means = {}
     for area, drawn in columns.items():
         stacked = np.stack(drawn) if drawn else np.full((1, 1), np.nan)
-        means[area] = interval(_share(np.nansum(stacked, axis=0), (~np.isnan(stacked)).sum(axis=0)), units.count, level)
+        mean = _share(np.nansum(stacked, axis=0), (~np.isnan(stacked)).sum(axis=0))
+        means[area] = interval(mean, float(np.mean(whole_of[area] or [0])), units.count, level, least=0, most=1)
     found[""] = {area: mean for area, mean in means.items() if mean}
     return found
 

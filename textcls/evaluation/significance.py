@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from textcls.evaluation.intervals import Interval
+from textcls.evaluation.bootstrap import Interval
 from textcls.evaluation.sums import Sums
 from textcls.evaluation.units import swaps
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from textcls.evaluation.intervals import RESAMPLES, Interval, interval, replicate
+from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval, replicate
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import Predictions
 from textcls.evaluation.sums import accuracy, macro_f1, sum_rows
@@ -111,8 +111,9 @@ def _measure(predictions: Predictions, column: str, value: str, rows: np.ndarray
     if units.count > 1:
         drawn = replicate(sums, number, rng)
         accuracies = accuracy(drawn)
-        its_accuracy, its_macro_f1 = interval(accuracies, units.count), interval(macro_f1(drawn), units.count)
-        wide = interval(accuracies, units.count, 1 - 0.05 / slices)
+        its_accuracy = interval(accuracies, float(accuracy(whole)), units.count, least=0, most=1)
+        its_macro_f1 = interval(macro_f1(drawn), float(macro_f1(whole)), units.count, least=0, most=1)
+        wide = interval(accuracies, float(accuracy(whole)), units.count, 1 - 0.05 / slices)
         stands_out = wide is not None and rest_accuracy is not None and wide.high < rest_accuracy
     return Slice(
         column,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from textcls.evaluation.intervals import Interval
+from textcls.evaluation.bootstrap import Interval
 from textcls.evaluation.significance import ALPHA, least_p
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def points(value: float) -> str:
     value *= 100
     if value == 0:
         return "0"
-    digits = 1 if abs(value) >= 1 else min(2, 1 - math.floor(math.log10(abs(value))))
+    digits = 1 if round(abs(value), 2) >= 1 else min(2, 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}".replace("-", "−")
 
 

@@ -77,6 +77,8 @@ class Store:
     def __init__(self, folder: str | Path, *, create: bool = False) -> None:
         # MLflow reads it when it is imported, and would report its use to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # Else a bar goes over the terminal for every file that is read.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         self.folder = Path(folder).resolve()
         self.database = self.folder / "mlflow.db"
         if not create and not self.database.is_file():
