@@ -112,7 +112,7 @@ def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
         axes.plot(its.accuracy, place, marker, color=colour, markersize=6)
     axes.set_yticks(range(len(chosen)), [f"{shown(s.column, 20)}: {shown(s.value, 30)} ({s.rows:,})" for s in chosen])
     axes.set_ylim(len(chosen) - 0.4, -0.6)
-    axes.set_xlabel("accuracy, with 95 % intervals; red diamonds: below the other rows by more than chance")
+    figure.supxlabel("accuracy, with 95 % intervals\nred diamonds: below the other rows by more than chance", fontsize=10)
     tidy(axes, grid="x", title=title)
     return finish(figure)
 
@@ -127,10 +127,10 @@ def difference_figure(pairs: Sequence[Comparison]) -> Figure:
         lines = [("macro-F1", pair.metrics["macro_f1"]), ("accuracy", pair.metrics["accuracy"])]
         lines += [(f"F1 of {shown(label, 30)}", found) for label, found in pair.per_label.items()]
         title = f"{shown(pair.b)} less {shown(pair.a)}"
-        axis = f"difference in points; right of 0 {shown(pair.b, 24)} is better"
+        axis = f"right of 0 {shown(pair.b)} is better"
     else:
         lines = [(f"{shown(pair.b, 28)} less {shown(pair.a, 28)}", pair.metrics["macro_f1"]) for pair in pairs]
-        title, axis = "macro-F1", "difference in points; right of 0 the first named is better"
+        title, axis = "macro-F1", "right of 0 the first named is better"
     height = float(np.clip(1.5 + 0.34 * len(lines), 2.4, 20))
     figure = Figure(figsize=(8, height), layout="constrained")
     axes = figure.subplots()
@@ -145,7 +145,7 @@ def difference_figure(pairs: Sequence[Comparison]) -> Figure:
         axes.plot(100 * found.value, place, marker, color=colour, markersize=7)
     axes.set_yticks(range(len(lines)), [name for name, _ in lines])
     axes.set_ylim(len(lines) - 0.4, -0.6)
-    axes.set_xlabel(f"{axis}; lines are 95 % intervals")
+    figure.supxlabel(f"difference in points, with 95 % intervals\n{axis}", fontsize=10)
     tidy(axes, grid="x", title=title)
     return finish(figure)
 
