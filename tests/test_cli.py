@@ -297,7 +297,8 @@ def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_
     figures = json.loads(done.out)
     assert figures == json.loads(Path("figures.json").read_text())
     assert figures["accuracy"] == figures["macro_f1"] == 1.0
-    assert figures["per_label"]["quote"] == {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 8}
+    perfect = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "support": 8, "roc_area": 1.0, "pr_area": 1.0}
+    assert figures["per_label"]["quote"] == perfect
     assert Path("wrong.jsonl").read_text() == ""
 
     for name in (run[1], run[1][:8]):

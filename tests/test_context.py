@@ -67,5 +67,5 @@ def kind(request: pytest.FixtureRequest) -> str:
 def test_context_of_data_without_articles(tmp_path: Path) -> None:
     data = write_jsonl(tmp_path / "rows.jsonl", [{"text": f"text {n}", "label": "ab"[n % 2]} for n in range(20)])
     model = {"kind": "tfidf", "context": {"before": 1}}
-    with pytest.raises(DataError, match="model.context asks for neighbouring sentences, but the data have no articles"):
+    with pytest.raises(DataError, match=r"model.context asks for neighbouring sentences, but the data have no articles"):
         train({"data": {"train": str(data)}, "model": model, "tracking": {"enabled": False}}, output=tmp_path / "model")

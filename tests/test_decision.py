@@ -78,7 +78,7 @@ def test_a_wanted_risk_is_kept_on_other_rows() -> None:
 
 def test_a_risk_that_cannot_be_kept() -> None:
     labels, probabilities = sampled(100)
-    with pytest.raises(DataError, match="decision.risk is 0.001, but no threshold keeps it with 95 % confidence on 100 rows"):
+    with pytest.raises(DataError, match=r"decision.risk is 0.001, but no threshold keeps it with 95 % confidence on 100 rows"):
         learn_decision(DecisionConfig(risk=0.001), labels, probabilities, LABELS)
 
 
@@ -93,8 +93,10 @@ def test_a_risk_that_cannot_be_kept() -> None:
         (
             "isotonic",
             999,
-            "decision: expected 1000 rows or more to learn it on, found 999; take calibration 'temperature', "
-            "raise decision.share or give more data",
+            (
+                "decision: expected 1000 rows or more to learn it on, found 999; take calibration 'temperature', "
+                "raise decision.share or give more data"
+            ),
         ),
     ],
 )

@@ -8,7 +8,15 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    log_loss,
+    matthews_corrcoef,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from textcls.evaluation import LabelScores, evaluate, summarize, wrong_predictions
 from textcls.evaluation.figures import confusion_figure, per_label_figure
@@ -27,10 +35,20 @@ def test_figures_are_those_of_scikit_learn(seed: int) -> None:
     found = evaluate(true, probabilities, names)
     assert found.rows == 60
     assert found.accuracy == accuracy_score(true, predicted)
-    assert found.macro_f1 == pytest.approx(f1_score(true, predicted, average="macro"))
+    for average in ("macro", "micro", "weighted"):
+        assert getattr(found, f"{average}_f1") == pytest.approx(f1_score(true, predicted, average=average))
+    assert found.matthews == pytest.approx(matthews_corrcoef(true, predicted))
+    carries = np.array([[label == name for name in names] for label in true])
+    assert found.brier == pytest.approx(((probabilities - carries) ** 2).sum(axis=1).mean())
     assert found.log_loss == pytest.approx(log_loss(true, probabilities, labels=names))
     scores = zip(*precision_recall_fscore_support(true, predicted, labels=names), strict=True)
-    assert found.per_label == {name: LabelScores(*map(float, s[:3]), int(s[3])) for name, s in zip(names, scores, strict=True)}
+    for column, (name, s) in enumerate(zip(names, scores, strict=True)):
+        its = found.per_label[name]
+        assert (its.precision, its.recall, its.f1, its.support) == pytest.approx(s)
+        assert its.roc_area == pytest.approx(roc_auc_score(carries[:, column], probabilities[:, column]))
+        assert its.pr_area == pytest.approx(average_precision_score(carries[:, column], probabilities[:, column]))
+    assert found.roc_area == pytest.approx(roc_auc_score(carries, probabilities))
+    assert found.pr_area == pytest.approx(average_precision_score(carries, probabilities))
 
 
 def test_figures_by_hand() -> None:
@@ -39,8 +57,8 @@ def test_figures_by_hand() -> None:
     assert found.confusion == [[2, 0], [1, 1]]
     assert found.labels == ["a", "b"]
     assert found.accuracy == 0.75
-    assert found.per_label["a"] == LabelScores(pytest.approx(2 / 3), 1.0, pytest.approx(0.8), 2)
-    assert found.per_label["b"] == LabelScores(1.0, 0.5, pytest.approx(2 / 3), 2)
+    assert found.per_label["a"] == LabelScores(pytest.approx(2 / 3), 1.0, pytest.approx(0.8), 2, 0.75, pytest.approx(5 / 6))
+    assert found.per_label["b"] == LabelScores(1.0, 0.5, pytest.approx(2 / 3), 2, 0.75, pytest.approx(5 / 6))
     assert found.macro_f1 == pytest.approx((0.8 + 2 / 3) / 2)
     assert found.log_loss == pytest.approx(-(math.log(0.9) + math.log(0.6) + math.log(0.3) + math.log(0.8)) / 4)
 
@@ -49,7 +67,8 @@ def test_labels_that_do_not_occur_do_not_lower_macro_f1() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]])
     found = evaluate(["a", "b"], probabilities, ["a", "b", "never"])
     assert found.macro_f1 == 1.0
-    assert found.per_label["never"] == LabelScores(0.0, 0.0, 0.0, 0)
+    assert found.per_label["never"] == LabelScores(0.0, 0.0, 0.0, 0, None, None)
+    assert found.roc_area == found.pr_area == 1.0, "means of the labels that have one"
     assert found.confusion[2] == [0, 0, 0]
 
 
@@ -89,8 +108,8 @@ def test_figures_can_be_written_as_json() -> None:
     true, probabilities, names = random_case(1)
     found = evaluate(true, probabilities, names)
     content = json.loads(json.dumps(found.as_dict()))
-    assert list(content) == ["rows", "accuracy", "macro_f1", "log_loss", "ece", "per_label", "labels", "confusion"]
-    assert content["per_label"][names[0]].keys() == {"precision", "recall", "f1", "support"}
+    assert content.keys() >= {"rows", "accuracy", "macro_f1", "matthews", "brier", "roc_area", "per_label", "labels", "confusion"}
+    assert content["per_label"][names[0]].keys() == {"precision", "recall", "f1", "support", "roc_area", "pr_area"}
     assert list(found.metrics) == ["macro_f1", "accuracy", "log_loss", "ece"]
 
 
@@ -171,3 +190,14 @@ def test_drawing_opens_no_window_and_leaves_pyplot_alone() -> None:
     before = "matplotlib.pyplot" in sys.modules
     confusion_figure(evaluate(["a", "b"], np.eye(2), ["a", "b"]), title="")
     assert ("matplotlib.pyplot" in sys.modules) == before
+
+
+def test_areas_where_there_is_only_one_label() -> None:
+    found = evaluate(["a", "a"], np.array([[0.9, 0.1], [0.4, 0.6]]), ["a", "b"])
+    assert (found.per_label["a"].roc_area, found.per_label["a"].pr_area) == (None, 1.0)
+    assert (found.roc_area, found.pr_area, found.matthews) == (None, 1.0, 0.0)
+
+
+def test_ties_of_probability_share_a_threshold() -> None:
+    found = evaluate(["a", "b"], np.array([[0.5, 0.5], [0.5, 0.5]]), ["a", "b"])
+    assert found.per_label["a"].roc_area == found.per_label["a"].pr_area == 0.5

@@ -103,7 +103,7 @@ def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, An
     settings["model"] = {"kind": "tfidf", "min_df": 1}
     run = interrupted(settings)
     write_jsonl(Path(settings["data"]["train"]), toy_rows("abcdeg"))
-    with pytest.raises(DataError, match="the run was begun with data of identity [0-9a-f]{12}, found [0-9a-f]{12}; restore"):
+    with pytest.raises(DataError, match=r"the run was begun with data of identity [0-9a-f]{12}, found [0-9a-f]{12}; restore"):
         train(settings, resume=run)
 
 

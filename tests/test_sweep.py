@@ -83,12 +83,12 @@ def test_a_space_that_no_config_allows(config: Path, override: str, message: str
 
 def test_a_study_of_another_config(config: Path) -> None:
     sweep(config, overrides=["sweep.trials=1"])
-    with pytest.raises(ConfigError, match="was begun with another config; set sweep.name to begin a new one"):
+    with pytest.raises(ConfigError, match=r"was begun with another config; set sweep.name to begin a new one"):
         sweep(config, overrides=["splits.folds=3"])
 
 
 def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
-    with pytest.raises(ConfigError, match="sweep.metric is 'test/f1', which the runs do not have; known: .*test/macro_f1"):
+    with pytest.raises(ConfigError, match=r"sweep.metric is 'test/f1', which the runs do not have; known: .*test/macro_f1"):
         sweep(config, overrides=["sweep.metric=test/f1"])
 
 
@@ -98,5 +98,5 @@ def test_a_config_without_a_sweep(config: Path) -> None:
 
 
 def test_a_database_that_cannot_be_opened(config: Path) -> None:
-    with pytest.raises(TrackingError, match="sweep.storage: sqlite:////nowhere/at/all.db: cannot be opened"):
+    with pytest.raises(TrackingError, match=r"sweep.storage: sqlite:////nowhere/at/all.db: cannot be opened"):
         sweep(config, overrides=["sweep.storage=sqlite:////nowhere/at/all.db"])

@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
+from textcls.evaluation.bootstrap import Interval
+from textcls.evaluation.comparison import Comparison, Difference, compare
+from textcls.evaluation.intervals import Intervals, bootstrap_intervals
 from textcls.evaluation.metrics import Evaluation, LabelScores, evaluate, summarize, wrong_predictions
+from textcls.evaluation.predictions import Predictions, align, make_predictions
+from textcls.evaluation.verdict import word_overall
 
-__all__ = ["Evaluation", "LabelScores", "evaluate", "summarize", "wrong_predictions"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Evaluation",
+    "Interval",
+    "Intervals",
+    "LabelScores",
+    "Predictions",
+    "align",
+    "bootstrap_intervals",
+    "compare",
+    "evaluate",
+    "make_predictions",
+    "summarize",
+    "word_overall",
+    "wrong_predictions",
+]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from textcls.evaluation.drawing import BLACK, BLUE, ORANGE, finish, shown, tidy
 from textcls.evaluation.metrics import Evaluation
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     n = len(evaluation.labels)
     side = float(np.clip(2.2 + 0.75 * n, 4.5, 20))
-    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    names = [shown(label, 28) for label in evaluation.labels]
+    upright = n > 6 or max(map(len, names)) > 12  # or names would run into each other
+    room = 0.085 * max(map(len, names))  # inches, at the default size of letters
+    figure = Figure(figsize=(side + 0.8 + room, side + (room if upright else 0)), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(n), evaluation.labels, rotation=90 if n > 6 else 0)
-    axes.set_yticks(range(n), evaluation.labels)
+    axes.set_xticks(range(n), names, rotation=90 if upright else 0)
+    axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")
     axes.set_title(title, fontsize=10)
@@ -38,7 +42,7 @@ def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
             text = f"{counts[row, column]:,}\n{shares[row, column]:.0%}"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9 if n <= 12 else 6)
     figure.colorbar(image, ax=axes, label="share of the true label's rows", fraction=0.046)
-    return figure
+    return finish(figure)
 
 
 def per_label_figure(evaluation: Evaluation, *, title: str) -> Figure:
@@ -49,16 +53,12 @@ def per_label_figure(evaluation: Evaluation, *, title: str) -> Figure:
     height = float(np.clip(1.6 + 0.38 * len(names), 2.4, 30))
     figure = Figure(figsize=(7, height), layout="constrained")
     axes = figure.subplots()
-    # Okabe and Ito's colours, which the colour-blind tell apart; markers differ as well.
-    for metric, colour, marker in (("precision", "#E69F00", "<"), ("recall", "#0072B2", ">"), ("f1", "#000000", "o")):
+    for metric, colour, marker in (("precision", ORANGE, "<"), ("recall", BLUE, ">"), ("f1", BLACK, "o")):
         values = [getattr(evaluation.per_label[name], metric) for name in names]
         axes.plot(values, range(len(names)), marker, color=colour, label="F1" if metric == "f1" else metric, markersize=7)
-    axes.set_yticks(range(len(names)), [f"{name} ({evaluation.per_label[name].support:,})" for name in names])
+    axes.set_yticks(range(len(names)), [f"{shown(name)} ({evaluation.per_label[name].support:,})" for name in names])
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.grid(axis="x", color="#dddddd")
-    axes.set_axisbelow(True)
-    axes.set_title(title, fontsize=10)
+    tidy(axes, grid="x", title=title)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    return finish(figure)

@@ -8,17 +8,24 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+from textcls.evaluation.areas import curve
+from textcls.evaluation.sums import headline, label_f1, sum_rows
 
 
 @dataclass(frozen=True)
 class LabelScores:
-    """Precision, recall and F1 of one label, in [0, 1], and the number of rows that carry it."""
+    """Figures of one label against all others, in [0, 1], and the number of rows that carry it.
+
+    `roc_area` and `pr_area` (average precision) are None where no row carries the label, `roc_area` also where all do.
+    """
 
     precision: float
     recall: float
     f1: float
     support: int
+    roc_area: float | None = None
+    pr_area: float | None = None
 
 
 @dataclass(frozen=True)
@@ -28,8 +35,13 @@ class Evaluation:
     Attributes:
         rows: number of predictions.
         accuracy, macro_f1: in [0, 1]; macro-F1 is the mean F1 of the labels that occur among the true or the predicted ones.
+        micro_f1: F1 over all labels' counts together, which is the accuracy where every row has one label and one prediction.
+        weighted_f1: mean F1 of the labels, each by its number of rows.
+        matthews: Matthews' coefficient for any number of labels (Gorodkin 2004), in [-1, 1]; 0 is what chance gives.
         log_loss: mean negative log-likelihood of the true labels, in nats.
+        brier: mean squared distance of the probabilities from the truth, summed over labels (Brier 1950), in [0, 2].
         ece: expected calibration error of the predicted labels over ten equal bins (Guo et al. 2017), in [0, 1].
+        roc_area, pr_area: means of the labels' areas, where they have one; None where none has.
         per_label: each label's scores.
         labels: the order of the confusion matrix.
         confusion: rows are true labels, columns predicted ones.
@@ -38,8 +50,14 @@ class Evaluation:
     rows: int
     accuracy: float
     macro_f1: float
+    micro_f1: float
+    weighted_f1: float
+    matthews: float
     log_loss: float
+    brier: float
     ece: float
+    roc_area: float | None
+    pr_area: float | None
     per_label: dict[str, LabelScores]
     labels: list[str]
     confusion: list[list[int]]
@@ -58,30 +76,39 @@ def evaluate(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[st
     """Compare predictions with the truth.
 
     Args:
-        true: n_rows labels.
+        true: n_rows labels, one at least.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns; `true` may hold no others.
     """
     names = [str(label) for label in labels]
-    predicted = np.array(names)[probabilities.argmax(axis=1)]
-    precision, recall, f1, support = precision_recall_fscore_support(true, predicted, labels=names, zero_division=0.0)
-    confusion = confusion_matrix(true, predicted, labels=names)
-    column_of = {name: number for number, name in enumerate(names)}
-    of_truth = probabilities[np.arange(len(true)), [column_of[label] for label in true]]
-    occurring = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
+    true_ids = number_labels(true, names)
+    sums = sum_rows(true_ids, probabilities, np.zeros(len(true), dtype=int), 1).total()
+    figures = {name: float(value) for name, value in headline(sums).items()}
+    confusion = np.zeros((len(names), len(names)), dtype=int)
+    np.add.at(confusion, (true_ids, probabilities.argmax(axis=1)), 1)
+    precision, recall = sums.right / np.maximum(sums.predicted, 1), sums.right / np.maximum(sums.support, 1)
+    f1 = np.nan_to_num(label_f1(sums))
+    per_label = {}
+    for i, name in enumerate(names):
+        its_curve = curve(true_ids == i, probabilities[:, i])
+        per_label[name] = LabelScores(
+            float(precision[i]), float(recall[i]), float(f1[i]), int(sums.support[i]), its_curve.roc_area, its_curve.pr_area
+        )
     return Evaluation(
         rows=len(true),
-        accuracy=float(accuracy_score(true, predicted)),
-        macro_f1=float(f1[occurring].mean()),
-        log_loss=float(-np.log(np.clip(of_truth, 1e-15, 1)).mean()),
-        ece=_calibration_error(true, predicted, probabilities.max(axis=1)),
-        per_label={
-            name: LabelScores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
-            for i, name in enumerate(names)
-        },
+        roc_area=_mean([scores.roc_area for scores in per_label.values()]),
+        pr_area=_mean([scores.pr_area for scores in per_label.values()]),
+        per_label=per_label,
         labels=names,
         confusion=confusion.tolist(),
+        **figures,
     )
+
+
+def number_labels(true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
+    """Turn labels into the numbers of their columns."""
+    column_of = {label: number for number, label in enumerate(labels)}
+    return np.array([column_of[label] for label in true], dtype=int)
 
 
 def summarize(values: Sequence[float], *, highest: float = 1.0) -> dict[str, float]:
@@ -130,8 +157,6 @@ def wrong_predictions(
     ]
 
 
-def _calibration_error(true: Sequence[str], predicted: np.ndarray, confidence: np.ndarray, bins: int = 10) -> float:
-    right = np.array(true, dtype=object) == predicted
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(right[bin_of == b].mean() - confidence[bin_of == b].mean()) * (bin_of == b).mean() for b in np.unique(bin_of)]
-    return float(sum(gaps))
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None

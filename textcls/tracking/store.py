@@ -51,6 +51,8 @@ class Store:
     def __init__(self, place: str | Path, *, create: bool = False) -> None:
         # MLflow reads it when it is imported, and would report its use to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        # Else a bar goes over the terminal for every file that is read.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         server = server_uri(place)
         self.place = server or str(place)
         """The store as messages name it."""
@@ -290,6 +292,26 @@ class Store:
         except (MlflowException, OSError) as error:
             raise TrackingError(f"{self.place}: no model {name!r}: {reason(error)}") from error
         return logged / "data" / "model"
+
+    def predictions(self, run: RunSummary) -> list[dict[str, Any]]:
+        """Read what a run predicted for the rows that it was measured on: `id`, `label`, `probabilities` and more.
+
+        Raises:
+            TrackingError: the run is not finished, is a part of another, or has kept no predictions.
+        """
+        who = f"run {run.name} ({run.id[:8]})"
+        if run.kind in ("fold", "trial"):
+            raise TrackingError(f"{who}: it is a {run.kind} of a run, which keeps the predictions; name that run")
+        if run.status != "FINISHED":
+            raise TrackingError(f"{who}: expected a finished run, found one that is {run.status.lower()}")
+        try:
+            content = self.artifact(run, "predictions/test.jsonl")
+            if content is None:
+                raise TrackingError(f"{who}: it has kept no predictions; train it again to compare it")
+            rows = [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
+        except ValueError as error:
+            raise TrackingError(f"{who}: its predictions/test.jsonl is damaged: {error}") from error
+        return rows
 
     @cached_property
     def page(self) -> str:

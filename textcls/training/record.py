@@ -81,8 +81,9 @@ def log_results(run: NullRun, evaluation: Evaluation, predictions: Sequence[Mapp
     run.table(shown, "predictions/test.json")
     wrong = sorted((row for row in shown if row["prediction"] != row["label"]), key=lambda row: -row["score"])
     run.table(wrong, "predictions/wrong.json")
-    probabilities = [{"id": row["id"], "label": row["label"], "probabilities": row["probabilities"]} for row in predictions]
-    run.text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in probabilities), "predictions/test.jsonl")
+    kept = ("id", "article", "fold", "text", "label", "prediction", "probabilities")
+    lines = (json.dumps({key: row[key] for key in kept if row.get(key) is not None}, ensure_ascii=False) for row in predictions)
+    run.text("".join(f"{line}\n" for line in lines), "predictions/test.jsonl")
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:

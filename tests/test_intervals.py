@@ -1,0 +1,230 @@
+"""Intervals, slices and abstention, against values by hand and in cases where the answer is known."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+
+from textcls.evaluation import Predictions, bootstrap_intervals, evaluate
+from textcls.evaluation.abstention import risk_coverage
+from textcls.evaluation.bootstrap import interval
+from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
+from textcls.evaluation.figures import confusion_figure, per_label_figure
+from textcls.evaluation.slices import built_in_columns, slice_figures, worst_slices
+from textcls.evaluation.units import swaps
+
+NAMES = ["a", "b", "c"]
+
+
+def drawn(rows: int, *, articles: int = 0, seed: int = 0, skill: float = 1.5) -> tuple[list[str], np.ndarray, list[str | None]]:
+    """True labels, probabilities that mostly find them, and articles of which some are harder."""
+    rng = np.random.default_rng(seed)
+    true = rng.integers(0, 3, rows)
+    article = rng.integers(0, max(articles, 1), rows)
+    logits = rng.normal(0, 1, (rows, 3))
+    logits[np.arange(rows), true] += (skill + rng.normal(0, 1, max(articles, 1)))[article]
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return [NAMES[i] for i in true], probabilities, [f"article {i}" if articles else None for i in article]
+
+
+def predictions(rows: int, *, articles: int = 0, texts: list[str | None] | None = None, **columns: list[Any]) -> Predictions:
+    true, probabilities, groups = drawn(rows, articles=articles)
+    ids = [str(number) for number in range(rows)]
+    return Predictions("m", ids, true, probabilities, NAMES, groups, texts or [None] * rows, [None] * rows, columns)
+
+
+# --- intervals ------------------------------------------------------------------------------------------------------
+
+
+def test_every_figure_has_an_interval_around_it() -> None:
+    true, probabilities, groups = drawn(600, articles=40)
+    found = bootstrap_intervals(true, probabilities, NAMES, groups, number=2000)
+    figures = evaluate(true, probabilities, NAMES)
+    assert (found.unit, found.n_units, found.level, found.note) == ("article", 40, 0.95, None)
+    names = {"macro_f1", "accuracy", "micro_f1", "weighted_f1", "matthews", "log_loss", "brier", "ece", "roc_area", "pr_area"}
+    assert found.metrics.keys() == names
+    for name, its in found.metrics.items():
+        assert its.low <= getattr(figures, name) <= its.high, name
+        assert its.low < its.high
+    for label, of_label in found.per_label.items():
+        assert of_label.keys() == {"precision", "recall", "f1", "roc_area", "pr_area"}
+        for name, its in of_label.items():
+            assert 0 <= its.low < getattr(figures.per_label[label], name) < its.high <= 1
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_articles_make_intervals_wider_than_rows_do() -> None:
+    true, probabilities, groups = drawn(2000, articles=30)
+    by_article = bootstrap_intervals(true, probabilities, NAMES, groups, areas=False).metrics["accuracy"]
+    by_row = bootstrap_intervals(true, probabilities, NAMES, areas=False).metrics["accuracy"]
+    assert by_article.high - by_article.low > 1.5 * (by_row.high - by_row.low)
+
+
+def test_the_interval_over_rows_is_that_of_a_share() -> None:
+    true, probabilities, _ = drawn(4000)
+    found = bootstrap_intervals(true, probabilities, NAMES, areas=False)
+    share = evaluate(true, probabilities, NAMES).accuracy
+    half = 1.96 * (share * (1 - share) / 4000) ** 0.5
+    its = found.metrics["accuracy"]
+    assert (its.low, its.high) == pytest.approx((share - half, share + half), abs=0.1 * half)
+    assert found.unit == "row"
+    assert found.note == "the rows name no articles, so rows were resampled, as if they were independent of each other"
+
+
+def test_many_rows_give_the_same_interval_in_groups() -> None:
+    true, probabilities, _ = drawn(20_000)
+    share = evaluate(true, probabilities, NAMES).accuracy
+    its = bootstrap_intervals(true, probabilities, NAMES, number=1000, areas=False).metrics["accuracy"]
+    half = 1.96 * (share * (1 - share) / 20_000) ** 0.5
+    assert its.high - its.low == pytest.approx(2 * half, rel=0.1)
+
+
+def test_one_article_has_no_interval_and_says_so() -> None:
+    true, probabilities, _ = drawn(30)
+    found = bootstrap_intervals(true, probabilities, NAMES, ["only"] * 30)
+    assert (found.metrics, found.n_units) == ({}, 1)
+    assert found.note == "all rows are of one article, so there are no intervals over articles"
+    assert (
+        bootstrap_intervals(["a"], np.array([[1.0, 0.0]]), ["a", "b"]).note == "there is one row only, so there are no intervals"
+    )
+
+
+def test_few_articles_are_told() -> None:
+    true, probabilities, groups = drawn(60, articles=4)
+    found = bootstrap_intervals(true, probabilities, NAMES, groups, number=500)
+    assert found.note == "there are 4 articles only, so the intervals are rough"
+
+
+def test_rows_without_article_stand_for_themselves() -> None:
+    true, probabilities, _ = drawn(5)
+    found = bootstrap_intervals(true, probabilities, NAMES, ["x", "x", None, None, "y"], number=100)
+    assert (found.unit, found.n_units) == ("article", 4)
+
+
+def test_intervals_repeat_under_their_seed() -> None:
+    true, probabilities, groups = drawn(100, articles=12)
+    first, again, other = (
+        bootstrap_intervals(true, probabilities, NAMES, groups, number=300, seed=seed).metrics for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+def test_an_interval_is_never_narrower_than_students_t() -> None:
+    values = np.random.default_rng(0).normal(0.5, 0.1, 100_000)
+    # t(0.975, 4) = 2.776445; √(5/4) for the variance of five
+    its = interval(values, 0.5, 5)
+    assert its is not None
+    assert its.high - its.low == pytest.approx(2 * 2.776445 * 1.25**0.5 * 0.1, rel=0.03)
+    its = interval(values, 0.5, 100_000)
+    assert its is not None
+    assert its.high - its.low == pytest.approx(2 * 1.96 * 0.1, rel=0.02)
+    assert interval(np.array([np.nan]), 0.5, 5) is None
+
+
+def test_labels_that_a_resample_lacks_give_no_warning_and_no_nan() -> None:
+    probabilities = np.array([[0.8, 0.1, 0.1]] * 6 + [[0.1, 0.8, 0.1]])
+    found = bootstrap_intervals([*"aaaaaab"], probabilities, NAMES, [*"1234567"], number=500)
+    assert found.per_label["c"] == {}
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_ten_thousand_resamples_of_five_thousand_rows_are_quick() -> None:
+    true, probabilities, groups = drawn(5000, articles=250)
+    started = time.process_time()
+    bootstrap_intervals(true, probabilities, NAMES, groups, areas=False)
+    assert time.process_time() - started < 2
+
+
+def test_few_units_are_swapped_in_every_way() -> None:
+    (every,) = swaps(3, 10_000, np.random.default_rng(0))
+    assert len({tuple(way) for way in every}) == 8
+
+
+# --- slices ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_slice_that_is_worse_is_found_and_named() -> None:
+    true, probabilities, groups = drawn(1000, articles=50, skill=3)
+    rng = np.random.default_rng(1)
+    bad = rng.random(1000) < 0.2
+    probabilities[bad] = rng.dirichlet(np.ones(3), bad.sum())
+    held = Predictions("m", [*map(str, range(1000))], true, probabilities, NAMES, groups, [None] * 1000, [None] * 1000)
+    column = ["satire" if its else "news" for its in bad]
+    found = slice_figures(held, {"form": column, "chance": rng.choice([*"xyz"], 1000).tolist(), "id": held.ids}, number=2000)
+    assert [its.column for its in found].count("id") == 0, "a value a row is no slice"
+    (worst,) = worst_slices(found)
+    assert (worst.column, worst.value, worst.rows) == ("form", "satire", bad.sum())
+    right = held.predicted == np.array(true, dtype=object)
+    assert worst.accuracy == pytest.approx(right[bad].mean())
+    assert worst.rest_accuracy == pytest.approx(right[~bad].mean())
+    assert worst.accuracy_interval is not None
+    assert worst.accuracy_interval.low < worst.accuracy < worst.accuracy_interval.high
+
+
+def test_small_slices_and_missing_values_are_left_out() -> None:
+    held = predictions(100)
+    column = ["big"] * 60 + ["small"] * 10 + [None] * 30
+    assert [(its.value, its.rows) for its in slice_figures(held, {"x": column}, number=100)] == [("big", 60)]
+    assert len(slice_figures(held, {"x": column}, smallest=10, number=100)) == 2
+
+
+def test_built_in_slices_by_hand() -> None:
+    texts: list[str | None] = ["one two", "word " * 15, "“So,” he said.", None, "x", "y"]
+    held = predictions(6, texts=texts)
+    held.groups[:] = ["p", "p", "p", "q", None, "q"]
+    columns = built_in_columns(held)
+    assert columns["length"] == ["1 to 10 words", "11 to 20 words", "1 to 10 words", None, "1 to 10 words", "1 to 10 words"]
+    assert columns["quotation marks"] == ["without", "without", "with", None, "without", "without"]
+    assert columns["position"] == ["first third", "second third", "last third", "first third", None, "second third"]
+
+
+# --- abstention -----------------------------------------------------------------------------------------------------
+
+
+def test_risk_and_coverage_by_hand() -> None:
+    confidence = np.array([0.9, 0.8, 0.8, 0.6])
+    found = risk_coverage(["a", "a", "b", "b"], np.column_stack([confidence, 1 - confidence]), ["a", "b"])
+    assert found.coverage.tolist() == [0.25, 0.75, 1.0]
+    assert found.risk.tolist() == pytest.approx([0, 1 / 3, 1 / 2])
+    assert found.threshold.tolist() == [0.9, 0.8, 0.6]
+    assert found.area == pytest.approx(0.5 * 1 / 3 + 0.25 * 1 / 2)
+    assert (found.coverage_at(0.1), found.coverage_at(0.4), found.coverage_at(0.5)) == (0.25, 0.75, 1.0)
+    assert (found.risk_at(0.2), found.risk_at(0.5), found.risk_at(1.0)) == pytest.approx((0, 1 / 3, 1 / 2))
+
+
+def test_no_risk_is_low_enough_where_the_surest_is_wrong() -> None:
+    assert risk_coverage(["b"], np.array([[0.9, 0.1]]), ["a", "b"]).coverage_at(0.5) == 0
+
+
+# --- figures --------------------------------------------------------------------------------------------------------
+
+
+def test_hostile_text_in_figures_stays_text() -> None:
+    names = ["$\\frac{1}$", "two\nlines\x1b[31m", "l" * 500]
+    true, probabilities, groups = drawn(300, articles=20)
+    labels = [names[NAMES.index(label)] for label in true]
+    found = evaluate(labels, probabilities, names)
+    held = Predictions("$m$", [*map(str, range(300))], labels, probabilities, names, groups, [None] * 300, [None] * 300)
+    slices = slice_figures(held, {"$c$": labels}, number=200)
+    drawings = [
+        confusion_figure(found, title="$x^$"),
+        per_label_figure(found, title="$x^$"),
+        pr_figure(labels, probabilities, names, title="$x^$"),
+        reliability_figure(labels, probabilities, names, title="$x^$"),
+        risk_coverage_figure({"$m^$": risk_coverage(labels, probabilities, names)}, title="$x^$"),
+        slices_figure(slices, title="$x^$"),
+    ]
+    for figure in drawings:
+        picture = io.BytesIO()
+        figure.savefig(picture, format="svg")  # a formula that cannot be read would raise
+        assert figure.axes[0].get_title() == "$x^$"
+    shown = [tick.get_text() for tick in drawings[0].axes[0].get_yticklabels()]
+    assert shown[0] == "$\\frac{1}$"
+    assert "\n" not in shown[1]
+    assert "\x1b" not in shown[1]
+    assert len(shown[2]) < 50

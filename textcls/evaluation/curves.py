@@ -1,0 +1,157 @@
+"""Pictures of what probabilities are worth, of parts of the rows, and of differences; as matplotlib figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from textcls.evaluation.abstention import RiskCoverage
+from textcls.evaluation.areas import curve
+from textcls.evaluation.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, finish, shown, tidy
+from textcls.evaluation.metrics import number_labels
+from textcls.evaluation.sums import BINS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from textcls.evaluation.comparison import Comparison, Difference
+    from textcls.evaluation.slices import Slice
+
+_STYLES = [
+    *((colour, "-") for colour in (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, BLACK)),
+    *((colour, "--") for colour in (BLUE, ORANGE, GREEN, RED, SKY)),
+]
+_MOST_SLICES = 40
+
+
+def pr_figure(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], *, title: str) -> Figure:
+    """Draw precision over recall for each label, a dozen of the most frequent ones if there are more."""
+    from matplotlib.figure import Figure
+
+    names = [str(label) for label in labels]
+    numbers = number_labels(true, names)
+    counts = np.bincount(numbers, minlength=len(names))
+    chosen = [int(i) for i in np.argsort(-counts, kind="stable")[: len(_STYLES)] if counts[i]]
+    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    axes = figure.subplots()
+    for column, (colour, line) in zip(chosen, _STYLES, strict=False):
+        its = curve(numbers == column, probabilities[:, column])
+        label = f"{shown(names[column], 28)}: {its.pr_area or 0:.2f} ({counts[column]:,})"
+        axes.step(np.append(0, its.recall), np.append(its.precision[0], its.precision), line, color=colour, label=label)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("recall: share of the label's rows that are found")
+    axes.set_ylabel("precision: share of the found rows that are right")
+    tidy(axes, title=title)
+    legend = "label: average precision (rows)" if len(chosen) == (counts > 0).sum() else f"the {len(chosen)} most frequent labels"
+    figure.legend(loc="outside right upper", frameon=False, title=legend, fontsize=9)
+    return finish(figure)
+
+
+def reliability_figure(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], *, title: str) -> Figure:
+    """Draw how often predictions of a confidence are right, which should be as often as it says, and how many there are."""
+    from matplotlib.figure import Figure
+
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == number_labels(true, [str(label) for label in labels])
+    bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    counts = np.bincount(bin_of, minlength=BINS)
+    some = np.flatnonzero(counts)
+    shares = np.bincount(bin_of, weights=right, minlength=BINS)[some] / counts[some]
+    means = np.bincount(bin_of, weights=confidence, minlength=BINS)[some] / counts[some]
+    low, high = _wilson(shares, counts[some])
+    figure = Figure(figsize=(5.5, 6), layout="constrained")
+    top, bottom = figure.subplots(2, height_ratios=(3, 1), sharex=True)
+    top.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="as often as it says")
+    top.errorbar(
+        means, shares, yerr=(shares - low, high - shares), fmt="o-", color=BLUE, capsize=3, label="found, with 95 % intervals"
+    )
+    top.set_ylabel("share that is right")
+    top.set_xlim(-0.02, 1.02)
+    top.set_ylim(-0.02, 1.02)
+    top.legend(loc="upper left", frameon=False)
+    bottom.bar((np.arange(BINS) + 0.5) / BINS, counts, width=0.9 / BINS, color=SKY)
+    bottom.set_ylabel("rows")
+    bottom.set_xlabel("confidence: probability of the predicted label")
+    tidy(top, title=title)
+    tidy(bottom, grid="y")
+    return finish(figure)
+
+
+def risk_coverage_figure(curves: Mapping[str, RiskCoverage], *, title: str) -> Figure:
+    """Draw the errors among the rows that are answered over the share that is, for one classifier or several."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for (name, its), (colour, line) in zip(curves.items(), _STYLES, strict=False):
+        label = f"{shown(name)}: mean risk {100 * its.area:.1f} %"
+        axes.plot(100 * its.coverage, 100 * its.risk, line, color=colour, label=label, drawstyle="steps-pre")
+    axes.set_xlim(0, 101)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("coverage: % of the rows that are answered, the most certain first")
+    axes.set_ylabel("risk: % of the answered rows that are wrong")
+    tidy(axes, title=title)
+    axes.legend(loc="upper left", frameon=False)
+    return finish(figure)
+
+
+def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
+    """Draw the accuracy of parts of the rows with 95 % intervals, the worst on top; those that stand out are marked."""
+    from matplotlib.figure import Figure
+
+    chosen = sorted(slices, key=lambda its: its.accuracy)[:_MOST_SLICES]
+    figure = Figure(figsize=(8, float(np.clip(1.4 + 0.3 * len(chosen), 2.4, 16))), layout="constrained")
+    axes = figure.subplots()
+    for place, its in enumerate(chosen):
+        colour, marker = (RED, "D") if its.stands_out else (BLUE, "o")
+        if its.accuracy_interval:
+            axes.hlines(place, its.accuracy_interval.low, its.accuracy_interval.high, color=colour, linewidth=2)
+        axes.plot(its.accuracy, place, marker, color=colour, markersize=6)
+    axes.set_yticks(range(len(chosen)), [f"{shown(s.column, 20)}: {shown(s.value, 30)} ({s.rows:,})" for s in chosen])
+    axes.set_ylim(len(chosen) - 0.4, -0.6)
+    figure.supxlabel("accuracy, with 95 % intervals\nred diamonds: below the other rows by more than chance", fontsize=10)
+    tidy(axes, grid="x", title=title)
+    return finish(figure)
+
+
+def difference_figure(pairs: Sequence[Comparison]) -> Figure:
+    """Draw differences with 95 % intervals: of one pair in every figure and label, of several in macro-F1."""
+    from matplotlib.figure import Figure
+
+    lines: list[tuple[str, Difference]]
+    if len(pairs) == 1:
+        (pair,) = pairs
+        lines = [("macro-F1", pair.metrics["macro_f1"]), ("accuracy", pair.metrics["accuracy"])]
+        lines += [(f"F1 of {shown(label, 30)}", found) for label, found in pair.per_label.items()]
+        title = f"{shown(pair.b)} less {shown(pair.a)}"
+        axis = f"right of 0 {shown(pair.b)} is better"
+    else:
+        lines = [(f"{shown(pair.b, 28)} less {shown(pair.a, 28)}", pair.metrics["macro_f1"]) for pair in pairs]
+        title, axis = "macro-F1", "right of 0 the first named is better"
+    height = float(np.clip(1.5 + 0.34 * len(lines), 2.4, 20))
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color=GREY, linewidth=1)
+    for place, (_, found) in enumerate(lines):
+        its = found.interval
+        colour, marker = (GREY, "o")
+        if its and (its.low > 0 or its.high < 0):
+            colour, marker = (BLUE, ">") if its.low > 0 else (RED, "<")
+        if its:
+            axes.hlines(place, 100 * its.low, 100 * its.high, color=colour, linewidth=2)
+        axes.plot(100 * found.value, place, marker, color=colour, markersize=7)
+    axes.set_yticks(range(len(lines)), [name for name, _ in lines])
+    axes.set_ylim(len(lines) - 0.4, -0.6)
+    figure.supxlabel(f"difference in points, with 95 % intervals\n{axis}", fontsize=10)
+    tidy(axes, grid="x", title=title)
+    return finish(figure)
+
+
+def _wilson(shares: np.ndarray, counts: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's (1927) interval of a share; the share itself always lies in it."""
+    centre = (shares + z**2 / (2 * counts)) / (1 + z**2 / counts)
+    half = z / (1 + z**2 / counts) * np.sqrt(shares * (1 - shares) / counts + z**2 / (4 * counts**2))
+    return np.minimum(np.maximum(centre - half, 0), shares), np.maximum(np.minimum(centre + half, 1), shares)

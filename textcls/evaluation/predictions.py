@@ -1,0 +1,194 @@
+"""Predictions as runs and files keep them, checked, and those of several models put side by side row by row."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from textcls.errors import DataError
+
+_COLUMN = "probability_"
+_OWN = ("id", "label", "probabilities", "article", "text", "fold", "prediction", "score")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one model predicted for labelled rows.
+
+    Attributes:
+        name: what to call the model.
+        ids: n_rows ids, no two alike.
+        true: n_rows labels.
+        probabilities: shape (n_rows, n_labels).
+        labels: the labels of the columns, sorted.
+        groups, texts, folds: each row's article, text and fold, None where they are not known.
+        columns: whatever else the rows hold, by its name.
+        data: identity of the data that the model was trained and measured on, if it is known.
+    """
+
+    name: str
+    ids: list[str]
+    true: list[str]
+    probabilities: np.ndarray
+    labels: list[str]
+    groups: list[str | None]
+    texts: list[str | None]
+    folds: list[str | None]
+    columns: dict[str, list[Any]] = field(default_factory=dict)
+    data: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """n_rows labels, the most probable of each row."""
+        found: np.ndarray = np.array(self.labels, dtype=object)[self.probabilities.argmax(axis=1)]
+        return found
+
+    def take(self, rows: np.ndarray) -> Predictions:
+        """Keep the rows of these numbers, in their order."""
+        names = ("ids", "true", "groups", "texts", "folds")
+        chosen: dict[str, Any] = {name: [getattr(self, name)[row] for row in rows] for name in names}
+        columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
+        return replace(self, probabilities=self.probabilities[rows], columns=columns, **chosen)
+
+
+def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str | None = None) -> Predictions:
+    """Check rows of predictions and put them into columns.
+
+    Args:
+        rows: each with `id`, `label` (the true one) and `probabilities`, by label; in place of these, as CSV and Parquet
+            have it, columns such as `probability_fact`. `article`, `text` and `fold` are taken if they are there.
+        name: what to call the model.
+        data: identity of the data, if it is known.
+
+    Raises:
+        DataError: there are no rows, or one lacks something, is there twice, or has probabilities that are none.
+    """
+    if not rows:
+        raise DataError(f"{name}: expected predictions, found none")
+    maps = [_probabilities(row, f"{name}, row {number}") for number, row in enumerate(rows, 1)]
+    true = [_required(row, "label", f"{name}, row {number}") for number, row in enumerate(rows, 1)]
+    ids = [_required(row, "id", f"{name}, row {number}") for number, row in enumerate(rows, 1)]
+    labels = sorted({label for of_row in maps for label in of_row} | set(true))
+    probabilities = np.array([[of_row.get(label, 0.0) for label in labels] for of_row in maps])
+    (twice, times), *_ = Counter(ids).most_common(1)
+    if times > 1:
+        raise DataError(f"{name}: expected a row for each id, found {times:,} of {twice!r}")
+    sums = probabilities.sum(axis=1)
+    wrong = np.flatnonzero(~(np.isfinite(sums) & (np.abs(sums - 1) < 0.01) & (probabilities >= 0).all(axis=1)))
+    if len(wrong):
+        raise DataError(
+            f"{name}, row {wrong[0] + 1}: expected probabilities in [0, 1] that sum to 1, found a sum of {sums[wrong[0]]:.3g}"
+        )
+    said = [row.get("prediction") for row in rows]
+    best = [labels[column] for column in probabilities.argmax(axis=1)]
+    if not any(said) and true == best and len(rows) > 1:
+        raise DataError(
+            f"{name}: every label is the most probable one, as in rows that `textcls predict` writes, whose label is the model's; "
+            "expected the true label in `label` (and, if the model is right everywhere, its own in `prediction`)"
+        )
+    others = dict.fromkeys(key for row in rows for key in row if key not in _OWN and not key.startswith(_COLUMN))
+    return Predictions(
+        name,
+        ids,
+        true,
+        probabilities,
+        labels,
+        groups=_column(rows, "article"),
+        texts=_column(rows, "text"),
+        folds=_column(rows, "fold"),
+        columns={key: [row.get(key) for row in rows] for key in others},
+        data=data,
+    )
+
+
+def align(several: Sequence[Predictions]) -> list[Predictions]:
+    """Put the rows of all in the order of the first one's, and the columns of all in one order of labels.
+
+    Raises:
+        DataError: they are not of the same rows with the same labels and texts.
+    """
+    first, *others = several
+    labels = sorted({label for one in several for label in one.labels})
+    aligned = []
+    for one in several:
+        ordered = one if one is first else _ordered_as(first, one)
+        probabilities = np.zeros((len(ordered), len(labels)))
+        probabilities[:, np.searchsorted(labels, ordered.labels)] = ordered.probabilities
+        aligned.append(replace(ordered, probabilities=probabilities, labels=labels))
+    for other in others:
+        _check_data(first, other)
+    return aligned
+
+
+def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
+    place = {id: number for number, id in enumerate(other.ids)}
+    here, there = set(first.ids), set(other.ids)
+    if here != there:
+        raise DataError(
+            f"{first.name} and {other.name} were measured on different rows: {_only(first, here - there)}, "
+            f"{_only(other, there - here)}; compare predictions for the same rows"
+        )
+    ordered = other.take(np.array([place[id] for id in first.ids]))
+    for what, a, b in (("label", first.true, ordered.true), ("text", first.texts, ordered.texts)):
+        differing = [n for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y and x is not None and y is not None]
+        if differing:
+            x, y = (_short(values[differing[0]]) for values in (a, b))
+            raise DataError(
+                f"{first.name} and {other.name} were measured on different data: {_count(len(differing), 'row')} with another "
+                f"{what}, such as {first.ids[differing[0]]!r}: {x} and {y}; compare predictions for the same data"
+            )
+    return ordered
+
+
+def _check_data(first: Predictions, other: Predictions) -> None:
+    """Where texts can be compared, equal rows are proof enough, and models may have learnt from other data."""
+    texts_known = None not in first.texts and None not in other.texts
+    if not texts_known and first.data and other.data and first.data != other.data:
+        raise DataError(
+            f"{first.name} and {other.name} are of different data (identities {first.data[:12]} and {other.data[:12]}), and their "
+            "predictions hold no texts to compare row by row; run them again"
+        )
+
+
+def _only(one: Predictions, ids: set[str]) -> str:
+    such = f" (such as {min(ids)!r})" if ids else ""
+    return f"{len(ids):,} only in {one.name}{such}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
+def _short(text: object) -> str:
+    whole = str(text)
+    return repr(whole if len(whole) <= 40 else f"{whole[:39]}…")
+
+
+def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
+    return [None if (value := row.get(key)) is None or value == "" else str(value) for row in rows]
+
+
+def _required(row: Mapping[str, Any], key: str, where: str) -> str:
+    value = row.get(key)
+    if value is None or value == "":
+        raise DataError(f"{where}: expected {key!r}, found columns {', '.join(sorted(map(str, row))) or 'none'}")
+    return str(value)
+
+
+def _probabilities(row: Mapping[str, Any], where: str) -> dict[str, float]:
+    given = row.get("probabilities")
+    if given is None:
+        given = {key.removeprefix(_COLUMN): value for key, value in row.items() if key.startswith(_COLUMN)}
+    if not isinstance(given, Mapping) or not given:
+        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {_short(given or 'none')}")
+    try:
+        return {str(label): float(value) for label, value in given.items() if value is not None and value != ""}
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {_short(given)}") from error

@@ -1,0 +1,117 @@
+"""A comparison in one sentence, which a manager understands and a statistician accepts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textcls.evaluation.bootstrap import Interval
+from textcls.evaluation.significance import ALPHA, least_p
+
+if TYPE_CHECKING:
+    from textcls.evaluation.comparison import Comparison, Difference
+
+_TOO_MANY = 20
+"""Past this many times the rows, a number of rows that would be needed is no advice."""
+
+
+def word_verdict(pair: Comparison) -> str:
+    """Word what a comparison of two comes to."""
+    found = pair.metrics["macro_f1"]
+    better, worse = (pair.a, pair.b) if found.value < 0 else (pair.b, pair.a)
+    won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
+    rows = f"{count(won, 'sentence')} won, {lost:,} lost"
+    if not pair.disagreements:
+        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences"
+    if pair.decided:
+        return f"{better} is better by {points(abs(found.value))} points of macro-F1{_range(found)}; {rows}"
+    seen = f"{better} is {points(abs(found.value))} points of macro-F1 above {worse}{_range(found)}; {rows}"
+    return f"cannot tell: {_reason(pair)} ({seen})"
+
+
+def word_overall(pairs: Sequence[Comparison]) -> str:
+    """Word what comparisons of each with each come to; for a single pair its own verdict."""
+    if len(pairs) == 1:
+        return pairs[0].verdict
+    scores = {
+        name: value
+        for pair in pairs
+        for name, value in ((pair.a, pair.metrics["macro_f1"].a), (pair.b, pair.metrics["macro_f1"].b))
+    }
+    best = max(scores, key=lambda name: scores[name])
+    beaten: list[str] = []
+    undecided: list[str] = []
+    for pair in pairs:
+        if best in (pair.a, pair.b):
+            found = pair.metrics["macro_f1"]
+            other = pair.b if pair.a == best else pair.a
+            (beaten if pair.decided else undecided).append(
+                f"{other} (by {points(abs(found.value))} points{_range(found, ', ', '')})"
+            )
+    parts = []
+    if beaten:
+        parts.append(f"is better than {_and(beaten)}")
+    if undecided:
+        parts.append(f"cannot be told from {_and(undecided)}")
+    return f"{best} has the highest macro-F1, {scores[best]:.3f}: it {', and it '.join(parts)}"
+
+
+def _reason(pair: Comparison) -> str:
+    found = pair.metrics["macro_f1"]
+    if found.interval is None:
+        return (
+            f"all {pair.rows:,} sentences are of one article, which says nothing of others"
+            if pair.unit == "article"
+            else "there is one sentence only"
+        )
+    if least_p(pair.n_units) > ALPHA:
+        return f"{pair.n_units} {pair.unit}s are too few for any difference to show"
+    apart = found.interval.low > 0 or found.interval.high < 0
+    if apart and (found.p_corrected or 0) < ALPHA and pair.folds is not None:
+        return f"over the {pair.folds.folds} folds the difference is not steady, p = {probability(pair.folds.p)}"
+    if apart:
+        corrected = " after Holm's correction" if found.p_corrected != found.p else ""
+        return f"the permutation test gives p = {probability(found.p_corrected)}{corrected}"
+    more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
+    if more is None or more > _TOO_MANY * pair.rows:
+        return f"more than {_TOO_MANY} times as many sentences would be needed to see a difference of this size"
+    return f"about {rounded(max(more, 1)):,} more sentences would be needed to see a difference of this size"
+
+
+def points(value: float) -> str:
+    """A share in hundredths, to two or three significant digits: 0.0213 is 2.1 points."""
+    value *= 100
+    if value == 0:
+        return "0"
+    digits = 1 if round(abs(value), 2) >= 1 else min(2, 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def probability(p: float | None) -> str:
+    """A p to two significant digits, and never 0."""
+    if p is None:
+        return ""
+    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def rounded(number: float) -> int:
+    """A count to two significant digits."""
+    return int(float(f"{number:.2g}"))
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun, in the plural if need be."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
+def _range(found: Difference, before: str = " (", after: str = ")") -> str:
+    """The interval as it is for the better of the two."""
+    if found.interval is None:
+        return ""
+    its = found.interval if found.value >= 0 else Interval(-found.interval.high, -found.interval.low)
+    return f"{before}{points(its.low)} to {points(its.high)}{after}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
