@@ -36,19 +36,13 @@ class Regression(NamedTuple):
     intercept: np.ndarray
     converged: bool
 
-    def scores(self, features: csr_array) -> np.ndarray:
-        """The labels' scores before the softmax: shape (n_rows, n_labels)."""
-        return features @ self.coef.T + self.intercept
-
     def probabilities(self, features: csr_array) -> np.ndarray:
         """The labels' probabilities: shape (n_rows, n_labels)."""
-        probabilities: np.ndarray = softmax(self.scores(features), axis=1)
+        probabilities: np.ndarray = softmax(features @ self.coef.T + self.intercept, axis=1)
         return probabilities
 
 
-def fit_regression(
-    features: csr_array, label_ids: np.ndarray, row_weights: np.ndarray, *, C: float, max_iter: int
-) -> Regression:
+def fit_regression(features: csr_array, label_ids: np.ndarray, row_weights: np.ndarray, *, C: float, max_iter: int) -> Regression:
     """Minimise the weighted log loss plus half the squared coefficients over `C`; the intercept goes free.
 
     Args:
