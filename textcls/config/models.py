@@ -39,7 +39,9 @@ class TfidfConfig(ModelSettings):
     kind: Literal["tfidf"]
     """The model family."""
     lowercase: bool = True
-    """Whether to fold case first."""
+    """Whether to fold case first; patterns read capitals all the same."""
+    fold_marks: bool = True
+    """Whether to write quotation marks and dashes one way first, since publishers differ."""
     word_ngrams: tuple[int, int] | None = (1, 2)
     """Shortest and longest n-gram of words and punctuation marks; null for none."""
     char_ngrams: tuple[int, int] | None = (2, 5)

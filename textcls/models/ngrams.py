@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -20,6 +20,7 @@ from scipy.sparse import csr_array, hstack
 
 WORDS_AND_MARKS = re.compile(r"\w+|[^\w\s]")
 """Quotation marks, question marks and dashes tell a quote from a fact, so they are tokens."""
+_MARKS = str.maketrans(dict.fromkeys("“”„«»", '"') | dict.fromkeys("‘’‚", "'") | dict.fromkeys("–—―", "--"))
 _PATTERN_WORDS = 300
 """How many words a pattern keeps: about those that every text needs, such as `but`, `will`, `said`, `president`."""
 _EDGE = "\n"
@@ -53,10 +54,10 @@ class Pieces:
             bounds.append(len(ids))
         return cls(list(numbers), np.array(ids, dtype=np.int32), np.array(bounds, dtype=np.int32))
 
-    def lower(self) -> Pieces:
-        """Fold case; pieces that differ by nothing else become one."""
-        lowered, numbers = _distinct(piece.lower() for piece in self.distinct)
-        return Pieces(lowered, numbers[self.ids], self.bounds)
+    def changed(self, change: Callable[[str], str]) -> Pieces:
+        """Change every piece; those that become alike become one."""
+        distinct, numbers = _distinct(map(change, self.distinct))
+        return Pieces(distinct, numbers[self.ids], self.bounds)
 
     def counts(self) -> csr_array:
         """How often each text has each piece: shape (n_texts, n_distinct)."""
@@ -199,6 +200,11 @@ class _Sequences(NamedTuple):
     symbols: list[str]
     ids: np.ndarray
     lengths: np.ndarray
+
+
+def fold_marks(text: str) -> str:
+    """Write quotation marks and dashes one way."""
+    return text.translate(_MARKS).replace("''", '"').replace("``", '"')
 
 
 def _characters(pieces: Pieces) -> _Sequences:

@@ -16,7 +16,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
 from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
-from textcls.models.ngrams import NgramWeights, Pieces, Unit
+from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
 from textcls.models.softmax import Regression, fit_regression
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class TfidfClassifier(TextClassifier):
         self,
         *,
         lowercase: bool = _DEFAULT.lowercase,
+        fold_marks: bool = _DEFAULT.fold_marks,
         word_ngrams: tuple[int, int] | None = _DEFAULT.word_ngrams,
         char_ngrams: tuple[int, int] | None = _DEFAULT.char_ngrams,
         pattern_ngrams: tuple[int, int] | None = _DEFAULT.pattern_ngrams,
@@ -50,6 +51,7 @@ class TfidfClassifier(TextClassifier):
         seed: int | None = _DEFAULT.seed,
     ) -> None:
         self.lowercase = lowercase
+        self.fold_marks = fold_marks
         self.word_ngrams = word_ngrams
         self.char_ngrams = char_ngrams
         self.pattern_ngrams = pattern_ngrams
@@ -154,10 +156,12 @@ class TfidfClassifier(TextClassifier):
 
     def _pieces(self, checked: Sequence[str], texts: Texts) -> dict[str, Pieces]:
         """What each part reads: the texts or their neighbours, split; with their capitals, or not."""
-        pieces = {}
-        for side, sentences in {"text": checked, **neighbours(texts, self.context)}.items():
-            prefix = "" if side == "text" else f"{side}."
-            pieces[f"{prefix}patterns"] = Pieces.of(sentences)
-            folded = pieces[f"{prefix}patterns"].lower() if self.lowercase else pieces[f"{prefix}patterns"]
-            pieces[f"{prefix}words"] = pieces[f"{prefix}characters"] = folded
-        return pieces
+        read = {}
+        for side, sentences in {"": checked, **neighbours(texts, self.context)}.items():
+            prefix = f"{side}." if side else ""
+            pieces = Pieces.of(sentences)
+            pieces = pieces.changed(fold_marks) if self.fold_marks else pieces
+            read[f"{prefix}patterns"] = pieces
+            pieces = pieces.changed(str.lower) if self.lowercase else pieces
+            read[f"{prefix}words"] = read[f"{prefix}characters"] = pieces
+        return read
