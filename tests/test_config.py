@@ -198,8 +198,8 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
             "model: word_ngrams must be [shortest, longest] with 1 <= shortest <= longest, found [2, 1]",
         ),
         (
-            MINIMAL.replace("tfidf", "tfidf, word_ngrams: null, char_ngrams: null"),
-            "model: word_ngrams and char_ngrams are both null; give at least one of them",
+            MINIMAL.replace("tfidf", "tfidf, word_ngrams: null, char_ngrams: null, pattern_ngrams: null"),
+            "model: word_ngrams, char_ngrams and pattern_ngrams are all null; give at least one of them",
         ),
         (
             MINIMAL + "splits: {kind: given}",

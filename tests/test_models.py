@@ -13,8 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import toy_rows
+from scipy.sparse import hstack
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import cross_val_score
 
@@ -235,18 +238,105 @@ def test_a_family_without_its_libraries_says_what_to_install(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "settings", [{"word_ngrams": None}, {"char_ngrams": None}, {"lowercase": False}, {"sublinear_tf": False}]
+    "settings",
+    [
+        {"word_ngrams": None},
+        {"char_ngrams": None},
+        {"pattern_ngrams": None},
+        {"lowercase": False},
+        {"fold_marks": False},
+        {"sublinear_tf": False},
+        {"max_features": 50},
+        {"context": {"before": 1, "after": 1}},
+    ],
 )
-def test_tfidf_round_trips_with_any_ngrams(settings: dict[str, Any], make: Callable[..., TextClassifier], tmp_path: Path) -> None:
+def test_tfidf_round_trips_with_any_settings(
+    settings: dict[str, Any], make: Callable[..., TextClassifier], tmp_path: Path
+) -> None:
     fitted = make("tfidf", **settings).fit(TEXTS, LABELS)
     save_model(fitted, tmp_path / "model")
     texts = [*TEXTS, "THE COUNCIL", "no word of it"]
     np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(texts), fitted.predict_proba(texts))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"min_df": 2},
+        {"lowercase": False, "sublinear_tf": False, "class_weight": None},
+        {"char_ngrams": None, "word_ngrams": (2, 3)},
+        {"word_ngrams": None, "char_ngrams": (4, 6)},
+    ],
+)
+@pytest.mark.parametrize("n_labels", [2, 3])
+def test_tfidf_equals_scikit_learns_own(n_labels: int, settings: dict[str, Any], make: Callable[..., TextClassifier]) -> None:
+    texts = [*TEXTS, "“No,” he said: no; no!", "I a\u00a0 b\tc\n\nİstanbul ΟΔΟΣ", "漢字 …", "it is 4.5% of U.S. oil-\n"]
+    labels = [*LABELS, "quote", "fact", "fact", "fact"]
+    chosen = [number for number, label in enumerate(labels) if n_labels == 3 or label != "opinion"]
+    texts, labels = [texts[number] for number in chosen], [labels[number] for number in chosen]
+    given = {"C": 1.0, "pattern_ngrams": None, "fold_marks": False, **settings}
+    ours = make("tfidf", **given).fit(texts, labels)
+    settings = ours.get_params()
+    shared = {name: settings[name] for name in ("lowercase", "min_df", "sublinear_tf")}
+    parts = {
+        "words": {"ngram_range": settings["word_ngrams"], "token_pattern": r"\w+|[^\w\s]"},
+        "characters": {"ngram_range": settings["char_ngrams"], "analyzer": "char_wb"},
+    }
+    theirs = {name: TfidfVectorizer(**about, **shared) for name, about in parts.items() if about["ngram_range"]}
+    unseen = [*texts[::-1], "“Nobody knows,” said the mayor of İstanbul 漢", "I", "unseen"]
+    weights = {name: (part.fit_transform(texts), part.transform(unseen)) for name, part in theirs.items()}
+    assert list(ours.parts_) == list(theirs)
+    order = []
+    for name, part in theirs.items():
+        ngrams = ours.parts_[name].names()
+        assert sorted(ngrams) == sorted(part.vocabulary_)
+        columns = [part.vocabulary_[ngram] for ngram in ngrams]
+        found = ours.parts_[name].transform(ours._pieces(unseen, unseen)[name])
+        np.testing.assert_allclose(found.toarray(), weights[name][1].toarray()[:, columns], atol=1e-6)
+        order += [len(order) + column for column in columns]
+    regression = LogisticRegression(C=1.0, class_weight=settings["class_weight"], tol=1e-8, max_iter=1000)
+    regression.fit(hstack([of_training for of_training, _ in weights.values()]), labels)
+    expected = regression.predict_proba(hstack([of_unseen for _, of_unseen in weights.values()]))
+    np.testing.assert_allclose(ours.predict_proba(unseen), expected, atol=2e-3)
+    assert ours.predict(unseen).tolist() == regression.classes_[expected.argmax(axis=1)].tolist()
+    scores = regression.coef_[:, order] if n_labels == 3 else np.vstack([0 * regression.coef_, regression.coef_])[:, order]
+    np.testing.assert_allclose(ours.regression_.coef, scores, atol=2e-3)
+
+
+def test_tfidf_reads_marks_of_any_publisher_alike(make: Callable[..., TextClassifier]) -> None:
+    texts = ["“It’s dry” – he said", "''It's dry'' -- he said", '"It\'s dry" — he said']
+    probabilities = make("tfidf").fit(TEXTS, LABELS).predict_proba(texts)
+    np.testing.assert_array_equal(probabilities, probabilities[[0, 0, 0]])
+    as_written = make("tfidf", fold_marks=False).fit(TEXTS, LABELS).predict_proba(texts)
+    assert np.abs(as_written[0] - as_written[2]).max() > 1e-3
+
+
+def test_tfidf_patterns_know_the_kind_of_words_never_seen(make: Callable[..., TextClassifier]) -> None:
+    texts = ["Ann left", "Bob left", "Cyd left", "it left", "we left", "they left"]
+    labels = ["name", "name", "name", "pronoun", "pronoun", "pronoun"]
+    classifier = make("tfidf", word_ngrams=None, char_ngrams=None).fit([f"{text} 4 all" for text in texts] * 60, labels * 60)
+    assert classifier.predict(["Zoë left 4 all", "they left 5 all"]).tolist() == ["name", "pronoun"]
+
+
+def test_tfidf_reads_neighbours_apart_from_the_text(make: Callable[..., TextClassifier]) -> None:
+    around = [("he asked", "and left"), ("he asked", "and stayed"), ("it rained", "and left"), ("it rained", "and stayed")]
+    rows = [{"text": "so it was", "before": before, "after": after} for before, after in around] * 3
+    by_before, by_after = ["quote", "quote", "fact", "fact"] * 3, ["quote", "fact", "quote", "fact"] * 3
+    for side, labels in (("before", by_before), ("after", by_after)):
+        classifier = make("tfidf", context={side: 1}).fit(rows, labels)
+        assert classifier.predict(rows).tolist() == labels
+        # What stands beside a text is not in it, and strings have no neighbours.
+        np.testing.assert_array_equal(
+            classifier.predict_proba(["so it was"]), classifier.predict_proba([{"text": "so it was", side: None}])
+        )
+    blind = make("tfidf").fit(rows, by_before).predict_proba(rows)
+    np.testing.assert_allclose(blind, blind[[0] * len(rows)])
+
+
 def test_tfidf_tells_texts_apart_by_punctuation_alone(make: Callable[..., TextClassifier]) -> None:
     texts, labels = ["“it rains”", "it rains?", "it rains"] * 3, ["quote", "speculation", "fact"] * 3
-    assert make("tfidf", char_ngrams=None).fit(texts, labels).predict(texts[:3]).tolist() == labels[:3]
+    assert make("tfidf", char_ngrams=None, pattern_ngrams=None).fit(texts, labels).predict(texts[:3]).tolist() == labels[:3]
 
 
 def test_tfidf_says_when_no_ngram_is_left(make: Callable[..., TextClassifier]) -> None:

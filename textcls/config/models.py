@@ -44,11 +44,15 @@ class TfidfConfig(ModelSettings):
     kind: Literal["tfidf"]
     """The model family."""
     lowercase: bool = True
-    """Whether to fold case first."""
+    """Whether to fold case first; patterns read capitals all the same."""
+    fold_marks: bool = True
+    """Whether to write quotation marks and dashes one way first, since publishers differ."""
     word_ngrams: tuple[int, int] | None = (1, 2)
     """Shortest and longest n-gram of words and punctuation marks; null for none."""
     char_ngrams: tuple[int, int] | None = (2, 5)
     """Shortest and longest n-gram of characters inside words; null for none."""
+    pattern_ngrams: tuple[int, int] | None = (1, 4)
+    """Shortest and longest n-gram of the text's pattern, in which all but the 300 most frequent words are shapes; null for none."""
     min_df: int = Field(default=2, ge=1)
     """Number of training texts an n-gram must occur in."""
     max_features: int | None = Field(default=None, ge=1)
@@ -68,9 +72,10 @@ class TfidfConfig(ModelSettings):
 
     @model_validator(mode="after")
     def _some_ngrams(self) -> TfidfConfig:
-        if self.word_ngrams is None and self.char_ngrams is None:
-            raise ValueError("word_ngrams and char_ngrams are both null; give at least one of them")
-        for name in ("word_ngrams", "char_ngrams"):
+        names = ("word_ngrams", "char_ngrams", "pattern_ngrams")
+        if all(getattr(self, name) is None for name in names):
+            raise ValueError("word_ngrams, char_ngrams and pattern_ngrams are all null; give at least one of them")
+        for name in names:
             span = getattr(self, name)
             if span is not None and not 1 <= span[0] <= span[1]:
                 raise ValueError(f"{name} must be [shortest, longest] with 1 <= shortest <= longest, found {list(span)}")

@@ -1,34 +1,35 @@
-"""The baseline: TF-IDF over n-grams of words, punctuation marks and characters, and a logistic regression."""
+"""The baseline: TF-IDF over n-grams of words, punctuation marks, characters and patterns, and a logistic regression."""
 
 from __future__ import annotations
 
 import json
 import logging
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import FeatureUnion
+from scipy.sparse import hstack
+from sklearn.utils.class_weight import compute_sample_weight
 
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training
+from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
+from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
+from textcls.models.softmax import Regression, fit_regression
 
 logger = logging.getLogger(__name__)
 
 _DEFAULT = TfidfConfig(kind="tfidf")
-_WORDS_AND_MARKS = r"\w+|[^\w\s]"
-"""Quotation marks, question marks and dashes tell a quote from a fact, so they are tokens."""
 
 
 class TfidfClassifier(TextClassifier):
-    """A linear classifier over TF-IDF weights. The parameters are those of `config.TfidfConfig`."""
+    """A linear classifier over TF-IDF weights. The parameters are those of `config.TfidfConfig`.
+
+    Each sort of n-grams is a part with a vocabulary of its own and rows of length 1, as in scikit-learn's FeatureUnion. A neighbouring
+    sentence's n-grams are other features than the text's own.
+    """
 
     kind: ClassVar[str] = "tfidf"
 
@@ -36,8 +37,10 @@ class TfidfClassifier(TextClassifier):
         self,
         *,
         lowercase: bool = _DEFAULT.lowercase,
+        fold_marks: bool = _DEFAULT.fold_marks,
         word_ngrams: tuple[int, int] | None = _DEFAULT.word_ngrams,
         char_ngrams: tuple[int, int] | None = _DEFAULT.char_ngrams,
+        pattern_ngrams: tuple[int, int] | None = _DEFAULT.pattern_ngrams,
         min_df: int = _DEFAULT.min_df,
         max_features: int | None = _DEFAULT.max_features,
         sublinear_tf: bool = _DEFAULT.sublinear_tf,
@@ -48,8 +51,10 @@ class TfidfClassifier(TextClassifier):
         seed: int | None = _DEFAULT.seed,
     ) -> None:
         self.lowercase = lowercase
+        self.fold_marks = fold_marks
         self.word_ngrams = word_ngrams
         self.char_ngrams = char_ngrams
+        self.pattern_ngrams = pattern_ngrams
         self.min_df = min_df
         self.max_features = max_features
         self.sublinear_tf = sublinear_tf
@@ -69,21 +74,24 @@ class TfidfClassifier(TextClassifier):
         checkpoints: Path | None = None,
     ) -> Self:
         """Learn the vocabulary, its weights and the regression; see `TextClassifier.fit`. Takes no validation rows."""
-        checked, classes, _ = check_training(texts, labels)
-        features = FeatureUnion(list(self._vectorizers()))
-        try:
-            weights = features.fit_transform(checked)
-        except ValueError as error:
+        checked, classes, label_ids = check_training(texts, labels)
+        parts, pieces = self._new_parts(), self._pieces(checked, texts)
+        features = hstack(
+            [
+                part.fit_transform(pieces[name], min_df=self.min_df, max_features=self.max_features)
+                for name, part in parts.items()
+            ],
+            format="csr",
+        )
+        if not features.shape[1]:
             raise DataError(
                 f"no n-gram occurs in {self.min_df} of the {len(checked)} training texts; lower model.min_df or give more texts"
-            ) from error
-        regression = LogisticRegression(C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, random_state=self.seed)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self.regression_ = regression.fit(weights, labels)
-        if max(self.regression_.n_iter_) >= self.max_iter:
+            )
+        row_weights = compute_sample_weight(self.class_weight, label_ids)
+        regression = fit_regression(features, label_ids, row_weights, C=self.C, max_iter=self.max_iter)
+        if not regression.converged:
             logger.warning("the regression stopped at model.max_iter (%d) before it had converged", self.max_iter)
-        self.features_, self.classes_ = features, classes
+        self.parts_, self.regression_, self.classes_ = parts, regression, classes
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:
@@ -92,53 +100,69 @@ class TfidfClassifier(TextClassifier):
         checked = check_texts(texts)
         if not checked:
             return np.empty((0, len(self.classes_)))
-        probabilities: np.ndarray = self.regression_.predict_proba(self.features_.transform(checked))
-        return probabilities
+        pieces = self._pieces(checked, texts)
+        features = [part.transform(pieces[name]) for name, part in self.parts_.items()]
+        return self.regression_.probabilities(hstack(features, format="csr"))
 
     def write(self, folder: Path) -> None:
-        """Write `vocabulary.json`, each vectorizer's n-grams in the order of its weights, and `weights.safetensors`."""
-        vocabularies = {name: sorted(part.vocabulary_, key=part.vocabulary_.get) for name, part in self._parts()}
-        (folder / "vocabulary.json").write_text(json.dumps(vocabularies, ensure_ascii=False), encoding="utf-8")
-        arrays = {f"idf.{name}": part.idf_ for name, part in self._parts()}
-        arrays |= {"coef": self.regression_.coef_, "intercept": self.regression_.intercept_}
+        """Write `vocabulary.json`, the symbols that each part's n-grams are made of, and all else as `weights.safetensors`."""
+        vocabulary, arrays = {}, {"coef": self.regression_.coef, "intercept": self.regression_.intercept}
+        for name, part in self.parts_.items():
+            vocabulary[name] = list(part.symbols)
+            if part.frequent is not None:
+                vocabulary[f"{name}.frequent"] = part.frequent
+            arrays[f"{name}.idf"] = part.idf
+            arrays |= {f"{name}.columns.{length}": columns for length, columns in enumerate(part.columns, 1)}
+            arrays |= {f"{name}.keys.{length}": keys for length, keys in enumerate(part.keys, 2)}
+        (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / "weights.safetensors")
 
     def read(self, folder: Path, labels: Sequence[str]) -> Self:
         """Take over what `write` left; see `TextClassifier.read`."""
-        vocabularies = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
         arrays = load_file(folder / "weights.safetensors")
-        self.features_ = FeatureUnion(list(self._vectorizers()))
-        n_features = 0
+        parts = self._new_parts()
         try:
-            for name, part in self._parts():
-                part.vocabulary_ = {ngram: number for number, ngram in enumerate(vocabularies[name])}
-                if len(part.vocabulary_) != len(arrays[f"idf.{name}"]):
-                    raise ValueError(f"{len(part.vocabulary_)} {name}, {len(arrays[f'idf.{name}'])} weights of them")
-                part.idf_ = arrays[f"idf.{name}"]
-                n_features += len(part.vocabulary_)
-            self.regression_ = LogisticRegression(C=self.C, class_weight=self.class_weight)
-            self.regression_.coef_, self.regression_.intercept_ = arrays["coef"], arrays["intercept"]
+            for name, part in parts.items():
+                part.symbols = {symbol: number for number, symbol in enumerate(vocabulary[name])}
+                part.frequent = vocabulary.get(f"{name}.frequent")
+                part.idf = arrays[f"{name}.idf"]
+                part.columns = [arrays[f"{name}.columns.{length}"] for length in range(1, part.span[1] + 1)]
+                part.keys = [arrays[f"{name}.keys.{length}"] for length in range(2, part.span[1] + 1)]
+                sizes = [len(part.symbols), *map(len, part.keys)]
+                if sizes != [*map(len, part.columns)]:
+                    raise ValueError(f"{sizes} n-grams of {name} by length, columns for {[*map(len, part.columns)]}")
+            regression = Regression(arrays["coef"], arrays["intercept"], converged=True)
         except (KeyError, ValueError) as error:
             raise ModelError(f"{folder}: the vocabulary and the weights do not fit together: {error}") from error
-        rows = 1 if len(labels) == 2 else len(labels)
-        if self.regression_.coef_.shape != (rows, n_features):
-            raise ModelError(f"{folder}: expected weights of shape {(rows, n_features)}, found {self.regression_.coef_.shape}")
-        self.classes_ = self.regression_.classes_ = np.array(labels)
+        expected = (len(labels), sum(len(part.idf) for part in parts.values()))
+        if regression.coef.shape != expected:
+            raise ModelError(f"{folder}: expected weights of shape {expected}, found {regression.coef.shape}")
+        self.parts_, self.regression_, self.classes_ = parts, regression, np.array(labels)
         return self
 
-    def _vectorizers(self) -> Iterator[tuple[str, TfidfVectorizer]]:
-        shared = {
-            "lowercase": self.lowercase,
-            "min_df": self.min_df,
-            "max_features": self.max_features,
-            "sublinear_tf": self.sublinear_tf,
+    def _new_parts(self) -> dict[str, NgramWeights]:
+        """The parts that the settings name, before they have learnt."""
+        spans: dict[Unit, tuple[int, int] | None] = {
+            "words": self.word_ngrams,
+            "characters": self.char_ngrams,
+            "patterns": self.pattern_ngrams,
         }
-        if self.word_ngrams is not None:
-            span = tuple(self.word_ngrams)
-            yield "words", TfidfVectorizer(ngram_range=span, token_pattern=_WORDS_AND_MARKS, **shared)
-        if self.char_ngrams is not None:
-            yield "characters", TfidfVectorizer(ngram_range=tuple(self.char_ngrams), analyzer="char_wb", **shared)
+        return {
+            f"{side}{unit}": NgramWeights(unit, (span[0], span[1]), self.sublinear_tf)
+            for side in ["", *(f"{side}." for side in neighbours([], self.context))]
+            for unit, span in spans.items()
+            if span is not None
+        }
 
-    def _parts(self) -> list[tuple[str, TfidfVectorizer]]:
-        parts: list[tuple[str, TfidfVectorizer]] = self.features_.transformer_list
-        return parts
+    def _pieces(self, checked: Sequence[str], texts: Texts) -> dict[str, Pieces]:
+        """What each part reads: the texts or their neighbours, split; with their capitals, or not."""
+        read = {}
+        for side, sentences in {"": checked, **neighbours(texts, self.context)}.items():
+            prefix = f"{side}." if side else ""
+            pieces = Pieces.of(sentences)
+            pieces = pieces.changed(fold_marks) if self.fold_marks else pieces
+            read[f"{prefix}patterns"] = pieces
+            pieces = pieces.changed(str.lower) if self.lowercase else pieces
+            read[f"{prefix}words"] = read[f"{prefix}characters"] = pieces
+        return read
