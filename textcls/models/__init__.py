@@ -13,6 +13,10 @@ __all__ = ["FAMILIES", "Listener", "TextClassifier", "classifier_class", "make_c
 FAMILIES = {
     "tfidf": "textcls.models.tfidf:TfidfClassifier",
     "transformer": "textcls.models.transformer:TransformerClassifier",
+    "embedding": "textcls.models.embedding:EmbeddingClassifier",
+    "setfit": "textcls.models.setfit:SetFitClassifier",
+    "static": "textcls.models.static:StaticClassifier",
+    "ensemble": "textcls.models.ensemble:EnsembleClassifier",
 }
 
 
