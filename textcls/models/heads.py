@@ -27,6 +27,8 @@ def fit_head(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(features.astype(np.float64), labels)
+    # The solver leaves them by columns: safetensors would write them so, and sums of another order round differently.
+    regression.coef_ = np.ascontiguousarray(regression.coef_)
     if max(regression.n_iter_) >= max_iter:
         logger.warning("the regression stopped at model.max_iter (%d) before it had converged", max_iter)
     return regression
@@ -42,9 +44,7 @@ def head_probabilities(regression: LogisticRegression, features: np.ndarray) -> 
 
 def write_head(regression: LogisticRegression, folder: Path) -> None:
     """Write `head.safetensors`."""
-    # safetensors writes an array's memory as it lies, and the solver leaves the coefficients by columns.
-    arrays = {"coef": regression.coef_, "intercept": regression.intercept_}
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, folder / _FILE)
+    save_file({"coef": regression.coef_, "intercept": regression.intercept_}, folder / _FILE)
 
 
 def read_head(folder: Path, labels: Sequence[str], *, width: int) -> LogisticRegression:
