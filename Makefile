@@ -38,5 +38,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not there; name a Python 3.11 or later with: make PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[transformer,lora,sweep,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[transformer,lora,embedding,setfit,static,sweep,dev]"
 	touch $@

@@ -57,6 +57,14 @@ def _clean(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     assert not reached, f"reached for the network: {reached}"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep embeddings out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEXTCLS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 # --- data -----------------------------------------------------------------------------------------------------------
 
 _TOPICS = {
@@ -141,6 +149,16 @@ def model_settings(tiny_encoder: str) -> Callable[[str], dict[str, Any]]:
             "max_length": 48,
             "precision": "fp32",
         },
+        "embedding": {"kind": "embedding", "encoder": tiny_encoder, "C": 1e4, "max_length": 48, "precision": "fp32"},
+        "setfit": {
+            "kind": "setfit",
+            "encoder": tiny_encoder,
+            "learning_rate": 0.01,
+            "C": 100.0,
+            "max_length": 48,
+            "precision": "fp32",
+        },
+        "static": {"kind": "static", "encoder": tiny_encoder, "dimensions": 16, "batch_size": 4, "learning_rate": 0.05},
     }
     return lambda kind: dict(settings[kind])
 

@@ -22,16 +22,32 @@ LABELS = [row["label"] for row in toy_rows()]
 FILES = {
     "tfidf": {"vocabulary.json", "weights.safetensors"},
     "transformer": {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"},
+    "embedding": {"config.json", "head.safetensors", "model.safetensors", "tokenizer.json", "tokenizer_config.json"},
+    "setfit": {"config.json", "head.safetensors", "model.safetensors", "tokenizer.json", "tokenizer_config.json"},
+    "static": {"model.safetensors", "tokenizer.json"},
+    "ensemble": {
+        "members.json",
+        "member-1/vocabulary.json",
+        "member-1/weights.safetensors",
+        "member-2/model.safetensors",
+        "member-2/tokenizer.json",
+    },
 }
 
 
 @pytest.fixture(scope="session")
 def fitted(tiny_encoder: str) -> dict[str, TextClassifier]:
     """A classifier of each family that has learnt next to nothing."""
-    return {
+    small = {"encoder": tiny_encoder, "max_length": 48, "seed": 1}
+    fitted = {
         "tfidf": classifier_class("tfidf")(min_df=1, seed=1).fit(TEXTS, LABELS),
         "transformer": classifier_class("transformer")(encoder=tiny_encoder, epochs=1, max_length=48, seed=1).fit(TEXTS, LABELS),
+        "embedding": classifier_class("embedding")(**small).fit(TEXTS, LABELS),
+        "setfit": classifier_class("setfit")(pairs=1, **small).fit(TEXTS, LABELS),
+        "static": classifier_class("static")(epochs=1, dimensions=8, **small).fit(TEXTS, LABELS),
     }
+    ensemble: Any = classifier_class("ensemble")(members=("a", "b"), seed=1)
+    return {**fitted, "ensemble": ensemble.join([fitted["tfidf"], fitted["static"]])}
 
 
 @pytest.fixture(params=sorted(FAMILIES))
@@ -58,14 +74,15 @@ def edit(folder: Path, **changes: Any) -> None:
 
 
 def weights(folder: Path) -> Path:
-    return next(folder.glob("*.safetensors"))
+    return max(folder.rglob("*.safetensors"), key=lambda file: file.stat().st_size)
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_holds_the_description_the_card_and_the_familys_files(folder: Path, kind: str) -> None:
-    assert {file.name for file in folder.iterdir()} == {"textcls.json", "README.md"} | FILES[kind]
+    found = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
+    assert found == {"textcls.json", "README.md"} | FILES[kind]
     description = json.loads((folder / "textcls.json").read_text())
     assert description["format"] == 1
     assert description["kind"] == kind
@@ -77,7 +94,7 @@ def test_a_folder_holds_the_description_the_card_and_the_familys_files(folder: P
 
 
 def test_there_is_no_pickle_in_a_folder(folder: Path) -> None:
-    for file in folder.iterdir():
+    for file in (path for path in folder.rglob("*") if path.is_file()):
         if file.suffix == ".json":
             json.loads(file.read_text(encoding="utf-8"))
         elif file.suffix == ".safetensors":
@@ -228,7 +245,7 @@ def test_a_decision_policy_that_is_not_known(folder: Path) -> None:
 
 def test_a_kind_that_is_not_known(folder: Path) -> None:
     edit(folder, kind="forest")
-    assert refused(folder) == "unknown kind 'forest'; known: tfidf, transformer"
+    assert refused(folder) == "unknown kind 'forest'; known: embedding, ensemble, setfit, static, tfidf, transformer"
 
 
 def test_settings_that_are_not_known(folder: Path) -> None:
@@ -240,7 +257,7 @@ def test_settings_that_are_not_known(folder: Path) -> None:
 def test_a_missing_file(folder: Path) -> None:
     file = weights(folder)
     file.unlink()
-    assert refused(folder) == f"{folder}: damaged: {file.name} is missing"
+    assert refused(folder) == f"{folder}: damaged: {file.relative_to(folder).as_posix()} is missing"
 
 
 @pytest.mark.parametrize("change", ["one bit", "cut", "empty"])
@@ -249,7 +266,10 @@ def test_a_damaged_file(folder: Path, change: str) -> None:
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes({"one bit": content, "cut": content[: len(content) // 2], "empty": b""}[change])
-    assert refused(folder) == f"{folder}: damaged: {file.name} is not the file that was written (SHA-256 differs)"
+    assert (
+        refused(folder)
+        == f"{folder}: damaged: {file.relative_to(folder).as_posix()} is not the file that was written (SHA-256 differs)"
+    )
 
 
 def test_a_file_that_does_not_belong(folder: Path) -> None:
@@ -290,7 +310,7 @@ def test_loading_needs_neither_the_encoder_nor_the_working_directory(
     folder: Path, kind: str, fitted: dict[str, TextClassifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moved = folder.rename(tmp_path / "moved")
-    edit(moved, settings={**describe_model(moved).settings} | ({"encoder": "/gone"} if kind == "transformer" else {}))
+    edit(moved, settings={**describe_model(moved).settings} | ({"encoder": "/gone"} if kind not in ("tfidf", "ensemble") else {}))
     monkeypatch.chdir("/")
     np.testing.assert_array_equal(load_model(moved).predict_proba(TEXTS), fitted[kind].predict_proba(TEXTS))
 

@@ -98,7 +98,7 @@ def test_a_minimal_config() -> None:
     assert config.splits.duplicates == "stop"
     assert config.tracking.enabled
     assert (config.data.text, config.data.label, config.data.group) == ("text", "label", None)
-    assert set(model_kinds()) == {"tfidf", "transformer"}
+    assert set(model_kinds()) == {"tfidf", "transformer", "embedding", "setfit", "static", "ensemble"}
 
 
 @pytest.mark.parametrize("given", ["test", "validation"])
@@ -167,8 +167,14 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
             "model.learning_rte: unknown key; did you mean 'learning_rate'?",
         ),
         (MINIMAL.replace("tfidf", "tfdif"), "model.kind: unknown kind 'tfdif'; did you mean 'tfidf'?"),
-        (MINIMAL.replace("tfidf", "svm"), "model.kind: unknown kind 'svm'; known: tfidf, transformer"),
-        (MINIMAL.replace("kind: tfidf", "C: 1"), "model.kind: missing; known: tfidf, transformer"),
+        (
+            MINIMAL.replace("tfidf", "svm"),
+            "model.kind: unknown kind 'svm'; known: embedding, ensemble, setfit, static, tfidf, transformer",
+        ),
+        (
+            MINIMAL.replace("kind: tfidf", "C: 1"),
+            "model.kind: missing; known: embedding, ensemble, setfit, static, tfidf, transformer",
+        ),
         ("data: {text: t}\nmodel: {kind: tfidf}", "data.train: missing; it has no default"),
         ("model: {kind: tfidf}", "data: missing; it has no default"),
         ("data: {train: x}", "model: missing; it has no default"),

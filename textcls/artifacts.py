@@ -2,7 +2,7 @@
 
 textcls.json     kind, labels, settings, versions, the full config, the data's identity, figures, and each file's SHA-256
 README.md        the model card
-…                the family's own files: safetensors and JSON, never pickle
+…                the family's own files, in folders too: safetensors and JSON, never pickle
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
             decision=decision,
             versions=library_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            files={file.name: _sha256(file) for file in sorted(scratch.iterdir())},
+            files={name: _sha256(scratch / name) for name in _files(scratch)},
             **about,
         )
         (scratch / _DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -157,7 +157,7 @@ def library_versions() -> dict[str, str]:
 
 
 def _verify(folder: Path, description: ModelDescription) -> None:
-    present = {file.name for file in folder.iterdir() if not file.name.startswith(".")} - {_DESCRIPTION, _CARD}
+    present = set(_files(folder))
     for name in sorted(present - set(description.files)):
         raise ModelError(f"{folder}: {name} does not belong to the model; remove it")
     for name, expected in description.files.items():
@@ -165,6 +165,13 @@ def _verify(folder: Path, description: ModelDescription) -> None:
             raise ModelError(f"{folder}: damaged: {name} is missing")
         if _sha256(folder / name) != expected:
             raise ModelError(f"{folder}: damaged: {name} is not the file that was written (SHA-256 differs)")
+
+
+def _files(folder: Path) -> list[str]:
+    """The family's files, in folders of its own too, as paths with slashes; the system's hidden ones do not count."""
+    found = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file() or file.is_symlink())
+    names = [path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
+    return sorted(set(names) - {_DESCRIPTION, _CARD})
 
 
 def _sha256(file: Path) -> str:

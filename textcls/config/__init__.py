@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
-from textcls.config.models import ContextConfig, LoraConfig, ModelConfig, TfidfConfig, TransformerConfig, model_kinds
+from textcls.config.models import (
+    ContextConfig,
+    EmbeddingConfig,
+    EnsembleConfig,
+    LoraConfig,
+    ModelConfig,
+    SetFitConfig,
+    StaticConfig,
+    TfidfConfig,
+    TransformerConfig,
+    model_kinds,
+)
 from textcls.config.reading import load_config, make_config
 from textcls.config.settings import (
     Config,
@@ -23,12 +34,16 @@ __all__ = [
     "ContextConfig",
     "DataConfig",
     "DecisionConfig",
+    "EmbeddingConfig",
+    "EnsembleConfig",
     "GatesConfig",
     "LoraConfig",
     "ModelConfig",
+    "SetFitConfig",
     "Settings",
     "SpanConfig",
     "SplitsConfig",
+    "StaticConfig",
     "SweepConfig",
     "TfidfConfig",
     "TrackingConfig",

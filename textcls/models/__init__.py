@@ -23,6 +23,10 @@ __all__ = [
 FAMILIES = {
     "tfidf": "textcls.models.tfidf:TfidfClassifier",
     "transformer": "textcls.models.transformer:TransformerClassifier",
+    "embedding": "textcls.models.embedding:EmbeddingClassifier",
+    "setfit": "textcls.models.setfit:SetFitClassifier",
+    "static": "textcls.models.static:StaticClassifier",
+    "ensemble": "textcls.models.ensemble:EnsembleClassifier",
 }
 
 

@@ -1,0 +1,418 @@
+"""What only one of the families embedding, setfit, static and ensemble does, and the cache of embeddings."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import toy_rows
+from sklearn.base import clone
+
+from textcls.artifacts import DataSummary, load_model, save_model
+from textcls.config import make_config, model_kinds
+from textcls.errors import ConfigError, DataError, ModelError
+from textcls.models import Listener, TextClassifier, classifier_class
+from textcls.models import cache as caching
+from textcls.models.cache import EmbeddingCache
+from textcls.models.setfit import draw_pairs
+from textcls.training.members import make_ensemble
+
+ROWS = toy_rows()
+TEXTS = [row["text"] for row in ROWS]
+LABELS = [row["label"] for row in ROWS]
+ENCODING = ["embedding", "setfit", "static"]
+
+
+@pytest.fixture
+def make(model_settings: Callable[[str], dict[str, Any]]) -> Callable[..., TextClassifier]:
+    def made(kind: str, **settings: Any) -> TextClassifier:
+        chosen = {**model_settings(kind), "seed": 1, **settings}
+        return classifier_class(chosen.pop("kind"))(**chosen)
+
+    return made
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the test's own."""
+    monkeypatch.setenv("TEXTCLS_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "embeddings"
+
+
+class Steps(Listener):
+    def __init__(self) -> None:
+        self.points: dict[str, list[float]] = {}
+        self.steps: list[tuple[int, int]] = []
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        self.points.setdefault(name, []).append(value)
+
+    def progress(self, done: int, total: int) -> None:
+        self.steps.append((done, total))
+
+
+# --- settings -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"kind": "tfidf"}, "tfidf-C1"),
+        ({"kind": "transformer"}, "all-minilm-l6-v2-lr0.0001-e4"),
+        ({"kind": "embedding"}, "embedding-all-minilm-l6-v2-C10"),
+        ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small-p20"),
+        ({"kind": "static"}, "static-all-minilm-l6-v2-lr0.001-e20"),
+        ({"kind": "ensemble", "members": ("a", "b")}, "ensemble-of-2"),
+    ],
+)
+def test_every_family_has_a_short_name(settings: dict[str, Any], name: str) -> None:
+    config: Any = model_kinds()[settings["kind"]](**settings)
+    assert config.short_name() == name
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"kind": "embedding", "C": 0}, "model.C: "),
+        ({"kind": "setfit", "pairs": 0}, "model.pairs: "),
+        ({"kind": "static", "dropout": 1.0}, "model.dropout: "),
+        ({"kind": "ensemble"}, "model.members: missing"),
+        ({"kind": "ensemble", "members": ["a"]}, "model.members: "),
+        ({"kind": "ensemble", "members": ["a", "b"], "weights": [1.0, 0.0]}, "model.weights[1]: "),
+        (
+            {"kind": "ensemble", "members": ["a", "b"], "weights": [1.0]},
+            "model: weights must be one for each of the 2 members, found 1",
+        ),
+        ({"kind": "ensemble", "members": ["a", "a"]}, "model: members names a model twice; give it more weight instead"),
+    ],
+)
+def test_settings_out_of_range_are_refused(model: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_config({"data": {"train": "x"}, "model": model})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# --- encoders -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_an_encoder_that_is_missing_is_told(kind: str, make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(ModelError) as caught:
+        make(kind, encoder="nobody/no-such-encoder").fit(TEXTS, LABELS)
+    assert str(caught.value) == (
+        "encoder 'nobody/no-such-encoder': no such folder, and no model of that name at hand; "
+        "set model.download=true to fetch it from the hub, or use 'all-minilm-l6-v2'"
+    )
+
+
+@pytest.mark.parametrize("kind", ["embedding", "setfit"])
+def test_a_length_that_the_encoder_cannot_read_is_refused(kind: str, make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(ModelError, match=r"^model\.max_length is 65, but encoder .* reads at most 64 tokens; lower it$"):
+        make(kind, max_length=65).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_texts_that_are_cut_are_counted(kind: str, make: Callable[..., TextClassifier], caplog: pytest.LogCaptureFixture) -> None:
+    make(kind, max_length=8).fit([*TEXTS, "a b"], [*LABELS, "fact"])
+    assert "24 of 25 training texts reach model.max_length (8 tokens); what is longer is cut" in caplog.messages
+
+
+@pytest.mark.parametrize("kind", ENCODING)
+def test_the_neighbours_are_read(kind: str, make: Callable[..., TextClassifier], tmp_path: Path) -> None:
+    rows = [{"text": f"word {'ab'[n % 2]}", "before": ["it is a fact", "the worst plan"][n // 2 % 2]} for n in range(16)]
+    labels = [["fact", "opinion"][n // 2 % 2] for n in range(16)]
+    context = {"before": 1, "after": 0}
+    fitted = make(kind, context=context).fit(rows, labels)
+    assert fitted.predict(rows).tolist() == labels
+    save_model(fitted, tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(rows), fitted.predict_proba(rows))
+    assert fitted.predict_proba(["word a"]).shape == (1, 2)  # at an article's edge there is none
+    swapped = [{**row, "before": other["before"]} for row, other in zip(rows, [*rows[2:], *rows[:2]], strict=True)]
+    assert fitted.predict(swapped).tolist() != labels
+
+
+@pytest.mark.parametrize("kind", ["embedding", "setfit", "static"])
+def test_class_weights_count(kind: str, make: Callable[..., TextClassifier]) -> None:
+    texts, labels = [*TEXTS, *(row["text"] for row in toy_rows(["e"]) if row["label"] == "fact")], [*LABELS, "fact", "fact"]
+    settings = {"C": 1.0} if kind != "static" else {"epochs": 1}
+    balanced, plain = (
+        make(kind, class_weight=weight, **settings).fit(texts, labels).predict_proba(texts) for weight in ("balanced", None)
+    )
+    assert np.abs(balanced - plain).max() > 1e-4
+
+
+# --- the cache ------------------------------------------------------------------------------------------------------
+
+
+def count(folder: Path) -> int:
+    (file,) = folder.glob("*.sqlite")
+    connection = sqlite3.connect(file)
+    try:
+        return int(connection.execute("SELECT count(*) FROM embeddings").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def test_a_text_is_embedded_once(make: Callable[..., TextClassifier], cache_folder: Path) -> None:
+    heard = Steps()
+    first = make("embedding").fit(TEXTS, LABELS, listener=heard)
+    assert heard.steps == [(24, 24)]
+    assert count(cache_folder) == 24
+    heard = Steps()
+    second = make("embedding", C=1.0).fit(TEXTS[:20], LABELS[:20], listener=heard)
+    assert heard.steps == []
+    first.predict_proba(["a text that is only predicted"])
+    assert count(cache_folder) == 24
+    assert second.predict_proba(TEXTS).shape == (24, 3)
+
+
+def test_a_fit_that_finds_half_of_its_texts_in_the_cache_is_the_same(
+    make: Callable[..., TextClassifier], cache_folder: Path
+) -> None:
+    whole = make("embedding").fit(TEXTS, LABELS).predict_proba(TEXTS)
+    shutil.rmtree(cache_folder)
+    make("embedding").fit(TEXTS[::3], LABELS[::3])
+    np.testing.assert_array_equal(make("embedding").fit(TEXTS, LABELS).predict_proba(TEXTS), whole)
+
+
+def test_without_a_cache_nothing_is_kept(make: Callable[..., TextClassifier], cache_folder: Path) -> None:
+    cached = make("embedding").fit(TEXTS, LABELS).predict_proba(TEXTS)
+    shutil.rmtree(cache_folder)
+    np.testing.assert_array_equal(make("embedding", cache=False).fit(TEXTS, LABELS).predict_proba(TEXTS), cached)
+    assert not cache_folder.exists()
+
+
+@pytest.mark.parametrize("setting", [{"max_length": 8}, {"precision": "bf16"}])
+def test_other_settings_have_a_cache_of_their_own(
+    setting: dict[str, Any], make: Callable[..., TextClassifier], cache_folder: Path
+) -> None:
+    make("embedding").fit(TEXTS, LABELS)
+    make("embedding", **setting).fit(TEXTS, LABELS)
+    assert len(list(cache_folder.glob("*.sqlite"))) == 2
+
+
+def test_other_weights_have_a_cache_of_their_own(
+    make: Callable[..., TextClassifier], cache_folder: Path, tiny_encoder: str, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    other = Path(shutil.copytree(tiny_encoder, tmp_path / "other"))
+    make("embedding").fit(TEXTS, LABELS)
+    make("embedding", encoder=str(other)).fit(TEXTS, LABELS)
+    assert len(list(cache_folder.glob("*.sqlite"))) == 1  # the same by content, wherever it lies
+    weights = load_file(other / "model.safetensors")
+    save_file({name: tensor * 1.5 for name, tensor in weights.items()}, other / "model.safetensors", metadata={"format": "pt"})
+    make("embedding", encoder=str(other)).fit(TEXTS, LABELS)
+    assert len(list(cache_folder.glob("*.sqlite"))) == 2
+
+
+def test_a_damaged_cache_is_told_and_done_without(
+    make: Callable[..., TextClassifier], cache_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = make("embedding").fit(TEXTS, LABELS).predict_proba(TEXTS)
+    (file,) = cache_folder.glob("*.sqlite")
+    file.write_bytes(b"no database" * 1000)
+    np.testing.assert_array_equal(make("embedding").fit(TEXTS, LABELS).predict_proba(TEXTS), sound)
+    assert f"{file}: the cache of embeddings cannot be used, so they are computed anew: " in caplog.text
+
+
+def test_the_cache_is_bounded_and_the_oldest_go(cache_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caching, "MOST_BYTES", 10 * 4 * 2)
+    cache = EmbeddingCache("f", 2)
+    for start in range(0, 30, 5):
+        cache.put([str(number) for number in range(start, start + 5)], np.full((5, 2), start, dtype=np.float32))
+    assert sorted(map(int, cache.get([str(number) for number in range(30)]))) == list(range(20, 30))
+
+
+def test_several_processes_share_a_cache(cache_folder: Path) -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from textcls.models.cache import EmbeddingCache\n"
+        "cache = EmbeddingCache('f', 2)\n"
+        "for n in range(40): cache.put([f'{n}', sys.argv[1] + f'-{n}'], np.full((2, 2), n, dtype=np.float32))\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-W", "error", "-c", code, str(who)]) for who in range(4)]
+    assert [process.wait(120) for process in processes] == [0] * 4
+    assert count(cache_folder) == 40 + 4 * 40
+    np.testing.assert_array_equal(EmbeddingCache("f", 2).get(["7"])["7"], [7, 7])
+
+
+# --- setfit ---------------------------------------------------------------------------------------------------------
+
+
+def test_pairs_grow_with_the_texts_and_are_half_alike() -> None:
+    label_ids = np.array([0, 1, 2, 0, 1, 0, 0])
+    first, second, alike = draw_pairs(label_ids, 6, seed=3)
+    assert len(first) == len(second) == len(alike) == 6 * 7
+    np.testing.assert_array_equal(label_ids[first] == label_ids[second], alike)
+    assert alike.sum() == 21
+    assert np.bincount(first).tolist() == [6] * 7
+    again, other = draw_pairs(label_ids, 6, seed=3), draw_pairs(label_ids, 6, seed=4)
+    np.testing.assert_array_equal(again[1], second)
+    assert (other[1] != second).any()
+
+
+def test_setfit_tells_curves_and_steps_and_leaves_nothing_behind(make: Callable[..., TextClassifier], tmp_path: Path) -> None:
+    heard = Steps()
+    make("setfit", pairs=2, batch_size=16).fit(TEXTS, LABELS, listener=heard)
+    assert heard.steps == [(step, 3) for step in range(1, 4)]
+    assert list(heard.points) == ["train/loss"]
+    assert list(Path.cwd().iterdir()) == []
+
+
+def test_importing_setfit_changes_no_warnings_filter() -> None:
+    code = "import warnings; before = list(warnings.filters); import textcls.models.setfit; assert warnings.filters == before"
+    environment_free = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert environment_free.returncode == 0, environment_free.stderr
+
+
+# --- static ---------------------------------------------------------------------------------------------------------
+
+
+def test_static_keeps_the_best_epochs_weights_and_stops(make: Callable[..., TextClassifier]) -> None:
+    heard = Steps()
+    truth = [{"fact": "opinion", "opinion": "quote", "quote": "fact"}[label] for label in LABELS]
+    make("static", epochs=30, patience=2).fit(TEXTS, LABELS, validation=(TEXTS, truth), listener=heard)
+    scores = heard.points["eval/macro_f1"]
+    assert len(scores) < 30
+    assert len(scores) == scores.index(max(scores)) + 1 + 2
+
+
+def test_static_refuses_more_dimensions_than_the_encoder_has(make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(ModelError, match=r"^model\.dimensions is 17, but encoder .* gives embeddings of 16; lower it$"):
+        make("static", dimensions=17).fit(TEXTS, LABELS)
+
+
+def test_static_refuses_validation_labels_it_does_not_know(make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(DataError) as caught:
+        make("static").fit(TEXTS, LABELS, validation=(["a"], ["rumour"]))
+    assert str(caught.value) == "validation label 'rumour' is none of the training labels; known: fact, opinion, quote"
+
+
+def test_static_says_when_the_loss_is_no_number(make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(ModelError) as caught:
+        make("static", learning_rate=1e38).fit(TEXTS, LABELS)
+    assert str(caught.value) == (
+        "the training loss became no number (NaN or infinite); lower model.learning_rate, which is 1e+38"
+    )
+
+
+# --- ensemble -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def members(make: Callable[..., TextClassifier]) -> list[TextClassifier]:
+    return [make("tfidf").fit(TEXTS, LABELS), make("static").fit(TEXTS, LABELS)]
+
+
+def join(members: list[TextClassifier], **settings: Any) -> TextClassifier:
+    ensemble: Any = classifier_class("ensemble")(members=tuple("ab"[: len(members)]), **settings)
+    joined: TextClassifier = ensemble.join(members)
+    return joined
+
+
+def test_an_ensemble_is_the_mean_of_its_members(members: list[TextClassifier]) -> None:
+    first, second = (member.predict_proba(TEXTS) for member in members)
+    np.testing.assert_allclose(join(members).predict_proba(TEXTS), (first + second) / 2)
+    np.testing.assert_allclose(join(members, weights=(3.0, 1.0)).predict_proba(TEXTS), (3 * first + second) / 4)
+    assert join(members).fit(TEXTS, LABELS).predict(TEXTS).tolist() == LABELS
+
+
+def test_an_ensembles_folder_needs_nothing_else(members: list[TextClassifier], tmp_path: Path) -> None:
+    ensemble = join(members, weights=(3.0, 1.0))
+    save_model(ensemble, tmp_path / "model")
+    loaded = load_model((tmp_path / "model").rename(tmp_path / "moved"))
+    np.testing.assert_array_equal(loaded.predict_proba(ROWS), ensemble.predict_proba(TEXTS))
+    save_model(loaded, tmp_path / "again")
+    np.testing.assert_array_equal(load_model(tmp_path / "again").predict_proba(TEXTS), ensemble.predict_proba(TEXTS))
+
+
+def test_members_of_other_labels_are_refused(members: list[TextClassifier], make: Callable[..., TextClassifier]) -> None:
+    two = [(text, label) for text, label in zip(TEXTS, LABELS, strict=True) if label != "quote"]
+    members[1] = make("tfidf").fit(*zip(*two, strict=True))
+    with pytest.raises(ModelError) as caught:
+        join(members)
+    assert str(caught.value) == (
+        "member b: expected the labels of member a (fact, opinion, quote), found fact, opinion; "
+        "an ensemble's members must have the same labels"
+    )
+
+
+def test_members_that_read_another_context_are_refused(
+    members: list[TextClassifier], make: Callable[..., TextClassifier]
+) -> None:
+    members[1] = make("static", context={"before": 1, "after": 0}).fit(TEXTS, LABELS)
+    with pytest.raises(ModelError) as caught:
+        join(members)
+    assert str(caught.value) == (
+        "member b reads the context {'before': 1, 'after': 0}, but model.context is None; set it to what the members read"
+    )
+    join(members, context={"before": 1, "after": 0})
+
+
+def test_an_ensemble_without_members_cannot_be_fitted(members: list[TextClassifier]) -> None:
+    with pytest.raises(ModelError, match="^an ensemble learns nothing itself; join its fitted members first$"):
+        clone(join(members)).fit(TEXTS, LABELS)
+    with pytest.raises(ModelError, match="^expected the 1 members of the ensemble, found 2$"):
+        classifier_class("ensemble")(members=("a",)).join(members)  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match=r"^label 'rumour' is none of the members' labels \(fact, opinion, quote\)$"):
+        join(members).fit(["a", "b"], ["fact", "rumour"])
+
+
+SPLIT = {"data": {"train": "a.jsonl", "test": "b.jsonl"}}
+
+
+def trained(members: list[TextClassifier], folder: Path, *, identity: str = "f" * 64, **changes: Any) -> list[Path]:
+    """Model folders as runs leave them."""
+    for name, member in zip("ab", members, strict=True):
+        config = make_config({**SPLIT, **changes, "model": {"kind": "tfidf"}}).model_dump(mode="json")
+        save_model(member, folder / name, config=config, data=DataSummary("toy", identity, 24))
+    return [folder / name for name in "ab"]
+
+
+def measuring(**changes: Any) -> Any:
+    return make_config({**SPLIT, **changes, "model": {"kind": "ensemble", "members": ["a", "b"]}})
+
+
+def test_members_of_the_same_data_and_splits_are_measured(members: list[TextClassifier], tmp_path: Path) -> None:
+    ensemble = make_ensemble(measuring(), trained(members, tmp_path), "f" * 64)
+    assert ensemble.predict(TEXTS).tolist() == LABELS
+
+
+@pytest.mark.parametrize(
+    ("made", "measured", "message"),
+    [
+        ({}, {"data": {"train": "b.jsonl", "test": "a.jsonl"}}, "member a was trained with data.train 'a.jsonl', not 'b.jsonl'"),
+        (
+            {"data": {"train": "a"}, "splits": {"kind": "hash"}},
+            {"data": {"train": "a"}, "splits": {"kind": "hash"}, "seed": 3},
+            "member a was trained with seed 42, not 3",
+        ),
+        ({}, {"data": {"train": "a"}, "splits": {"kind": "hash"}}, "member a was trained with splits.kind 'given', not 'hash'"),
+        ({}, {"data": {"train": "a"}}, "an ensemble cannot be measured with splits.kind 'k-fold'"),
+        ({"identity": "e" * 64}, {}, "member a learnt from other data (toy, identity eeeeeeeeeeee…) than the config's"),
+    ],
+)
+def test_members_that_may_know_the_test_rows_are_refused(
+    made: dict[str, Any], measured: dict[str, Any], message: str, members: list[TextClassifier], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make_ensemble(measuring(**measured), trained(members, tmp_path, **made), "f" * 64)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_member_that_does_not_say_what_it_learnt_from_is_refused(members: list[TextClassifier], tmp_path: Path) -> None:
+    for name, member in zip("ab", members, strict=True):
+        save_model(member, tmp_path / name)
+    with pytest.raises(ModelError) as caught:
+        make_ensemble(measuring(), [tmp_path / "a", tmp_path / "b"], "f" * 64)
+    assert str(caught.value) == "member a does not say what it learnt from; take a model that `textcls train` made"

@@ -1,0 +1,251 @@
+"""Few-shot learning by the setfit library: an encoder tuned on pairs of texts, and a logistic regression.
+
+Tunstall et al. (2022), Efficient Few-Shot Learning Without Prompts: texts of one label are drawn together and others apart, by
+the cosine of their embeddings. The pairs are drawn here, for setfit lists all there are, whose number grows with the rows' square.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, Self
+
+import datasets
+import numpy as np
+import torch
+from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+
+from textcls.config import SetFitConfig
+from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
+from textcls.models.dropout import replace_dropout
+from textcls.models.encoders import (
+    computes_in_bf16,
+    embed,
+    load_encoder,
+    locate_encoder,
+    quiet,
+    read_encoder,
+    tokenize,
+    warn_of_cuts,
+)
+from textcls.models.heads import fit_head, head_probabilities, read_head, write_head
+
+with warnings.catch_warnings():  # setfit changes the filters when it is imported
+    import setfit
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import losses
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+    from setfit.model_card import ModelCardCallback
+
+_DEFAULT = SetFitConfig(kind="setfit")
+
+
+class SetFitClassifier(TextClassifier):
+    """An encoder tuned on pairs of texts, and a logistic regression. The parameters are those of `config.SetFitConfig`."""
+
+    kind: ClassVar[str] = "setfit"
+
+    def __init__(
+        self,
+        *,
+        encoder: str = _DEFAULT.encoder,
+        download: bool = _DEFAULT.download,
+        max_length: int = _DEFAULT.max_length,
+        pairs: int = _DEFAULT.pairs,
+        epochs: int = _DEFAULT.epochs,
+        batch_size: int = _DEFAULT.batch_size,
+        learning_rate: float = _DEFAULT.learning_rate,
+        C: float = _DEFAULT.C,
+        class_weight: str | None = _DEFAULT.class_weight,
+        max_iter: int = _DEFAULT.max_iter,
+        precision: str = _DEFAULT.precision,
+        context: Mapping[str, int] | None = None,
+        seed: int | None = _DEFAULT.seed,
+    ) -> None:
+        self.encoder = encoder
+        self.download = download
+        self.max_length = max_length
+        self.pairs = pairs
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.C = C
+        self.class_weight = class_weight
+        self.max_iter = max_iter
+        self.precision = precision
+        self.context = context
+        self.seed = seed
+
+    def fit(
+        self,
+        texts: Texts,
+        labels: Sequence[str],
+        *,
+        validation: tuple[Texts, Sequence[str]] | None = None,
+        listener: Listener | None = None,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Tune the encoder on pairs, then learn the regression; see `TextClassifier.fit`. Takes no validation rows.
+
+        Raises:
+            DataError: as `TextClassifier.fit`.
+            ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
+        """
+        _, classes, label_ids = check_training(texts, labels)
+        joined = self._join(texts)
+        _, tokenizer = load_encoder(self.encoder, download=self.download, max_length=self.max_length)
+        warn_of_cuts([len(row) for row in tokenize(joined, tokenizer, max_length=self.max_length)], self.max_length)
+        model = self._tune(joined, label_ids, tokenizer, listener or Listener())
+        self.model_, self.tokenizer_ = model, tokenizer
+        self.regression_ = fit_head(
+            self._embed(joined), labels, C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, seed=self.seed
+        )
+        self.classes_ = classes
+        return self
+
+    def predict_proba(self, texts: Texts) -> np.ndarray:
+        """Estimate each label's probability; see `TextClassifier.predict_proba`."""
+        self._check_fitted()
+        return head_probabilities(self.regression_, self._embed(self._join(texts)))
+
+    def write(self, folder: Path) -> None:
+        """Write the encoder as `model.safetensors`, its `config.json`, the tokenizer's files, and `head.safetensors`."""
+        with quiet():
+            self.model_.save_pretrained(folder)
+        self.tokenizer_.save_pretrained(folder)
+        write_head(self.regression_, folder)
+
+    def read(self, folder: Path, labels: Sequence[str]) -> Self:
+        """Take over what `write` left; see `TextClassifier.read`."""
+        self.model_, self.tokenizer_ = read_encoder(folder)
+        self.regression_ = read_head(folder, labels, width=self.model_.config.hidden_size)
+        self.classes_ = np.array(labels)
+        return self
+
+    def _tune(self, texts: list[str], label_ids: np.ndarray, tokenizer: Any, listener: Listener) -> Any:
+        """Train a copy of the encoder on pairs: the copy, in fp32."""
+        seed = 0 if self.seed is None else self.seed
+        source = locate_encoder(self.encoder, download=self.download)
+        bf16 = self.precision == "bf16" or (self.precision == "auto" and computes_in_bf16())
+        with _quiet(), TemporaryDirectory(prefix="textcls-") as folder:
+            reader = Transformer(source, max_seq_length=self.max_length, **_local(self.download))
+            attention = reader.auto_model.config._attn_implementation
+            if not torch.accelerator.is_available():
+                replace_dropout(reader.auto_model)
+                # On processors PyTorch's fused attention takes twice as long as the plain one, in bf16 and with its gradient.
+                reader.auto_model.set_attn_implementation("eager")
+            body = SentenceTransformer(modules=[reader, Pooling(reader.get_embedding_dimension()), Normalize()])
+            first, second, alike = draw_pairs(label_ids, self.pairs, seed=seed)
+            trainer = _Trainer(
+                model=setfit.SetFitModel(model_body=body),
+                args=setfit.TrainingArguments(
+                    output_dir=folder,
+                    batch_size=self.batch_size,
+                    num_epochs=self.epochs,
+                    body_learning_rate=self.learning_rate,
+                    seed=seed,
+                    report_to="none",
+                    save_strategy="no",
+                    logging_first_step=False,
+                    logging_steps=max(1, len(first) * self.epochs // self.batch_size // 50),
+                    show_progress_bar=False,
+                ),
+                callbacks=[_Tell(listener)],
+            )
+            trainer.pairs = datasets.Dataset.from_dict(
+                {
+                    "sentence_1": [texts[number] for number in first],
+                    "sentence_2": [texts[number] for number in second],
+                    "label": alike.astype(float),
+                }
+            )
+            trainer.remove_callback(ProgressCallback)
+            trainer.remove_callback(PrinterCallback)
+            trainer.remove_callback(ModelCardCallback)
+            trainer.st_trainer.args.dataloader_pin_memory = torch.accelerator.is_available()
+            with torch.autocast(body.device.type, torch.bfloat16, enabled=bf16):
+                trainer.train_embeddings(texts, label_ids.tolist())
+        reader.auto_model.set_attn_implementation(attention)
+        return reader.auto_model.eval()
+
+    def _join(self, texts: Texts) -> list[str]:
+        """Each text with the sentences around it, as one string."""
+        around = neighbours(texts, self.context)
+        nothing = [""] * len(texts)
+        parts = zip(around.get("before", nothing), check_texts(texts), around.get("after", nothing), strict=True)
+        return [" ".join(part for part in row if part) for row in parts]
+
+    def _embed(self, texts: list[str]) -> np.ndarray:
+        return embed(texts, self.model_, self.tokenizer_, max_length=self.max_length, whole_batches=False)
+
+
+def draw_pairs(label_ids: np.ndarray, count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw pairs of texts, `count` for each, in turn one of the same label and one of two.
+
+    Args:
+        label_ids: shape (n_texts,), with two labels or more.
+        count: pairs to draw for each text.
+        seed: of the choice.
+
+    Returns:
+        the first and the second text's numbers, and whether their labels are the same: shape (n_texts * count,) each.
+    """
+    random = np.random.default_rng(seed)
+    of_label = {label: np.flatnonzero(label_ids == label) for label in np.unique(label_ids)}
+    of_others = {label: np.flatnonzero(label_ids != label) for label in of_label}
+    first = np.tile(np.arange(len(label_ids)), count)
+    alike = np.repeat(np.arange(count) % 2 == 0, len(label_ids))
+    second = np.empty(len(first), dtype=int)
+    for label in of_label:
+        for same, among in ((True, of_label[label]), (False, of_others[label])):
+            here = np.flatnonzero((label_ids[first] == label) & (alike == same))
+            second[here] = random.choice(among, size=len(here))
+    return first, second, alike
+
+
+class _Trainer(setfit.Trainer):
+    """setfit's Trainer on pairs that are drawn already."""
+
+    pairs: datasets.Dataset
+
+    def get_dataset(self, *texts_and_labels: Any, **options: Any) -> tuple[datasets.Dataset, torch.nn.Module]:
+        return self.pairs, losses.CosineSimilarityLoss(self.model.model_body)
+
+
+class _Tell(TrainerCallback):
+    """Pass the Trainer's curve and steps on to a listener."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
+        if logs and "embedding_loss" in logs:
+            self.listener.metric("train/loss", float(logs["embedding_loss"]), state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.listener.progress(state.global_step, state.max_steps)
+
+
+def _local(download: bool) -> dict[str, Any]:
+    """What keeps sentence-transformers from asking the hub."""
+    options = {"local_files_only": not download}
+    return {"model_kwargs": {**options, "use_safetensors": True}, "processor_kwargs": options, "config_kwargs": options}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep setfit, datasets and transformers from reporting, and give back their settings."""
+    level = setfit.logging.get_verbosity()
+    bars = datasets.are_progress_bars_disabled()
+    setfit.logging.set_verbosity_error()
+    datasets.disable_progress_bars()
+    try:
+        with quiet():
+            yield
+    finally:
+        setfit.logging.set_verbosity(level)
+        if not bars:
+            datasets.enable_progress_bars()

@@ -1,0 +1,279 @@
+"""Static embeddings: a vector a token, distilled from an encoder, tuned with a linear head on the texts' means.
+
+The distillation is Model2Vec's (Tulkens & van Dongen 2024): every token of the vocabulary goes through the encoder by itself,
+the vectors are reduced to their principal components, and rare tokens weigh more. Its own package asks for an older transformers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from sklearn.metrics import f1_score
+from sklearn.utils.class_weight import compute_class_weight
+from tokenizers import Tokenizer
+
+from textcls.config import StaticConfig
+from textcls.errors import DataError, ModelError, did_you_mean
+from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
+from textcls.models.cache import EmbeddingCache
+from textcls.models.encoders import bare_tokenizer, computes_in_bf16, embed_tokens, fingerprint, load_encoder, warn_of_cuts
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT = StaticConfig(kind="static")
+_BATCH = 1024
+_RARITY = 1e-4
+"""The constant of smooth inverse frequency (Arora et al. 2017), where a token's rank stands for its frequency."""
+
+Tokens = tuple[torch.Tensor, torch.Tensor]
+"""Token ids of several texts in a row, and where each text begins: shapes (n_tokens,), (n_texts,)."""
+
+
+class StaticClassifier(TextClassifier):
+    """A linear classifier over the means of token vectors. The parameters are those of `config.StaticConfig`."""
+
+    kind: ClassVar[str] = "static"
+    uses_validation: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        encoder: str = _DEFAULT.encoder,
+        download: bool = _DEFAULT.download,
+        max_length: int = _DEFAULT.max_length,
+        dimensions: int = _DEFAULT.dimensions,
+        epochs: int = _DEFAULT.epochs,
+        batch_size: int = _DEFAULT.batch_size,
+        learning_rate: float = _DEFAULT.learning_rate,
+        dropout: float = _DEFAULT.dropout,
+        class_weight: str | None = _DEFAULT.class_weight,
+        patience: int = _DEFAULT.patience,
+        context: Mapping[str, int] | None = None,
+        seed: int | None = _DEFAULT.seed,
+    ) -> None:
+        self.encoder = encoder
+        self.download = download
+        self.max_length = max_length
+        self.dimensions = dimensions
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.patience = patience
+        self.context = context
+        self.seed = seed
+
+    def fit(
+        self,
+        texts: Texts,
+        labels: Sequence[str],
+        *,
+        validation: tuple[Texts, Sequence[str]] | None = None,
+        listener: Listener | None = None,
+        checkpoints: Path | None = None,
+    ) -> Self:
+        """Distil the encoder, unless the cache has it, and tune the vectors with the head; see `TextClassifier.fit`.
+
+        With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
+        `patience` epochs have brought nothing better; without, it runs for all `epochs`.
+
+        Raises:
+            DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
+            ModelError: the encoder is not at hand.
+        """
+        _, classes, label_ids = check_training(texts, labels)
+        held_out = None
+        if validation is not None and len(validation[0]):
+            held_out = validation[0], _check_validation(*validation, classes.tolist())
+        vectors, tokenizer = distil(self.encoder, download=self.download, dimensions=self.dimensions)
+        self.tokenizer_ = tokenizer
+        parts = self._encode(texts)
+        warn_of_cuts([len(row) for row in parts[0]], self.max_length)
+        seed = 0 if self.seed is None else self.seed
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = _Net(vectors, sides=len(parts), labels=len(classes))
+        self._train(net, parts, label_ids, held_out, listener or Listener(), seed)
+        self.net_ = net.eval()
+        self.classes_ = classes
+        return self
+
+    def predict_proba(self, texts: Texts) -> np.ndarray:
+        """Estimate each label's probability; see `TextClassifier.predict_proba`."""
+        self._check_fitted()
+        return _probabilities(self.net_, self._encode(texts), len(self.classes_))
+
+    def write(self, folder: Path) -> None:
+        """Write `model.safetensors`, the vectors and the head, and `tokenizer.json`."""
+        save_file({name: tensor.contiguous() for name, tensor in self.net_.state_dict().items()}, folder / "model.safetensors")
+        self.tokenizer_.save(str(folder / "tokenizer.json"))
+
+    def read(self, folder: Path, labels: Sequence[str]) -> Self:
+        """Take over what `write` left; see `TextClassifier.read`."""
+        weights = load_file(folder / "model.safetensors")
+        sides = 1 + sum(bool(count) for count in (self.context or {}).values())
+        try:
+            vectors = weights["vectors.weight"]
+            expected, found = (len(labels), vectors.shape[1] * sides), tuple(weights["head.weight"].shape)
+        except KeyError as error:
+            raise ModelError(f"{folder}: expected weights named {error}, found {', '.join(sorted(weights))}") from error
+        if expected != found:
+            raise ModelError(f"{folder}: expected weights of shape {expected}, found {found}")
+        net = _Net(vectors, sides=sides, labels=len(labels))
+        net.load_state_dict(weights)
+        self.tokenizer_ = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        if self.tokenizer_.get_vocab_size() > len(vectors):
+            raise ModelError(
+                f"{folder}: expected a vector for each of {self.tokenizer_.get_vocab_size()} tokens, found {len(vectors)}"
+            )
+        self.net_ = net.eval()
+        self.classes_ = np.array(labels)
+        return self
+
+    def _train(
+        self,
+        net: _Net,
+        parts: list[list[list[int]]],
+        label_ids: np.ndarray,
+        held_out: tuple[Texts, np.ndarray] | None,
+        listener: Listener,
+        seed: int,
+    ) -> None:
+        random = np.random.default_rng(seed)
+        weights = None
+        if self.class_weight is not None:
+            balanced = compute_class_weight(self.class_weight, classes=np.unique(label_ids), y=label_ids)
+            weights = torch.tensor(balanced, dtype=torch.float32)
+        # Only the vectors of a batch's tokens are touched, whatever the vocabulary.
+        optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.SparseAdam(net.vectors.parameters(), lr=self.learning_rate),
+            torch.optim.Adam([net.weights, *net.head.parameters()], lr=self.learning_rate),
+        ]
+        aside = (self._encode(held_out[0]), held_out[1]) if held_out is not None else None
+        batches = -(-len(label_ids) // self.batch_size)
+        best, best_weights, since, step = -1.0, None, 0, 0
+        for _ in range(self.epochs):
+            order, losses = random.permutation(len(label_ids)), []
+            for start in range(0, len(order), self.batch_size):
+                numbers = order[start : start + self.batch_size]
+                sides = [_row([_thin(part[number], self.dropout, random) for number in numbers]) for part in parts]
+                loss = torch.nn.functional.cross_entropy(net(sides), torch.from_numpy(label_ids[numbers]), weight=weights)
+                net.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                for optimizer in optimizers:
+                    optimizer.step()
+                losses.append(loss.item())
+                step += 1
+                listener.progress(step, self.epochs * batches)
+            listener.metric("train/loss", float(np.mean(losses)), step)
+            if not np.isfinite(losses).all():
+                raise ModelError(
+                    "the training loss became no number (NaN or infinite); "
+                    f"lower model.learning_rate, which is {self.learning_rate:g}"
+                )
+            if aside is not None:
+                predicted = _probabilities(net, aside[0], len(np.unique(label_ids))).argmax(axis=1)
+                score = float(f1_score(aside[1], predicted, average="macro", zero_division=0))
+                listener.metric("eval/macro_f1", score, step)
+                since = 0 if score > best else since + 1
+                if score > best:
+                    best, best_weights = score, {name: tensor.clone() for name, tensor in net.state_dict().items()}
+                if since >= self.patience:
+                    break
+        if best_weights is not None:
+            net.load_state_dict(best_weights)
+
+    def _encode(self, texts: Texts) -> list[list[list[int]]]:
+        """The token ids of each text, and of each side of its context."""
+        parts = [check_texts(texts), *neighbours(texts, self.context).values()]
+        encoded = [self.tokenizer_.encode_batch_fast(part, add_special_tokens=False) for part in parts]
+        return [[row.ids[: self.max_length] for row in rows] for rows in encoded]
+
+
+class _Net(torch.nn.Module):
+    """Token vectors with a weight each, their mean scaled to length 1, and a linear head over the sides."""
+
+    def __init__(self, vectors: torch.Tensor, *, sides: int, labels: int) -> None:
+        super().__init__()
+        self.vectors = torch.nn.EmbeddingBag.from_pretrained(vectors.clone(), freeze=False, mode="sum", sparse=True)
+        self.weights = torch.nn.Parameter(torch.ones(len(vectors)))
+        self.head = torch.nn.Linear(sides * vectors.shape[1], labels)
+
+    def forward(self, sides: Sequence[Tokens]) -> torch.Tensor:
+        means = [
+            torch.nn.functional.normalize(self.vectors(ids, starts, per_sample_weights=self.weights[ids]))
+            for ids, starts in sides
+        ]
+        logits: torch.Tensor = self.head(torch.hstack(means))
+        return logits
+
+
+def distil(encoder: str, *, download: bool, dimensions: int) -> tuple[torch.Tensor, Tokenizer]:
+    """Turn an encoder into a vector a token: shape (n_tokens, dimensions). The encoder's answers are cached.
+
+    Raises:
+        ModelError: the encoder is not at hand, or its embeddings have fewer dimensions than asked for.
+    """
+    model, fast = load_encoder(encoder, download=download, max_length=4)
+    if dimensions > model.config.hidden_size:
+        raise ModelError(
+            f"model.dimensions is {dimensions}, but encoder {encoder} gives embeddings of {model.config.hidden_size}; lower it"
+        )
+    tokenizer = bare_tokenizer(fast)
+    tokens = [tokenizer.id_to_token(number) or "" for number in range(tokenizer.get_vocab_size())]
+    bf16 = computes_in_bf16()
+    cache = EmbeddingCache(fingerprint(model, fast, "tokens", bf16), model.config.hidden_size)
+    known = cache.get(tokens)
+    missing = [number for number, token in enumerate(tokens) if token not in known]
+    if missing:
+        around = [[part] if part is not None else [] for part in (fast.cls_token_id, fast.sep_token_id)]
+        ids = [[*around[0], number, *around[1]] for number in missing]
+        found = embed_tokens(ids, model, padding=fast.pad_token_id or 0, bf16=bf16)
+        cache.put([tokens[number] for number in missing], found)
+        known |= {tokens[number]: row for number, row in zip(missing, found, strict=True)}
+    embeddings = np.array([known[token] for token in tokens], dtype=np.float64)
+    embeddings -= embeddings.mean(axis=0)
+    _, components = np.linalg.eigh(embeddings.T @ embeddings)
+    rank = np.arange(2, len(tokens) + 2)
+    rarity = _RARITY / (_RARITY + 1 / (rank * np.log(len(tokens))))
+    vectors = (embeddings @ components[:, ::-1][:, :dimensions]) * rarity[:, np.newaxis]
+    return torch.tensor(vectors, dtype=torch.float32), tokenizer
+
+
+def _row(texts: Sequence[Sequence[int]]) -> Tokens:
+    starts = np.cumsum([0, *(len(text) for text in texts[:-1])])
+    ids = np.fromiter((token for text in texts for token in text), dtype=np.int64)
+    return torch.from_numpy(ids), torch.from_numpy(starts.astype(np.int64))
+
+
+def _thin(text: list[int], share: float, random: np.random.Generator) -> list[int]:
+    """Leave a share of a text's tokens out, but never all."""
+    kept = [token for token, draw in zip(text, random.random(len(text)), strict=True) if draw >= share]
+    return kept or text
+
+
+def _probabilities(net: _Net, parts: list[list[list[int]]], labels: int) -> np.ndarray:
+    count = len(parts[0])
+    probabilities = np.empty((count, labels))
+    with torch.inference_mode():
+        for start in range(0, count, _BATCH):
+            sides = [_row(part[start : start + _BATCH]) for part in parts]
+            probabilities[start : start + _BATCH] = net(sides).double().softmax(dim=-1).numpy()
+    return probabilities
+
+
+def _check_validation(texts: Texts, labels: Sequence[str], classes: list[str]) -> np.ndarray:
+    check_texts(texts)
+    if len(texts) != len(labels):
+        raise DataError(f"expected a label for each validation text, found {len(texts)} texts and {len(labels)} labels")
+    for label in labels:
+        if label not in classes:
+            raise DataError(f"validation label {label!r} is none of the training labels; {did_you_mean(str(label), classes)}")
+    return np.array([classes.index(label) for label in labels])

@@ -1,0 +1,72 @@
+"""The members of an ensemble: finished models that are averaged, and may be measured only on rows that none has learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from textcls.artifacts import ModelDescription, describe_model, load_model
+from textcls.config import Config, EnsembleConfig
+from textcls.errors import ConfigError, ModelError
+from textcls.models import make_classifier
+from textcls.models.ensemble import EnsembleClassifier
+
+_PARTS = ("train", "validation", "test")
+
+
+def make_ensemble(config: Config, folders: Sequence[Path], identity: str) -> EnsembleClassifier:
+    """Load an ensemble's members, after checking that the config's test rows are new to all of them.
+
+    Args:
+        config: a config whose model is an ensemble.
+        folders: the members' model folders, in the order of `model.members`.
+        identity: the identity of the config's data.
+
+    Raises:
+        ConfigError: a member may have learnt from rows that the run measures on.
+        ModelError: a member is missing or damaged, or does not fit the others.
+    """
+    assert isinstance(config.model, EnsembleConfig)  # noqa: S101
+    check_members(config, dict(zip(config.model.members, map(describe_model, folders), strict=True)), identity)
+    ensemble = make_classifier(config.model)
+    assert isinstance(ensemble, EnsembleClassifier)  # noqa: S101
+    return ensemble.join([load_model(folder) for folder in folders])
+
+
+def check_members(config: Config, members: Mapping[str, ModelDescription], identity: str) -> None:
+    """Check that no member has learnt from a row that the run measures on, as far as the members' own configs tell.
+
+    Raises:
+        ConfigError: folds, in which the final models learn from all rows; or a member of other data, or of other splits.
+        ModelError: a member does not say what it learnt from.
+    """
+    if config.splits.kind not in ("given", "hash"):
+        raise ConfigError(
+            f"an ensemble cannot be measured with splits.kind {config.splits.kind!r}, since its members have learnt from all rows; "
+            "name data.test, or use 'hash' as its members did"
+        )
+    for name, member in members.items():
+        if member.config is None or member.data is None:
+            raise ModelError(f"member {name} does not say what it learnt from; take a model that `textcls train` made")
+        if member.data.identity != identity:
+            raise ConfigError(
+                f"member {name} learnt from other data ({member.data.name}, identity {member.data.identity[:12]}…) than the config's "
+                f"(identity {identity[:12]}…), so it may know the test rows; name the data that it was trained on"
+            )
+        wanted, found = _parting(config.model_dump(mode="json")), _parting(member.config)
+        for setting, value in wanted.items():
+            if found[setting] != value:
+                raise ConfigError(
+                    f"member {name} was trained with {setting} {found[setting]!r}, not {value!r}, "
+                    "so it may know the test rows; use the same splits"
+                )
+
+
+def _parting(config: Mapping[str, object]) -> dict[str, object]:
+    """The settings that decide which rows are in the test."""
+    data, splits = config["data"], config["splits"]
+    assert isinstance(data, Mapping) and isinstance(splits, Mapping)  # noqa: S101
+    parting: dict[str, object] = {"splits.kind": splits.get("kind"), **{f"data.{part}": data.get(part) for part in _PARTS}}
+    if splits.get("kind") == "hash":
+        parting |= {"splits.test": splits.get("test"), "seed": config.get("seed")}
+    return parting
