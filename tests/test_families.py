@@ -359,9 +359,9 @@ def test_members_that_read_another_context_are_refused(
 
 
 def test_an_ensemble_without_members_cannot_be_fitted(members: list[TextClassifier]) -> None:
-    with pytest.raises(ModelError, match="^an ensemble learns nothing itself; join its fitted members first$"):
+    with pytest.raises(ModelError, match=r"^an ensemble learns nothing itself; join its fitted members first$"):
         clone(join(members)).fit(TEXTS, LABELS)
-    with pytest.raises(ModelError, match="^expected the 1 members of the ensemble, found 2$"):
+    with pytest.raises(ModelError, match=r"^expected the 1 members of the ensemble, found 2$"):
         classifier_class("ensemble")(members=("a",)).join(members)  # type: ignore[attr-defined]
     with pytest.raises(DataError, match=r"^label 'rumour' is none of the members' labels \(fact, opinion, quote\)$"):
         join(members).fit(["a", "b"], ["fact", "rumour"])

@@ -38,13 +38,18 @@ def train(
         table.add_row(label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.support:,}")
     out = console()
     out.print(table)
+    unit = f"{result.intervals.n_units:,} {result.intervals.unit}s"
     folds = int(result.metrics.get("n_children", 1))
     for name, word in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
         value = getattr(result.evaluation, name)
         mean = result.metrics[f"test/{name}"]
         spread = result.metrics.get(f"test/{name}_std")
         over_folds = f"; mean of {folds} folds {mean:.3f}, standard deviation {spread:.3f}" if spread is not None else ""
-        out.print(f"{word} {value:.3f} over {result.evaluation.rows:,} rows held out{over_folds}")
+        found = result.intervals.metrics.get(name)
+        interval = f" (95 % interval {found.low:.3f} to {found.high:.3f}, over {unit})" if found else ""
+        out.print(f"{word} {value:.3f}{interval} on {result.evaluation.rows:,} rows held out{over_folds}")
+    if result.intervals.note is not None:
+        out.print(result.intervals.note, soft_wrap=True)
     if result.model_folder is not None:
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:

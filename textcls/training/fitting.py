@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
-from textcls.evaluation import Evaluation, evaluate, summarize
+from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, summarize
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
 from textcls.splits import Split
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _MOST_LABELS_TRACKED = 20
+_WITH_INTERVAL = ("macro_f1", "accuracy")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ class Outcome:
     classifier: TextClassifier | None
 
 
-def fit_unit(config: Config, dataset: Dataset, unit: Unit, listener: Listener, checkpoints: Path) -> TextClassifier:
-    """Fit the config's model on a unit's training rows, and learn the decision policy on its calibration rows."""
+def fit_unit(
+    config: Config, dataset: Dataset, unit: Unit, listener: Listener, checkpoints: Path, *, model: TextClassifier | None = None
+) -> TextClassifier:
+    """Fit the config's model, or the one given, on a unit's training rows, and learn the decision policy on its calibration rows."""
 
     def part(rows: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
         chosen = dataset.select(rows).to_list()
@@ -63,8 +66,8 @@ def fit_unit(config: Config, dataset: Dataset, unit: Unit, listener: Listener, c
     known = set(labels)
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], labels)]
     validation = part(useful) if len(useful) else None
-    model = config.model.model_copy(update={"seed": unit.seed})
-    classifier = make_classifier(model).fit(texts, labels, validation=validation, listener=listener, checkpoints=checkpoints)
+    classifier = model or make_classifier(config.model.model_copy(update={"seed": unit.seed}))
+    classifier.fit(texts, labels, validation=validation, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
         rows, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]
@@ -102,8 +105,8 @@ def measure_unit(
     return metrics, labels, probabilities
 
 
-def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, list[dict[str, Any]]]:
-    """Put the measured rows of all units together: their figures, and a prediction each in the order of the data."""
+def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Intervals, list[dict[str, Any]]]:
+    """Put the measured rows of all units together: their figures with intervals, and a prediction each in the order of the data."""
     labels = sorted({label for outcome in outcomes for label in outcome.labels})
     rows = np.concatenate([outcome.unit.split.test for outcome in outcomes])
     probabilities = np.zeros((len(rows), len(labels)))
@@ -130,11 +133,15 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, lis
                 "probabilities": {label: round(float(p), 6) for label, p in zip(labels, probabilities[number], strict=True)},
             }
         )
-    return evaluate([dataset[int(row)]["label"] for row in rows], probabilities, labels), predictions
+    true, groups = ([dataset[int(row)][column] for row in rows] for column in ("label", "group"))
+    return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups), predictions
 
 
-def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation) -> dict[str, float]:
-    """The run's own metrics: those of its unit, or the units' means with spread and interval and the pooled figures."""
+def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: Intervals) -> dict[str, float]:
+    """The run's own metrics: those of its unit, or the units' means with spread and interval and the pooled figures.
+
+    The intervals of one unit, and of the pooled figures, are those of the bootstrap over articles.
+    """
     metrics: dict[str, float] = {}
     for name in outcomes[0].metrics:
         values = [outcome.metrics[name] for outcome in outcomes if name in outcome.metrics]
@@ -145,6 +152,13 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation) -> dict[str, 
     if len(outcomes) > 1:
         metrics["n_children"] = len(outcomes)
         metrics |= {f"pooled/{name}": value for name, value in pooled.metrics.items()}
+    where = "pooled" if len(outcomes) > 1 else "test"
+    for name in _WITH_INTERVAL:
+        if name in intervals.metrics:
+            metrics[f"{where}/{name}_low"], metrics[f"{where}/{name}_high"] = (
+                intervals.metrics[name].low,
+                intervals.metrics[name].high,
+            )
     if len(pooled.labels) <= _MOST_LABELS_TRACKED:
         metrics |= {f"test.per_label/f1/{label}": scores.f1 for label, scores in pooled.per_label.items()}
     return metrics

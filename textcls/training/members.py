@@ -10,8 +10,22 @@ from textcls.config import Config, EnsembleConfig
 from textcls.errors import ConfigError, ModelError
 from textcls.models import make_classifier
 from textcls.models.ensemble import EnsembleClassifier
+from textcls.tracking import Store
 
 _PARTS = ("train", "validation", "test")
+
+
+def member_folders(config: Config) -> list[Path]:
+    """Find the members' model folders: paths as they are, and the models of runs.
+
+    Raises:
+        ConfigError: the config's model is no ensemble.
+        TrackingError: a member is neither a folder nor a run with a model.
+    """
+    if not isinstance(config.model, EnsembleConfig):
+        raise ConfigError(f"model.kind is {config.model.kind!r}, which has no members")
+    store = config.tracking.uri or config.tracking.folder
+    return [Path(name) if Path(name).is_dir() else Store(store).model_folder(name) for name in config.model.members]
 
 
 def make_ensemble(config: Config, folders: Sequence[Path], identity: str) -> EnsembleClassifier:

@@ -22,11 +22,12 @@ import numpy as np
 
 from textcls.config import Config
 from textcls.dataset import dataset_identity, row_identities
-from textcls.evaluation import Evaluation
+from textcls.evaluation import Evaluation, Intervals, make_predictions
 from textcls.tracking import ROWS, NullRun
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from matplotlib.figure import Figure
 
 
 def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given: str | None) -> None:
@@ -62,28 +63,51 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
     run.text(json.dumps(sorted(set(dataset["label"])), ensure_ascii=False), "labels.json")
 
 
-def log_results(run: NullRun, evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], *, title: str) -> None:
+def log_results(
+    run: NullRun, evaluation: Evaluation, intervals: Intervals, predictions: Sequence[Mapping[str, Any]], *, title: str
+) -> None:
     """Keep figures as pictures and tables, and every prediction."""
     if run.id is None:
         return
-    from textcls.evaluation.figures import confusion_figure, per_label_figure
-
-    run.figure(confusion_figure(evaluation, title=title), "confusion_matrix")
-    run.figure(per_label_figure(evaluation, title=title), "per_label")
+    for name, figure in _figures(evaluation, predictions, title):
+        run.figure(figure, name)
     table = io.StringIO()
     writer = csv.writer(table)
-    writer.writerow(["label", "precision", "recall", "f1", "support"])
+    writer.writerow(["label", "precision", "recall", "f1", "f1_low", "f1_high", "support"])
     for label, scores in evaluation.per_label.items():
-        writer.writerow([label, *(f"{value:.4f}" for value in (scores.precision, scores.recall, scores.f1)), scores.support])
+        f1 = intervals.per_label.get(label, {}).get("f1")
+        figures = [scores.precision, scores.recall, scores.f1, *((f1.low, f1.high) if f1 else ())]
+        writer.writerow([label, *(f"{value:.4f}" for value in figures), *([] if f1 else ["", ""]), scores.support])
     run.text(table.getvalue(), "per_label.csv")
     run.text(json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False), "evaluation.json")
+    run.text(json.dumps(intervals.as_dict(), indent=1, ensure_ascii=False), "intervals.json")
     shown = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions]
     run.table(shown, "predictions/test.json")
     wrong = sorted((row for row in shown if row["prediction"] != row["label"]), key=lambda row: -row["score"])
     run.table(wrong, "predictions/wrong.json")
-    kept = ("id", "article", "fold", "text", "label", "prediction", "probabilities")
+    kept = ("id", "article", "fold", "seed", "text", "label", "prediction", "probabilities")
     lines = (json.dumps({key: row[key] for key in kept if row.get(key) is not None}, ensure_ascii=False) for row in predictions)
     run.text("".join(f"{line}\n" for line in lines), "predictions/test.jsonl")
+
+
+def _figures(evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], title: str) -> Iterator[tuple[str, Figure]]:
+    from textcls.evaluation.abstention import risk_coverage
+    from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
+    from textcls.evaluation.figures import confusion_figure, per_label_figure
+    from textcls.evaluation.slices import slice_figures
+
+    yield "confusion_matrix", confusion_figure(evaluation, title=title)
+    yield "per_label", per_label_figure(evaluation, title=title)
+    true = [row["label"] for row in predictions]
+    probabilities = np.array([list(row["probabilities"].values()) for row in predictions])
+    measured = (true, probabilities, evaluation.labels)
+    yield "precision_recall", pr_figure(*measured, title=title)
+    yield "reliability", reliability_figure(*measured, title=title)
+    yield "risk_coverage", risk_coverage_figure({"this run": risk_coverage(*measured)}, title=title)
+    if len({row["seed"] for row in predictions}) == 1:  # a row stands once
+        slices = slice_figures(make_predictions([{**row, "seed": None} for row in predictions], name="this run"))
+        if slices:
+            yield "slices", slices_figure(slices, title=title)
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:

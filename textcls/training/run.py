@@ -12,15 +12,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from textcls.artifacts import DataSummary, folder_megabytes, library_versions, save_model
-from textcls.config import Config, ContextConfig, load_config, make_config
+from textcls.config import Config, ContextConfig, EnsembleConfig, load_config, make_config
 from textcls.dataset import add_context, conflicts, dataset_identity, dataset_name, load_dataset, near_duplicates
 from textcls.errors import ConfigError, DataError
-from textcls.evaluation import Evaluation
+from textcls.evaluation import Evaluation, Intervals
 from textcls.files import check_new, new_folder
 from textcls.models import Listener, TextClassifier, classifier_class
 from textcls.splits import check_duplicates, final_split, make_splits
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome, Unit, final_metrics, fit_unit, latency, measure_unit, pool
+from textcls.training.members import make_ensemble, member_folders
 from textcls.training.record import kept_log, log_inputs, log_results, run_tags
 from textcls.training.workspace import Workspace, check_resumable, open_workspace, unfinished_run
 
@@ -52,6 +53,7 @@ class RunResult:
         name: the run's name.
         metrics: the run's final metrics, such as `test/macro_f1`; the means over the folds if there are several.
         evaluation: figures over the predictions of all folds together.
+        intervals: their 95 % intervals, by a bootstrap over articles.
         predictions: a row for each measured one: `text`, `prediction`, `label`, `score`, `id`, `article`, `fold`, `seed`.
         classifier: the final model.
         model_folder: where it was written, if the caller named a place.
@@ -61,6 +63,7 @@ class RunResult:
     name: str
     metrics: dict[str, float]
     evaluation: Evaluation
+    intervals: Intervals
     predictions: list[dict[str, Any]]
     classifier: TextClassifier
     model_folder: Path | None
@@ -105,7 +108,7 @@ def train(
     if resume is not None:
         if not config.tracking.enabled:
             raise ConfigError("only a tracked run can be resumed; set tracking.enabled to true")
-        resume = unfinished_run(config.tracking.folder, resume)
+        resume = unfinished_run(config.tracking, resume)
 
     return run_config(config, given=given, output=Path(output) if output is not None else None, resume=resume, reporter=reporter)
 
@@ -146,11 +149,15 @@ def _run(
     reporter.phase("reading the data")
     dataset = load_dataset(config.data)
     data = DataSummary(dataset_name(config.data), dataset_identity(dataset), len(dataset))
+    given_rows = dataset
     if config.model.context is not None:
         dataset = _in_context(dataset, config.model.context)
     if resume is not None:
         check_resumable(config.tracking.folder, resume, config, data.identity)
     units, final = _plan(config, dataset)
+    members = None
+    if isinstance(config.model, EnsembleConfig):
+        members = make_ensemble(config, member_folders(config), data.identity)
     name = config.tracking.name or run_name(config)
     protocol = _protocol(config, units)
 
@@ -169,12 +176,12 @@ def _run(
             reporter.started(run.id)
         if resume is None:
             workspace.note(config, data.identity)
-            log_inputs(run, config, dataset, data.name, given)
+            log_inputs(run, config, given_rows, data.name, given)
         outcomes = []
         for number, unit in enumerate(units, 1):
             if len(units) == 1:
                 reporter.phase("fitting")
-                outcomes.append(_fit_and_measure(config, dataset, unit, run, workspace.checkpoints("only"), reporter))
+                outcomes.append(_fit_and_measure(config, dataset, unit, run, workspace.checkpoints("only"), reporter, members))
             else:
                 reporter.phase(f"{unit.name} ({number} of {len(units)})")
                 outcomes.append(_child_outcome(config, dataset, unit, run, name, workspace, f"unit-{number}", reporter))
@@ -186,8 +193,8 @@ def _run(
             raise RuntimeError("a run of one unit is fitted in this process")
 
         reporter.phase("writing")
-        evaluation, predictions = pool(dataset, outcomes)
-        metrics = final_metrics(outcomes, evaluation)
+        evaluation, intervals, predictions = pool(dataset, outcomes)
+        metrics = final_metrics(outcomes, evaluation, intervals)
         folder = Path(scratch) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith("test/")}
         save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=protocol)
@@ -197,14 +204,14 @@ def _run(
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
         run.metrics(metrics)
-        log_results(run, evaluation, predictions, title=f"{name}\n{protocol}")
+        log_results(run, evaluation, intervals, predictions, title=f"{name}\n{protocol}")
         if within is None:
             run.model(folder, name=name, versions=library_versions())
         if output is not None:
             with new_folder(output) as place:
                 shutil.copytree(folder, place, dirs_exist_ok=True)
         run.text("\n".join(log) + "\n", "log.txt")
-    return RunResult(run.id, name, metrics, evaluation, predictions, classifier, output)
+    return RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
 
 
 def run_name(config: Config) -> str:
@@ -287,10 +294,16 @@ def _child_outcome(
 
 
 def _fit_and_measure(
-    config: Config, dataset: Dataset, unit: Unit, run: NullRun, checkpoints: Path, reporter: Reporter
+    config: Config,
+    dataset: Dataset,
+    unit: Unit,
+    run: NullRun,
+    checkpoints: Path,
+    reporter: Reporter,
+    model: TextClassifier | None = None,
 ) -> Outcome:
     started = time.monotonic()
-    classifier = fit_unit(config, dataset, unit, _Both(run, reporter), checkpoints)
+    classifier = fit_unit(config, dataset, unit, _Both(run, reporter), checkpoints, model=model)
     measured = measure_unit(dataset, unit, classifier, time.monotonic() - started)
     return Outcome(unit, *measured, classifier)
 

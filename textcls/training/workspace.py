@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from textcls.config import Config
+from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError
 from textcls.tracking import Store
 
@@ -82,17 +82,17 @@ def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
     workspace.remove()
 
 
-def unfinished_run(store: str | Path, run: str) -> str:
+def unfinished_run(tracking: TrackingConfig, run: str) -> str:
     """Find the id of a run that did not come to its end, by its id, the beginning of it, or its name.
 
     Raises:
         TrackingError: there is no such run.
         ConfigError: it is finished, or nothing is kept to go on from.
     """
-    (found,) = Store(store).runs([run], unfinished=True)
+    (found,) = Store(tracking.uri or tracking.folder).runs([run], unfinished=True)
     if found.status == "FINISHED":
         raise ConfigError(f"run {run}: it is finished, so there is nothing to resume")
-    place = Path(store) / _UNFINISHED / found.id
+    place = Path(tracking.folder) / _UNFINISHED / found.id
     if not (place / "run.json").is_file():
         raise ConfigError(f"run {run}: nothing is kept to resume it from ({place} is not there); start a new run")
     return found.id
