@@ -61,7 +61,7 @@ def unbiased_interval(values: np.ndarray, observed: float, units: int, level: fl
     """Interval of a figure that chance only ever raises, as it does the calibration error: by t, around the figure less its bias.
 
     What resampling adds to the observed figure is what drawing rows added to the true one, to first order; percentiles would
-    add it once more.
+    add it once more. Where articles are few it holds the true value 82 to 93 times in 100 only; see experiments/statistics.
     """
     if units < 2:
         return None
