@@ -40,6 +40,7 @@ def starting_config(kind: str) -> str:
         ("splits", "kind"): "leave-one-group-out",
         ("splits", "validation"): 0,
         ("model", "kind"): kind,
+        ("model", "members"): ["models/first", "models/second"],
     }
     lines = ["# A textcls config. Run it with: textcls train THIS_FILE", ""]
     lines += [f"# {Config.model_fields['seed'].description}", f"seed: {Config.model_fields['seed'].default}"]
