@@ -22,6 +22,8 @@ from textcls.models.softmax import Regression, fit_regression
 logger = logging.getLogger(__name__)
 
 _DEFAULT = TfidfConfig(kind="tfidf")
+_NEIGHBOUR_WEIGHT = np.float32(0.4)
+"""Length of a neighbour's rows beside the text's own, as in FeatureUnion's `transformer_weights`: at 1 they drown it."""
 
 
 class TfidfClassifier(TextClassifier):
@@ -78,7 +80,7 @@ class TfidfClassifier(TextClassifier):
         parts, pieces = self._new_parts(), self._pieces(checked, texts)
         features = hstack(
             [
-                part.fit_transform(pieces[name], min_df=self.min_df, max_features=self.max_features)
+                _weight(name) * part.fit_transform(pieces[name], min_df=self.min_df, max_features=self.max_features)
                 for name, part in parts.items()
             ],
             format="csr",
@@ -101,7 +103,7 @@ class TfidfClassifier(TextClassifier):
         if not checked:
             return np.empty((0, len(self.classes_)))
         pieces = self._pieces(checked, texts)
-        features = [part.transform(pieces[name]) for name, part in self.parts_.items()]
+        features = [_weight(name) * part.transform(pieces[name]) for name, part in self.parts_.items()]
         return self.regression_.probabilities(hstack(features, format="csr"))
 
     def write(self, folder: Path) -> None:
@@ -152,7 +154,7 @@ class TfidfClassifier(TextClassifier):
             f"{side}{unit}": NgramWeights(unit, (span[0], span[1]), self.sublinear_tf)
             for side in ["", *(f"{side}." for side in neighbours([], self.context))]
             for unit, span in spans.items()
-            if span is not None
+            if span is not None and not (side and unit == "characters")
         }
 
     def _pieces(self, checked: Sequence[str], texts: Texts) -> dict[str, Pieces]:
@@ -166,3 +168,7 @@ class TfidfClassifier(TextClassifier):
             pieces = pieces.changed(str.lower) if self.lowercase else pieces
             read[f"{prefix}words"] = read[f"{prefix}characters"] = pieces
         return read
+
+
+def _weight(part: str) -> np.float32:
+    return _NEIGHBOUR_WEIGHT if "." in part else np.float32(1)
