@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,12 @@ def test_rows_without_an_article_have_no_neighbours() -> None:
 def echoes(tmp_path: Path) -> Path:
     """Rows whose label only the sentence before them tells."""
     rows = []
+    chance = random.Random(0)
     for article in range(30):
         kind = ("good", "bad")[article % 2]
-        rows.append({"text": f"{kind} news number {article} came today", "label": kind, "article": str(article)})
-        rows.append({"text": f"it was the {article}th time so far", "label": kind, "article": str(article)})
+        word, other = ("".join(chance.choices("klmnoprst", k=6)) for _ in range(2))
+        rows.append({"text": f"{kind} news came to {word}", "label": kind, "article": str(article)})
+        rows.append({"text": f"it was a day for {other}", "label": kind, "article": str(article)})
     return write_jsonl(tmp_path / "echoes.jsonl", rows)
 
 

@@ -36,6 +36,7 @@ from textcls.models.base import Listener
 PREDICTION_BATCH = 64
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 _MEGA_BATCH = 50
+_FEWEST_MEGA_BATCHES = 4
 _BEST = "best.safetensors"
 _COMPLETE = "complete"
 
@@ -111,7 +112,7 @@ def computes_in_bf16() -> bool:
 class LengthBatches(Sampler[list[int]]):
     """Batches of rows of similar length, in an order that depends on the seed and the epoch only.
 
-    Rows are shuffled, sorted by length within 50 batches' worth of them, and the batches shuffled again. Transformers'
+    Rows are shuffled, sorted by length within up to 50 batches' worth of them, and the batches shuffled again. Transformers'
     own sampler leaves the batches sorted, so that every epoch ends on the shortest texts, and forgets its order when a
     run is resumed.
     """
@@ -127,9 +128,11 @@ class LengthBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng((self.seed, self.epoch))
         rows = random.permutation(len(self.lengths))
+        # Where rows are few, sorting all of them would bring texts of one length, and often of one label, together.
+        size = self.batch_size * min(_MEGA_BATCH, max(1, len(self) // _FEWEST_MEGA_BATCHES))
         batches = []
-        for start in range(0, len(rows), _MEGA_BATCH * self.batch_size):
-            mega = rows[start : start + _MEGA_BATCH * self.batch_size]
+        for start in range(0, len(rows), size):
+            mega = rows[start : start + size]
             mega = mega[np.argsort(self.lengths[mega], kind="stable")]
             batches += [mega[at : at + self.batch_size].tolist() for at in range(0, len(mega), self.batch_size)]
         return iter([batches[number] for number in random.permutation(len(batches))])
