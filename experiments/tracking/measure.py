@@ -72,10 +72,14 @@ def main() -> None:
                 place.mkdir(exist_ok=True)
                 if not (place / "experiments").exists():
                     (place / "experiments").symlink_to(Path(scratch) / "experiments")
-                done = subprocess.run([sys.executable, "-c", ONE, how, str(place)], cwd=ROOT, capture_output=True, text=True, check=True)
+                done = subprocess.run(
+                    [sys.executable, "-c", ONE, how, str(place)], cwd=ROOT, capture_output=True, text=True, check=True
+                )
                 found[how].append(json.loads(done.stdout.splitlines()[-1]))
                 print(how, json.dumps(found[how][-1]), flush=True)
-    summary = {how: {kind: round(median(run[kind] for run in runs), 2) for kind in ("wall", "cpu")} for how, runs in found.items()}
+    summary = {
+        how: {kind: round(median(run[kind] for run in runs), 2) for kind in ("wall", "cpu")} for how, runs in found.items()
+    }
     summary["more_cpu_percent"] = round(100 * (summary["tracked"]["cpu"] / summary["untracked"]["cpu"] - 1), 1)
     Path(__file__).with_name("result.json").write_text(
         json.dumps({"date": time.strftime("%Y-%m-%d"), "summary": summary, "runs": found}, indent=1) + "\n"
