@@ -59,7 +59,7 @@ class TfidfConfig(ModelSettings):
     """Most n-grams to keep of each sort, the most frequent first."""
     sublinear_tf: bool = True
     """Whether a count counts as 1 + log(count)."""
-    C: float = Field(default=1.0, gt=0)
+    C: float = Field(default=0.5, gt=0)
     """Inverse strength of the L2 regularisation."""
     class_weight: Literal["balanced"] | None = "balanced"
     """`balanced` weighs every label equally, however rare; null weighs every row equally."""
