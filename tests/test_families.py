@@ -85,7 +85,10 @@ def test_every_family_has_a_short_name(settings: dict[str, Any], name: str) -> N
         ({"kind": "static", "dropout": 1.0}, "model.dropout: "),
         ({"kind": "ensemble"}, "model.members: missing"),
         ({"kind": "ensemble", "members": ["a"]}, "model.members: "),
-        ({"kind": "ensemble", "members": ["a", "b"], "weights": [1.0, 0.0]}, "model.weights.1: input should be greater than 0, found 0.0"),
+        (
+            {"kind": "ensemble", "members": ["a", "b"], "weights": [1.0, 0.0]},
+            "model.weights.1: input should be greater than 0, found 0.0",
+        ),
         (
             {"kind": "ensemble", "members": ["a", "b"], "weights": [1.0]},
             "model: weights must be one for each of the 2 members, found 1",
