@@ -240,7 +240,7 @@ def test_a_description_without_labels(folder: Path) -> None:
 
 def test_a_decision_policy_that_is_not_known(folder: Path) -> None:
     edit(folder, decision={"threshold": 0.3})
-    assert refused(folder).startswith(f"{folder}: damaged: textcls.json: decision: ")
+    assert refused(folder).startswith(f"{folder}: damaged: textcls.json: decision.threshold: ")
 
 
 def test_a_kind_that_is_not_known(folder: Path) -> None:

@@ -285,7 +285,7 @@ def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_
     done = textcls("train", config, "--output", "model")
     assert done.code == 0
     assert re.search(r"fact +│ +[01]\.\d{3} │ +[01]\.\d{3} │ +[01]\.\d{3} │ +8 ", done.out)
-    assert re.search(r"macro-F1 [01]\.\d{3} over 24 rows held out; mean of 4 folds [01]\.\d{3}, standard deviation", done.out)
+    assert re.search(r"macro-F1 [01]\.\d{3} .*on 24 rows held out; mean of 4 folds [01]\.\d{3}, standard deviation", done.out)
     assert "model: model" in done.out
     run = re.search(r"run: ([0-9a-f]{32})", done.out)
     assert run is not None
@@ -412,7 +412,9 @@ def test_config_prints_a_config_in_full(textcls: Command, config: Path) -> None:
 def test_config_prints_the_schema(textcls: Command) -> None:
     done = textcls("config", "--schema")
     assert done.code == 0
-    assert {"data", "model", "splits", "tracking", "seed"} == set(json.loads(done.out)["properties"])
+    assert {"data", "decision", "gates", "model", "seed", "splits", "sweep", "tracking"} == set(
+        json.loads(done.out)["properties"]
+    )
 
 
 @pytest.mark.parametrize("kind", ["tfidf", "transformer"])

@@ -51,8 +51,6 @@ class Store:
     def __init__(self, place: str | Path, *, create: bool = False) -> None:
         # MLflow reads it when it is imported, and would report its use to its makers.
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        # Else a bar goes over the terminal for every file that is read.
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         server = server_uri(place)
         self.place = server or str(place)
         """The store as messages name it."""

@@ -204,8 +204,8 @@ def _run(
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
         run.metrics(metrics)
-        log_results(run, evaluation, intervals, predictions, title=f"{name}\n{protocol}")
-        if within is None:
+        if within is None:  # of a trial, of which there are many, the figures are enough
+            log_results(run, evaluation, intervals, predictions, title=f"{name}\n{protocol}")
             run.model(folder, name=name, versions=library_versions())
         if output is not None:
             with new_folder(output) as place:
