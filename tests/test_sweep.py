@@ -11,6 +11,7 @@ from conftest import Done, toy_rows, write_jsonl
 from textcls.config import load_config
 from textcls.errors import ConfigError, TrackingError
 from textcls.tracking import Store
+from textcls.training import run_name
 from textcls.training.sweep import sweep
 
 SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
@@ -56,7 +57,7 @@ def test_a_trial_of_a_dead_process_begins_anew(config: Path, store_folder: Path)
 
     whole = sweep(config, overrides=["sweep.name=whole"])
     sweep(config, overrides=["sweep.trials=2"])
-    study = optuna.load_study(study_name="sweep-tfidf-C1-s1", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    study = optuna.load_study(study_name=f"sweep-{run_name(load_config(config))}", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
     study.ask().set_user_attr("process", f"{__import__('socket').gethostname()}:999999999")
     resumed = sweep(config)
     assert [t.settings for t in resumed.trials if t.state == "complete"] == [t.settings for t in whole.trials]
