@@ -58,7 +58,7 @@ def test_a_model_with_context_knows_what_one_without_cannot(
         return train(config, output=tmp_path / f"model-{context is not None}").evaluation.accuracy
 
     assert run({"before": 1, "after": 0}) > run(None) + 0.1
-    evaluation, _ = evaluate_file(load_model(tmp_path / "model-True"), echoes)
+    evaluation, *_ = evaluate_file(load_model(tmp_path / "model-True"), echoes)
     assert evaluation.accuracy > 0.9
 
 

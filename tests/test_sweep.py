@@ -57,7 +57,9 @@ def test_a_trial_of_a_dead_process_begins_anew(config: Path, store_folder: Path)
 
     whole = sweep(config, overrides=["sweep.name=whole"])
     sweep(config, overrides=["sweep.trials=2"])
-    study = optuna.load_study(study_name=f"sweep-{run_name(load_config(config))}", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    study = optuna.load_study(
+        study_name=f"sweep-{run_name(load_config(config))}", storage=f"sqlite:///{store_folder / 'sweeps.db'}"
+    )
     study.ask().set_user_attr("process", f"{__import__('socket').gethostname()}:999999999")
     resumed = sweep(config)
     assert [t.settings for t in resumed.trials if t.state == "complete"] == [t.settings for t in whole.trials]

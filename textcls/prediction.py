@@ -17,7 +17,7 @@ from textcls.articles import Article, decode_article, find_articles, read_articl
 from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, read_rows
 from textcls.errors import DataError, ModelError, OutputError, TrackingError, did_you_mean
-from textcls.evaluation import Evaluation, evaluate, wrong_predictions
+from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, wrong_predictions
 from textcls.files import new_file
 from textcls.models import TextClassifier
 from textcls.tracking import Store
@@ -76,11 +76,12 @@ def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
 
 def evaluate_file(
     classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label"
-) -> tuple[Evaluation, list[Row]]:
+) -> tuple[Evaluation, Intervals, list[Row]]:
     """Measure a classifier on a file of labelled rows.
 
     Returns:
-        the figures, and the wrong predictions, the most confident first.
+        the figures; their 95 % intervals, by a bootstrap over the column `article`, or over rows where there is none; and the
+        wrong predictions, the most confident first.
 
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
@@ -91,7 +92,9 @@ def evaluate_file(
         if row["label"] not in labels:
             raise DataError(f"{data}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
     probabilities = classifier.predict_proba(list(_in_context(classifier, rows)))
-    return evaluate([row["label"] for row in rows], probabilities, labels), wrong_predictions(rows, probabilities, labels)
+    true, groups = [row["label"] for row in rows], [row.get("article") for row in rows]
+    measured = evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups)
+    return *measured, wrong_predictions(rows, probabilities, labels)
 
 
 def write_rows(rows: Iterable[Row], path: str | Path) -> int:

@@ -34,8 +34,8 @@ def evaluate(
     for place in (output, wrong):
         if place is not None:
             check_new(place)
-    evaluation, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
-    figures = json.dumps(evaluation.as_dict(), indent=2, ensure_ascii=False)
+    evaluation, intervals, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
+    figures = json.dumps(evaluation.as_dict() | {"intervals": intervals.as_dict()}, indent=2, ensure_ascii=False)
     if output is not None:
         with new_file(output) as scratch:
             scratch.write_text(figures + "\n", encoding="utf-8")
