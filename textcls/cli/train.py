@@ -29,6 +29,9 @@ def train(
     with ProgressBar() as bar:
         result = run_training(config, overrides=set_ or [], output=output, resume=resume, reporter=bar)
 
+    if result.model_folder is None and result.run_id is None:
+        return  # a process of several, under torchrun, that is not the one that speaks
+
     from rich.table import Table
 
     table = Table(title=result.name, title_justify="left")

@@ -64,7 +64,7 @@ def fine_tune(
         settings: how to train.
         train: encoded rows with `labels`.
         validation: encoded rows to choose the epoch by, and to stop early on.
-        loss: a function of logits and labels.
+        loss: a function of logits and labels, summed over the batch.
         listener: told of curves and progress.
         folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
 
@@ -217,7 +217,8 @@ def _checked(loss: Any) -> Any:
     """Stop at the first loss that is no number: from there on every weight would be none."""
 
     def checked(outputs: Any, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
-        value: torch.Tensor = loss(outputs["logits"].float(), labels)
+        # The Trainer sums up over the batches of a step and over processes, and says how many rows these hold in all.
+        value: torch.Tensor = loss(outputs["logits"].float(), labels) / (num_items_in_batch or len(labels))
         if not torch.isfinite(value):
             raise NotFiniteError
         return value

@@ -193,7 +193,9 @@ class TransformerClassifier(TextClassifier):
 
         def loss(logits: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
             weight = None if weights is None else weights.to(logits.device)
-            return torch.nn.functional.cross_entropy(logits, true, weight=weight, label_smoothing=settings.label_smoothing)
+            return torch.nn.functional.cross_entropy(
+                logits, true, weight=weight, label_smoothing=settings.label_smoothing, reduction="sum"
+            )
 
         with _quiet():
             trained: Any = fine_tune(
