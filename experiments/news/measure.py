@@ -101,6 +101,11 @@ def interval(values: list[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
 
 
+def shown(mean: float, half: float) -> str:
+    """A mean with half its interval, which one seed does not have."""
+    return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
+
+
 def draw() -> None:
     from matplotlib.figure import Figure
 
@@ -132,7 +137,7 @@ def draw() -> None:
     for model, shares in by_model.items():
         for _share, rows in sorted(shares.items()):
             cells = [
-                f"{mean:.3f} ± {half:.3f}"
+                f"{shown(mean, half)}"
                 for mean, half in (interval([r[s]["macro_f1"] for r in rows]) for s in ("real", "test", "seeds"))
             ]
             seconds = np.median([row["fit_s"] for row in rows])
