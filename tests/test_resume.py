@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import random
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import Done, run_textcls, toy_rows, write_jsonl
+from conftest import Done, toy_rows, write_jsonl
 
 from textcls.config import make_config
 from textcls.errors import ConfigError, DataError, TrackingError
@@ -125,43 +122,56 @@ def test_only_a_tracked_run_is_resumed(settings: dict[str, Any], tmp_path: Path)
         train(settings, resume="x", output=tmp_path / "model")
 
 
+# The imports are made once; each child is killed at a moment of its own, once the first fit has begun.
+_KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+import mlflow.store.tracking.sqlalchemy_store
+import textcls.models.transformer
+from textcls.training import train
+
+config, store, output = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+chance = random.Random(5)
+kills = 0
+most = 0
+while kills < 10:
+    begun = [path.name for path in store.glob("unfinished/*")]
+    child = os.fork()
+    if not child:
+        train(config, output=output, resume=begun[0] if begun else None)
+        os._exit(0)
+    until = time.monotonic() + 60
+    while not list(store.glob("unfinished/*/unit-1")) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(chance.uniform(0.5, 2.5))
+    os.kill(child, signal.SIGKILL)
+    if os.waitpid(child, 0)[1] == 0:
+        break
+    kills += 1
+    most = max(most, len(list(store.glob("unfinished/*/*/checkpoints/checkpoint-*"))))
+begun = [path.name for path in store.glob("unfinished/*")]
+if begun:
+    train(config, output=output, resume=begun[0])
+print(kills, most)
+"""
+
+
 @pytest.mark.slow
 def test_a_run_killed_at_ten_random_moments_ends_as_if_it_had_not_been(settings: dict[str, Any], tmp_path: Path) -> None:
     settings["model"]["epochs"] = 40
     settings["splits"]["folds"] = 3
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(settings))
-    chance = random.Random(5)
-    store = Path(settings["tracking"]["folder"])
-    run, kills = None, 0
-    while kills < 10:
-        command = [sys.executable, "-m", "textcls", "train", str(config), "--output", str(tmp_path / "killed")]
-        process = subprocess.Popen(
-            [*command, *(["--resume", run] if run else [])], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-        )
-        assert process.stderr is not None
-        for line in process.stderr:  # once fits begin, any moment will do
-            if "(" in line or "final" in line:
-                break
-        time.sleep(chance.uniform(0, 3))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stderr.close()
-        assert process.returncode in (-signal.SIGKILL, 0)
-        if process.returncode == 0:
-            break
-        kills += 1
-        (found,) = Store(store).runs()
-        assert found.status == "FAILED"
-        checkpoints = list((store / "unfinished" / found.id).glob("*/checkpoints/checkpoint-*"))
-        assert len(checkpoints) <= 2
-        run = found.id
-    if run is not None and not (tmp_path / "killed").exists():
-        done = run_textcls("train", config, "--output", tmp_path / "killed", "--resume", run)
-        assert done.returncode == 0, done.stderr
+    store = settings["tracking"]["folder"]
+    command = [sys.executable, "-c", _KILLED, str(config), store, str(tmp_path / "killed")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr
+    kills, checkpoints = map(int, done.stdout.split())
     assert kills >= 3
-    whole = run_textcls("train", config, "--output", tmp_path / "whole")
-    assert whole.returncode == 0, whole.stderr
+    assert checkpoints <= 2
+    (run,) = Store(store).runs()
+    assert run.status == "FINISHED"
+    train(config, output=tmp_path / "whole")
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("killed", "whole")]
     assert weights[0] == weights[1]
     described = [json.loads((tmp_path / name / "textcls.json").read_text())["metrics"] for name in ("killed", "whole")]

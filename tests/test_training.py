@@ -39,6 +39,7 @@ KEPT = {
     "plots/risk_coverage.png",
     "predictions/test.json",
     "predictions/test.jsonl",
+    "report.html",
 }
 
 Settings = Callable[..., dict[str, Any]]

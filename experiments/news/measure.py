@@ -148,9 +148,7 @@ def draw() -> None:
     for model, shares in by_model.items():
         for name in ("real", "test", "seeds"):
             full = shares[max(shares)]
-            cells = [
-                f"{m:.3f} ± {h:.3f}" for m, h in (interval([r[name]["f1"][label] for r in full]) for label in full[0][name]["f1"])
-            ]
+            cells = [shown(*interval([r[name]["f1"][label] for r in full])) for label in full[0][name]["f1"]]
             print(f"| {model} | {name} | {' | '.join(cells)} |")
 
 

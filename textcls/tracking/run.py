@@ -60,8 +60,9 @@ class NullRun:
     def table(self, rows: Sequence[Mapping[str, Any]], file: str) -> None:
         """Keep rows as a table that the UI compares across runs; the first column aligns them."""
 
-    def figure(self, figure: Figure, name: str) -> None:
-        """Keep a figure as `plots/NAME.png` and in the UI's grid of images."""
+    def figure(self, figure: Figure, name: str) -> bytes:
+        """Keep a figure as `plots/NAME.png` and in the UI's grid of images, and give the picture."""
+        return b""
 
     def data(self, name: str, identity: str, source: str, context: str) -> None:
         """Say which data the run used, by their identity, for `training`, `validation` or `test`."""
@@ -127,7 +128,7 @@ class Run(NullRun):
         self._tables.append({"path": file, "type": "table"})
         self._send("tags", {"mlflow.loggedArtifacts": json.dumps(self._tables)})
 
-    def figure(self, figure: Figure, name: str) -> None:
+    def figure(self, figure: Figure, name: str) -> bytes:
         from mlflow.tracking.multimedia import compress_image_size
         from PIL import Image
 
@@ -140,6 +141,7 @@ class Run(NullRun):
         compress_image_size(Image.open(picture)).save(small, format="webp")
         self.file(small.getvalue(), f"{in_grid}+compressed.webp")
         self._send("tags", {"mlflow.loggedImages": "True"})
+        return picture.getvalue()
 
     def data(self, name: str, identity: str, source: str, context: str) -> None:
         self._send("data", {"name": name, "identity": identity, "source": source, "context": context})

@@ -23,6 +23,8 @@ import numpy as np
 from textcls.config import Config
 from textcls.dataset import dataset_identity, row_identities
 from textcls.evaluation import Evaluation, Intervals, make_predictions
+from textcls.evaluation.report import run_report
+from textcls.evaluation.slices import Slice, slice_figures
 from textcls.tracking import ROWS, NullRun
 
 if TYPE_CHECKING:
@@ -64,13 +66,40 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
 
 
 def log_results(
-    run: NullRun, evaluation: Evaluation, intervals: Intervals, predictions: Sequence[Mapping[str, Any]], *, title: str
+    run: NullRun,
+    evaluation: Evaluation,
+    intervals: Intervals,
+    predictions: Sequence[Mapping[str, Any]],
+    *,
+    title: str,
+    about: Mapping[str, str],
 ) -> None:
-    """Keep figures as pictures and tables, and every prediction."""
+    """Keep figures as pictures and tables, every prediction, and a report of it all.
+
+    Args:
+        run: the run.
+        evaluation, intervals: its figures.
+        predictions: its predictions, as `RunResult` has them.
+        title: its name.
+        about: what the report says first: how it was measured, the data, the model.
+    """
     if run.id is None:
         return
-    for name, figure in _figures(evaluation, predictions, title):
-        run.figure(figure, name)
+    slices: list[Slice] = []
+    if len({row["seed"] for row in predictions}) == 1:  # a row stands once
+        slices = slice_figures(make_predictions([{**row, "seed": None} for row in predictions], name=title))
+    heading = f"{title}\n{next(iter(about.values()), '')}"
+    pictures = {name: run.figure(figure, name) for name, figure in _figures(evaluation, predictions, slices, heading)}
+    report = run_report(
+        title=title,
+        about=about,
+        evaluation=evaluation,
+        intervals=intervals,
+        slices=slices,
+        predictions=predictions,
+        pictures={name.replace("_", " "): picture for name, picture in pictures.items()},
+    )
+    run.text(report, "report.html")
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["label", "precision", "recall", "f1", "f1_low", "f1_high", "support"])
@@ -90,11 +119,12 @@ def log_results(
     run.text("".join(f"{line}\n" for line in lines), "predictions/test.jsonl")
 
 
-def _figures(evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], title: str) -> Iterator[tuple[str, Figure]]:
+def _figures(
+    evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], slices: Sequence[Slice], title: str
+) -> Iterator[tuple[str, Figure]]:
     from textcls.evaluation.abstention import risk_coverage
     from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
     from textcls.evaluation.figures import confusion_figure, per_label_figure
-    from textcls.evaluation.slices import slice_figures
 
     yield "confusion_matrix", confusion_figure(evaluation, title=title)
     yield "per_label", per_label_figure(evaluation, title=title)
@@ -104,10 +134,8 @@ def _figures(evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], t
     yield "precision_recall", pr_figure(*measured, title=title)
     yield "reliability", reliability_figure(*measured, title=title)
     yield "risk_coverage", risk_coverage_figure({"this run": risk_coverage(*measured)}, title=title)
-    if len({row["seed"] for row in predictions}) == 1:  # a row stands once
-        slices = slice_figures(make_predictions([{**row, "seed": None} for row in predictions], name="this run"))
-        if slices:
-            yield "slices", slices_figure(slices, title=title)
+    if slices:
+        yield "slices", slices_figure(slices, title=title)
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:

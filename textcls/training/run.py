@@ -205,7 +205,12 @@ def _run(
         }
         run.metrics(metrics)
         if within is None:  # of a trial, of which there are many, the figures are enough
-            log_results(run, evaluation, intervals, predictions, title=f"{name}\n{protocol}")
+            about = {
+                "measured": protocol,
+                "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
+                "model": config.model.kind,
+            }
+            log_results(run, evaluation, intervals, predictions, title=name, about=about)
             run.model(folder, name=name, versions=library_versions())
         if output is not None:
             with new_folder(output) as place:
