@@ -64,7 +64,7 @@ class Steps(Listener):
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"kind": "tfidf"}, "tfidf-C1"),
+        ({"kind": "tfidf"}, "tfidf-C0.5"),
         ({"kind": "transformer"}, "all-minilm-l6-v2-lr0.0001-e4"),
         ({"kind": "embedding"}, "embedding-all-minilm-l6-v2-C10"),
         ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small-p20"),

@@ -92,7 +92,7 @@ def test_a_run_is_resumed_with_the_settings_it_was_begun_with(settings: dict[str
     with pytest.raises(ConfigError) as caught:
         train(settings, overrides=["model.C=2"], resume=run)
     assert str(caught.value) == (
-        "the run was begun with other settings: model.C was 1.0, found 2.0; resume it with the same ones, or start a new run"
+        "the run was begun with other settings: model.C was 0.5, found 2.0; resume it with the same ones, or start a new run"
     )
 
 
