@@ -93,7 +93,8 @@ def _figures(evaluation: Evaluation, intervals: Intervals) -> Iterator[str]:
     for name, word in _FIGURES.items():
         if values.get(name) is not None:
             yield _row(word, f"{values[name]:.3f}", _range(intervals.metrics.get(name)))
-    yield f"</table></div><p>{evaluation.rows:,} rows.{' ' + escape(intervals.note) + '.' if intervals.note else ''}</p>"
+    note = f"; {escape(intervals.note)}" if intervals.note else ""
+    yield f"</table></div><p>{evaluation.rows:,} rows{note}.</p>"
 
 
 def _labels(evaluation: Evaluation, intervals: Intervals) -> Iterator[str]:
