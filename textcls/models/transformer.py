@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -299,7 +300,9 @@ def _with_adapters(model: Any, lora: LoraConfig) -> Any:
         lora_dropout=lora.dropout,
         target_modules="all-linear",
     )
-    return peft.get_peft_model(model, adapters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is given up
+        return peft.get_peft_model(model, adapters)
 
 
 def _check_validation(texts: Texts, labels: Sequence[str], classes: list[str]) -> list[int]:

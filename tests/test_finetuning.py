@@ -1,0 +1,73 @@
+"""What can be set of fine-tuning: adapters, frozen layers, windows, accumulation, and losses that are no numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import toy_rows
+
+from textcls.artifacts import load_model, save_model
+from textcls.errors import ModelError
+from textcls.models.transformer import TransformerClassifier
+
+ROWS = toy_rows()
+LABELS = [row["label"] for row in ROWS]
+
+Fit = Callable[..., TransformerClassifier]
+
+
+@pytest.fixture
+def fit(model_settings: Callable[[str], dict[str, Any]]) -> Fit:
+    def fitted(**settings: Any) -> TransformerClassifier:
+        base = {key: value for key, value in model_settings("transformer").items() if key != "kind"}
+        return TransformerClassifier(**(base | {"seed": 1} | settings)).fit(ROWS, LABELS)
+
+    return fitted
+
+
+def test_adapters_are_merged_into_a_model_like_any_other(fit: Fit, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    classifier = fit(lora={"rank": 4, "alpha": 16, "dropout": 0.0}, epochs=20)
+    assert (classifier.predict(ROWS) == LABELS).mean() > 0.5
+    save_model(classifier, tmp_path / "model")
+    np.testing.assert_allclose(load_model(tmp_path / "model").predict_proba(ROWS), classifier.predict_proba(ROWS), atol=1e-5)
+
+
+@pytest.mark.parametrize(("frozen", "embeddings", "layer"), [(None, False, False), (0, True, False), (1, True, True)])
+def test_frozen_layers_stay_as_the_encoder_has_them(fit: Fit, frozen: int | None, embeddings: bool, layer: bool) -> None:
+    state = fit(frozen_layers=frozen, epochs=1).model_.state_dict()
+    other = fit(frozen_layers=frozen, epochs=1, seed=2).model_.state_dict()
+    same = {name: bool((state[name] == other[name]).all()) for name in state}
+    assert same["bert.embeddings.word_embeddings.weight"] == embeddings
+    assert same["bert.encoder.layer.0.attention.self.query.weight"] == layer
+    assert not same["classifier.weight"]
+
+
+def test_a_long_text_is_read_in_windows_or_cut(fit: Fit) -> None:
+    long = "the bridge " * 60 + "the council surely has the worst plan"
+    cut, read = fit(), fit(long_texts="windows")
+    np.testing.assert_allclose(cut.predict_proba([long]), cut.predict_proba(["the bridge " * 60]), atol=1e-6)
+    assert not np.allclose(read.predict_proba([long]), read.predict_proba(["the bridge " * 60]), atol=1e-6)
+    short = ROWS[:3]
+    assert read.predict_proba(short).shape == (3, 3)
+
+
+def test_accumulated_batches_learn_as_one_large_batch_does(fit: Fit) -> None:
+    settings = {"epochs": 20, "dropout": 0.0, "learning_rate": 0.005}
+    accumulated = fit(batch_size=4, gradient_accumulation=2, **settings)
+    assert (accumulated.predict(ROWS) == LABELS).mean() > 0.8
+
+
+def test_a_loss_that_becomes_no_number_is_told(fit: Fit) -> None:
+    with pytest.raises(ModelError, match=r"the training loss became no number \(NaN or infinite\); lower model.learning_rate"):
+        fit(learning_rate=1e30, warmup=0.0)
+
+
+def test_label_smoothing_and_layer_decay_change_what_is_learnt(fit: Fit) -> None:
+    plain = fit().predict_proba(ROWS)
+    assert not np.allclose(plain, fit(label_smoothing=0.3).predict_proba(ROWS), atol=1e-3)
+    assert not np.allclose(plain, fit(layer_decay=0.5).predict_proba(ROWS), atol=1e-3)
