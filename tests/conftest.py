@@ -158,7 +158,14 @@ def model_settings(tiny_encoder: str) -> Callable[[str], dict[str, Any]]:
             "max_length": 48,
             "precision": "fp32",
         },
-        "static": {"kind": "static", "encoder": tiny_encoder, "dimensions": 16, "batch_size": 4, "learning_rate": 0.05},
+        "static": {
+            "kind": "static",
+            "encoder": tiny_encoder,
+            "dimensions": 16,
+            "epochs": 20,
+            "batch_size": 4,
+            "learning_rate": 0.05,
+        },
     }
     return lambda kind: dict(settings[kind])
 

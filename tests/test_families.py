@@ -68,7 +68,7 @@ class Steps(Listener):
         ({"kind": "transformer"}, "all-minilm-l6-v2-lr0.0001-e4"),
         ({"kind": "embedding"}, "embedding-all-minilm-l6-v2-C10"),
         ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small-p20"),
-        ({"kind": "static"}, "static-all-minilm-l6-v2-lr0.001-e20"),
+        ({"kind": "static"}, "static-all-minilm-l6-v2-lr0.0005-e5"),
         ({"kind": "ensemble", "members": ("a", "b")}, "ensemble-of-2"),
     ],
 )

@@ -2,8 +2,9 @@
 
     python experiments/families/measure.py full DATA RESULTS.jsonl
     python experiments/families/measure.py few-shot DATA RESULTS.jsonl
+    python experiments/families/measure.py tune DATA RESULTS.jsonl
 
-DATA is a folder with trec6/, subj/ and news-discourse/ as in the issue. What RESULTS holds already is not measured again.
+`tune` compares settings on training rows alone, on draws that `few-shot` does not use. DATA is a folder with trec6/, subj/ and news-discourse/ as in the issue. What RESULTS holds already is not measured again.
 """
 
 from __future__ import annotations
@@ -91,7 +92,16 @@ def main(protocol: str, folder: Path, results: Path) -> None:
         if protocol == "full":
             for family in ("tfidf", "static", "embedding"):
                 measure(results, data, family, train, test, shots=0, seed=1)
-        elif data != "news-discourse":
+        elif protocol == "tune" and data != "news-discourse":
+            aside = range(0, len(train[0]), len(train[0]) // 400)
+            held, rest = part(train, aside), part(train, sorted(set(range(len(train[0]))) - set(aside)))
+            for shots, seed in ((8, 11), (8, 12), (16, 11), (16, 12)):
+                for C in (1.0, 10.0):
+                    measure(results, data, "embedding", few(rest, shots, seed), held, shots=shots, seed=seed, C=C)
+                for rate in (2e-5, 1e-4, 3e-4):
+                    drawn = few(rest, shots, seed)
+                    measure(results, data, "setfit", drawn, held, shots=shots, seed=seed, learning_rate=rate)
+        elif protocol == "few-shot" and data != "news-discourse":
             test = part(test, range(500))
             for shots in (8, 16, 64):
                 for seed in (1, 2, 3):

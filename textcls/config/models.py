@@ -209,7 +209,7 @@ class SetFitConfig(ModelSettings):
 
 
 class StaticConfig(ModelSettings):
-    """A vector a token, distilled from an encoder and tuned, whose mean is classified; hundreds of times as quick as the encoder."""
+    """A vector a token, distilled from an encoder and tuned, whose mean is classified; much quicker than the encoder."""
 
     kind: Literal["static"]
     """The model family."""
@@ -221,11 +221,11 @@ class StaticConfig(ModelSettings):
     """Longest text in tokens; what is longer is cut."""
     dimensions: int = Field(default=256, ge=2)
     """Length of a token's vector."""
-    epochs: int = Field(default=20, ge=1)
+    epochs: int = Field(default=5, ge=1)
     """Most passes over the training rows."""
     batch_size: int = Field(default=32, ge=1)
     """Texts in a training batch."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=5e-4, gt=0)
     """Learning rate of Adam."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the tokens that are left out of a text each time it is learnt from."""
