@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import signal
 import sys
+import threading
+import weakref
 from types import FrameType
 
 import typer
@@ -63,6 +66,8 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tells of every retry, of which textcls tells once
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job may be told to ignore it
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         app(prog_name="textcls")  # also under `python -m textcls`
     except TextclsError as error:
@@ -77,4 +82,8 @@ def main() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Let SIGTERM end a run as Ctrl-C does, so that its status is true."""
+    if frame is not None and frame.f_code.co_filename == weakref.__file__:
+        # What is raised in the callback of a weak reference is swallowed; come again when that is over.
+        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+        return
     raise KeyboardInterrupt
