@@ -10,13 +10,14 @@ from textcls.config.models import (
     EnsembleConfig,
     LoraConfig,
     ModelConfig,
+    ModelSettings,
     SetFitConfig,
     StaticConfig,
     TfidfConfig,
     TransformerConfig,
     model_kinds,
 )
-from textcls.config.reading import load_config, make_config
+from textcls.config.reading import check_settings, load_config, make_config
 from textcls.config.settings import (
     Config,
     DataConfig,
@@ -39,6 +40,7 @@ __all__ = [
     "GatesConfig",
     "LoraConfig",
     "ModelConfig",
+    "ModelSettings",
     "SetFitConfig",
     "Settings",
     "SpanConfig",
@@ -48,6 +50,7 @@ __all__ = [
     "TfidfConfig",
     "TrackingConfig",
     "TransformerConfig",
+    "check_settings",
     "json_schema",
     "load_config",
     "make_config",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -15,6 +15,8 @@ from textcls.config.models import model_kinds
 from textcls.config.settings import Config
 from textcls.config.yaml_text import parse_yaml
 from textcls.errors import ConfigError, did_you_mean
+
+S = TypeVar("S", bound=Settings)
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -52,6 +54,18 @@ def make_config(settings: Mapping[str, Any], overrides: Sequence[str] = (), *, n
         raise ConfigError("\n".join(f"{name}: {line}" for line in _explain(error))) from error
 
 
+def check_settings(section: type[S], values: Mapping[str, Any], *, name: str) -> S:
+    """Check the settings of one section, given as plain values; `name` is what errors call it.
+
+    Raises:
+        ConfigError: settings are wrong; a line for each.
+    """
+    try:
+        return section.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(error, section, [name]))) from error
+
+
 def _parse(text: str, name: str) -> dict[str, Any]:
     try:
         content = parse_yaml(text)
@@ -84,15 +98,15 @@ def _override(settings: dict[str, Any], override: str) -> None:
     section[path[-1]] = json.loads(json.dumps(parsed, default=str))
 
 
-def _explain(error: ValidationError) -> Iterator[str]:
+def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequence[str] = ()) -> Iterator[str]:
     for problem in error.errors():
         # The discriminator of a model's kind stands in the location; people did not write it.
         location = [str(part) for part in problem["loc"]]
         if len(location) > 1 and location[0] == "model" and location[1] in model_kinds():
             section = model_kinds()[location.pop(1)]
         else:
-            section = _section(location[:-1])
-        where = ".".join(location)
+            section = _section(of, location[:-1])
+        where = ".".join([*above, *location])
         match problem["type"]:
             case "extra_forbidden":
                 yield f"{where}: unknown key; {did_you_mean(location[-1], section.model_fields)}"
@@ -110,8 +124,7 @@ def _explain(error: ValidationError) -> Iterator[str]:
                 yield f"{where}: {message}, found {json.dumps(problem['input'], ensure_ascii=False)}"
 
 
-def _section(location: Sequence[str]) -> type[Settings]:
-    section: type[Settings] = Config
+def _section(section: type[Settings], location: Sequence[str]) -> type[Settings]:
     for step in location:
         annotation = section.model_fields[step].annotation if step in section.model_fields else None
         if isinstance(annotation, type) and issubclass(annotation, Settings):

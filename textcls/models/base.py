@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from textcls.errors import DataError
+from textcls.errors import DataError, ModelError, did_you_mean
 
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 """Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""
@@ -155,3 +155,26 @@ def check_training(texts: Texts, labels: Sequence[str]) -> tuple[list[str], np.n
     if len(classes) < 2:
         raise DataError(f"expected two labels or more, found only {str(classes[0])!r}")
     return checked, classes, label_ids
+
+
+def check_validation(texts: Texts, labels: Sequence[str], classes: np.ndarray) -> np.ndarray:
+    """Check the rows that a fit is to stop early on: each label as its number in `classes`, shape (n_texts,).
+
+    Raises:
+        DataError: as `TextClassifier.fit`, or a label is none of `classes`.
+    """
+    check_texts(texts)
+    if len(texts) != len(labels):
+        raise DataError(f"expected a label for each validation text, found {len(texts)} texts and {len(labels)} labels")
+    names = classes.tolist()
+    for label in labels:
+        if label not in names:
+            raise DataError(f"validation label {label!r} is none of the training labels; {did_you_mean(str(label), names)}")
+    return np.array([names.index(label) for label in labels])
+
+
+def no_number(learning_rate: float) -> ModelError:
+    """Word the error for a training loss that became NaN or infinite."""
+    return ModelError(
+        f"the training loss became no number (NaN or infinite); lower model.learning_rate, which is {learning_rate:g}"
+    )

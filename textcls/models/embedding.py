@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from textcls.config import EmbeddingConfig
-from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
+from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
 from textcls.models.cache import EmbeddingCache
+from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
-    computes_in_bf16,
     embed,
     fingerprint,
     load_encoder,
     quiet,
     read_encoder,
     tokenize,
+    uses_bf16,
     warn_of_cuts,
 )
 from textcls.models.heads import fit_head, head_probabilities, read_head, write_head
 
-_DEFAULT = EmbeddingConfig(kind="embedding")
 _TEXTS_A_WRITE = 1000
 
 
-class EmbeddingClassifier(TextClassifier):
+class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
     """A linear classifier over sentence embeddings. The parameters are those of `config.EmbeddingConfig`."""
 
     kind: ClassVar[str] = "embedding"
-
-    def __init__(
-        self,
-        *,
-        encoder: str = _DEFAULT.encoder,
-        download: bool = _DEFAULT.download,
-        max_length: int = _DEFAULT.max_length,
-        C: float = _DEFAULT.C,
-        class_weight: str | None = _DEFAULT.class_weight,
-        max_iter: int = _DEFAULT.max_iter,
-        precision: str = _DEFAULT.precision,
-        cache: bool = _DEFAULT.cache,
-        context: Mapping[str, int] | None = None,
-        seed: int | None = _DEFAULT.seed,
-    ) -> None:
-        self.encoder = encoder
-        self.download = download
-        self.max_length = max_length
-        self.C = C
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.precision = precision
-        self.cache = cache
-        self.context = context
-        self.seed = seed
 
     def fit(
         self,
@@ -73,13 +48,14 @@ class EmbeddingClassifier(TextClassifier):
             DataError: as `TextClassifier.fit`.
             ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
         """
+        settings = self.settings
         checked, classes, _ = check_training(texts, labels)
-        model, tokenizer = load_encoder(self.encoder, download=self.download, max_length=self.max_length)
+        model, tokenizer = load_encoder(settings.encoder, download=settings.download, max_length=settings.max_length)
         self._take(model, tokenizer)
-        warn_of_cuts([len(row) for row in tokenize(checked, tokenizer, max_length=self.max_length)], self.max_length)
+        warn_of_cuts([len(row) for row in tokenize(checked, tokenizer, max_length=settings.max_length)], settings.max_length)
         features = self._features(texts, keep=True, listener=listener or Listener())
         self.regression_ = fit_head(
-            features, labels, C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, seed=self.seed
+            features, labels, C=settings.C, class_weight=settings.class_weight, max_iter=settings.max_iter, seed=settings.seed
         )
         self.classes_ = classes
         return self
@@ -105,14 +81,17 @@ class EmbeddingClassifier(TextClassifier):
         return self
 
     def _take(self, model: Any, tokenizer: Any) -> None:
+        settings = self.settings
         self.model_, self.tokenizer_ = model, tokenizer
-        self.bf16_ = self.precision == "bf16" or (self.precision == "auto" and computes_in_bf16())
-        settings = (self.max_length, "bf16" if self.bf16_ else "fp32")
-        width = model.config.hidden_size
-        self.cache_ = EmbeddingCache(fingerprint(model, tokenizer, *settings), width) if self.cache else None
+        self.bf16_ = uses_bf16(settings.precision)
+        self.cache_ = None
+        if settings.cache:
+            known_by = fingerprint(model, tokenizer, settings.max_length, "bf16" if self.bf16_ else "fp32")
+            self.cache_ = EmbeddingCache(known_by, model.config.hidden_size)
 
     def _features(self, texts: Texts, *, keep: bool = False, listener: Listener | None = None) -> np.ndarray:
         """The embeddings of the texts and of each side of their context, side by side; no sentence is all zeros."""
+        settings = self.settings
         parts = [check_texts(texts), *neighbours(texts, self.context).values()]
         distinct = list(dict.fromkeys(text for part in parts for text in part if text))
         known = self.cache_.get(distinct) if self.cache_ is not None else {}
@@ -121,7 +100,12 @@ class EmbeddingClassifier(TextClassifier):
             some = missing[start : start + _TEXTS_A_WRITE]
             # In bf16 a text's company would show in its embedding, and what is kept must not depend on it at all.
             embeddings = embed(
-                some, self.model_, self.tokenizer_, max_length=self.max_length, bf16=self.bf16_, whole_batches=keep or self.bf16_
+                some,
+                self.model_,
+                self.tokenizer_,
+                max_length=settings.max_length,
+                bf16=self.bf16_,
+                whole_batches=keep or self.bf16_,
             )
             known |= dict(zip(some, embeddings, strict=True))
             if keep and self.cache_ is not None:

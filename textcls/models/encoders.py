@@ -51,45 +51,55 @@ def locate_encoder(name: str, *, download: bool = False) -> str:
     return str(folder)
 
 
-def missing_encoder(name: str, *, download: bool) -> ModelError:
-    """Word the error for an encoder that transformers could not load."""
-    if Path(name).is_dir():
-        return ModelError(
-            f"encoder {name}: the folder holds no encoder that transformers can load (config.json, model.safetensors, tokenizer)"
-        )
-    remedy = "check the name and the network" if download else "set model.download=true to fetch it from the hub"
-    return ModelError(
-        f"encoder {name!r}: no such folder, and no model of that name at hand; {remedy}, or use {OFFLINE_ENCODER!r}"
-    )
+def load_tokenizer(name: str, *, download: bool = False, max_length: int) -> Any:
+    """Load an encoder's tokenizer.
+
+    Raises:
+        ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    source, local = locate_encoder(name, download=download), {"local_files_only": not download}
+    with loading(name, download=download):
+        tokenizer = AutoTokenizer.from_pretrained(source, **local)
+        config = AutoConfig.from_pretrained(source, **local)
+    longest = getattr(config, "max_position_embeddings", None)
+    if longest is not None and max_length > longest:
+        raise ModelError(f"model.max_length is {max_length}, but encoder {name} reads at most {longest} tokens; lower it")
+    return tokenizer
 
 
 def load_encoder(name: str, *, download: bool = False, max_length: int) -> tuple[Any, Any]:
     """Load an encoder in fp32, and its tokenizer.
 
     Raises:
-        ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
+        ModelError: as `load_tokenizer`.
     """
-    model, tokenizer = read_encoder(locate_encoder(name, download=download), name=name, download=download)
-    longest = getattr(model.config, "max_position_embeddings", None)
-    if longest is not None and max_length > longest:
-        raise ModelError(f"model.max_length is {max_length}, but encoder {name} reads at most {longest} tokens; lower it")
-    return model, tokenizer
+    tokenizer = load_tokenizer(name, download=download, max_length=max_length)
+    with loading(name, download=download):
+        return _read(locate_encoder(name, download=download), download), tokenizer
 
 
-def read_encoder(source: str | Path, *, name: str | None = None, download: bool = False) -> tuple[Any, Any]:
-    """Load an encoder and its tokenizer from where `locate_encoder` found it, or from a model folder."""
-    import torch
-    from transformers import AutoModel, AutoTokenizer
+def read_encoder(folder: Path) -> tuple[Any, Any]:
+    """Load an encoder and its tokenizer from a model folder."""
+    from transformers import AutoTokenizer
 
+    with loading(str(folder), download=False):
+        return _read(folder, download=False), AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+@contextmanager
+def loading(name: str, *, download: bool) -> Iterator[None]:
+    """Load without reports, and word the error where transformers finds nothing that it can load.
+
+    Raises:
+        ModelError: the encoder is not at hand.
+    """
     with quiet():
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=not download)
-            model = AutoModel.from_pretrained(
-                source, local_files_only=not download, use_safetensors=True, dtype=torch.float32
-            ).eval()
+            yield
         except (OSError, ValueError) as error:
-            raise missing_encoder(name or str(source), download=download) from error
-    return model.to(_device()), tokenizer
+            raise _missing(name, download=download) from error
 
 
 def tokenize(texts: Sequence[str], tokenizer: Any, *, max_length: int) -> list[list[int]]:
@@ -169,6 +179,11 @@ def length_batches(lengths: Sequence[int], longest: int) -> Iterator[tuple[list[
             yield numbers[start : start + size], padded
 
 
+def uses_bf16(precision: str) -> bool:
+    """Whether a setting `precision` means bf16 here: `auto` does where the GPU or, without one, the processor computes in it."""
+    return precision == "bf16" or (precision == "auto" and computes_in_bf16())
+
+
 def computes_in_bf16() -> bool:
     """Whether this machine's GPU or, without one, its processor has instructions for bf16."""
     import torch
@@ -233,6 +248,26 @@ def _device() -> torch.device:
     return (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device("cpu")
 
 
+def _missing(name: str, *, download: bool) -> ModelError:
+    """Word the error for an encoder that transformers could not load."""
+    if Path(name).is_dir():
+        return ModelError(
+            f"encoder {name}: the folder holds no encoder that transformers can load (config.json, model.safetensors, tokenizer)"
+        )
+    remedy = "check the name and the network" if download else "set model.download=true to fetch it from the hub"
+    return ModelError(
+        f"encoder {name!r}: no such folder, and no model of that name at hand; {remedy}, or use {OFFLINE_ENCODER!r}"
+    )
+
+
+def _read(source: str | Path, download: bool) -> Any:
+    import torch
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(source, local_files_only=not download, use_safetensors=True, dtype=torch.float32)
+    return model.eval().to(_device())
+
+
 def _fetched_earlier(name: str) -> str:
     # Given a hub name, transformers would call the hub even with local_files_only, to ask which agents there are.
     from huggingface_hub import try_to_load_from_cache
@@ -242,7 +277,7 @@ def _fetched_earlier(name: str) -> str:
     except ValueError:  # no name that the hub could have
         config = None
     if not isinstance(config, str):
-        raise missing_encoder(name, download=False)
+        raise _missing(name, download=False)
     return str(Path(config).parent)
 
 

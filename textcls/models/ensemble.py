@@ -12,13 +12,15 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from textcls.config import EnsembleConfig
 from textcls.errors import DataError, ModelError
 from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training
+from textcls.models.configured import ConfiguredClassifier
 
 _MEMBERS = "members.json"
 
 
-class EnsembleClassifier(TextClassifier):
+class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
     """Averages the probabilities of other classifiers. The parameters are those of `config.EnsembleConfig`.
 
     Attributes:
@@ -27,18 +29,8 @@ class EnsembleClassifier(TextClassifier):
 
     kind: ClassVar[str] = "ensemble"
 
-    def __init__(
-        self,
-        *,
-        members: Sequence[str] = (),
-        weights: Sequence[float] | None = None,
-        context: Mapping[str, int] | None = None,
-        seed: int | None = None,
-    ) -> None:
-        self.members = members
-        self.weights = weights
-        self.context = context
-        self.seed = seed
+    members: Sequence[str]
+    weights: Sequence[float] | None
 
     def join(self, classifiers: Sequence[TextClassifier]) -> Self:
         """Take over fitted classifiers, in the order of `members`.

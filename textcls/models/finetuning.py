@@ -32,6 +32,7 @@ from transformers import (
 
 from textcls.config import TransformerConfig
 from textcls.models.base import Listener
+from textcls.models.encoders import uses_bf16
 
 PREDICTION_BATCH = 64
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -74,6 +75,7 @@ def fine_tune(
     Raises:
         NotFiniteError: the loss became NaN or infinite.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     callbacks: list[TrainerCallback] = [_Tell(listener), _Save()]
     if validation is not None:
         callbacks.insert(0, _KeepBest(folder, settings.patience))
@@ -99,14 +101,6 @@ def fine_tune(
         for path in folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     return trained.eval()
-
-
-def computes_in_bf16() -> bool:
-    """Whether this machine's GPU or, without one, its processor has instructions for bf16."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
 class LengthBatches(Sampler[list[int]]):
@@ -198,7 +192,7 @@ def _arguments(settings: TransformerConfig, folder: Path, *, rows: int, validate
         lr_scheduler_type=settings.schedule,
         warmup_steps=int(settings.warmup * steps),
         use_cpu=not gpu,
-        bf16=settings.precision == "bf16" or (settings.precision == "auto" and computes_in_bf16()),
+        bf16=uses_bf16(settings.precision),
         eval_strategy="epoch" if validate else "no",
         save_strategy="no",  # _Save says when
         save_total_limit=1,

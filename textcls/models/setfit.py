@@ -7,7 +7,7 @@ the cosine of their embeddings. The pairs are drawn here, for setfit lists all t
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,19 +19,20 @@ import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from textcls.config import SetFitConfig
-from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
-from textcls.models.dropout import replace_dropout
+from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
+from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
-    computes_in_bf16,
     embed,
-    load_encoder,
+    load_tokenizer,
     locate_encoder,
     quiet,
     read_encoder,
     tokenize,
+    uses_bf16,
     warn_of_cuts,
 )
 from textcls.models.heads import fit_head, head_probabilities, read_head, write_head
+from textcls.models.processors import quick_training
 
 with warnings.catch_warnings():  # setfit changes the filters when it is imported
     import setfit
@@ -40,44 +41,11 @@ with warnings.catch_warnings():  # setfit changes the filters when it is importe
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from setfit.model_card import ModelCardCallback
 
-_DEFAULT = SetFitConfig(kind="setfit")
 
-
-class SetFitClassifier(TextClassifier):
+class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
     """An encoder tuned on pairs of texts, and a logistic regression. The parameters are those of `config.SetFitConfig`."""
 
     kind: ClassVar[str] = "setfit"
-
-    def __init__(
-        self,
-        *,
-        encoder: str = _DEFAULT.encoder,
-        download: bool = _DEFAULT.download,
-        max_length: int = _DEFAULT.max_length,
-        pairs: int = _DEFAULT.pairs,
-        epochs: int = _DEFAULT.epochs,
-        batch_size: int = _DEFAULT.batch_size,
-        learning_rate: float = _DEFAULT.learning_rate,
-        C: float = _DEFAULT.C,
-        class_weight: str | None = _DEFAULT.class_weight,
-        max_iter: int = _DEFAULT.max_iter,
-        precision: str = _DEFAULT.precision,
-        context: Mapping[str, int] | None = None,
-        seed: int | None = _DEFAULT.seed,
-    ) -> None:
-        self.encoder = encoder
-        self.download = download
-        self.max_length = max_length
-        self.pairs = pairs
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.C = C
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.precision = precision
-        self.context = context
-        self.seed = seed
 
     def fit(
         self,
@@ -94,14 +62,19 @@ class SetFitClassifier(TextClassifier):
             DataError: as `TextClassifier.fit`.
             ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
         """
+        settings = self.settings
         _, classes, label_ids = check_training(texts, labels)
         joined = self._join(texts)
-        _, tokenizer = load_encoder(self.encoder, download=self.download, max_length=self.max_length)
-        warn_of_cuts([len(row) for row in tokenize(joined, tokenizer, max_length=self.max_length)], self.max_length)
-        model = self._tune(joined, label_ids, tokenizer, listener or Listener())
-        self.model_, self.tokenizer_ = model, tokenizer
+        tokenizer = load_tokenizer(settings.encoder, download=settings.download, max_length=settings.max_length)
+        warn_of_cuts([len(row) for row in tokenize(joined, tokenizer, max_length=settings.max_length)], settings.max_length)
+        self.model_, self.tokenizer_ = self._tune(joined, label_ids, listener or Listener()), tokenizer
         self.regression_ = fit_head(
-            self._embed(joined), labels, C=self.C, class_weight=self.class_weight, max_iter=self.max_iter, seed=self.seed
+            self._embed(joined),
+            labels,
+            C=settings.C,
+            class_weight=settings.class_weight,
+            max_iter=settings.max_iter,
+            seed=settings.seed,
         )
         self.classes_ = classes
         return self
@@ -125,32 +98,27 @@ class SetFitClassifier(TextClassifier):
         self.classes_ = np.array(labels)
         return self
 
-    def _tune(self, texts: list[str], label_ids: np.ndarray, tokenizer: Any, listener: Listener) -> Any:
+    def _tune(self, texts: list[str], label_ids: np.ndarray, listener: Listener) -> Any:
         """Train a copy of the encoder on pairs: the copy, in fp32."""
-        seed = 0 if self.seed is None else self.seed
-        source = locate_encoder(self.encoder, download=self.download)
-        bf16 = self.precision == "bf16" or (self.precision == "auto" and computes_in_bf16())
+        settings = self.settings
+        seed = 0 if settings.seed is None else settings.seed
+        source = locate_encoder(settings.encoder, download=settings.download)
         with _quiet(), TemporaryDirectory(prefix="textcls-") as folder:
-            reader = Transformer(source, max_seq_length=self.max_length, **_local(self.download))
-            attention = reader.auto_model.config._attn_implementation
-            if not torch.accelerator.is_available():
-                replace_dropout(reader.auto_model)
-                # On processors PyTorch's fused attention takes twice as long as the plain one, in bf16 and with its gradient.
-                reader.auto_model.set_attn_implementation("eager")
+            reader = Transformer(source, max_seq_length=settings.max_length, **_local(settings.download))
             body = SentenceTransformer(modules=[reader, Pooling(reader.get_embedding_dimension()), Normalize()])
-            first, second, alike = draw_pairs(label_ids, self.pairs, seed=seed)
+            first, second, alike = draw_pairs(label_ids, settings.pairs, seed=seed)
             trainer = _Trainer(
                 model=setfit.SetFitModel(model_body=body),
                 args=setfit.TrainingArguments(
                     output_dir=folder,
-                    batch_size=self.batch_size,
-                    num_epochs=self.epochs,
-                    body_learning_rate=self.learning_rate,
+                    batch_size=settings.batch_size,
+                    num_epochs=settings.epochs,
+                    body_learning_rate=settings.learning_rate,
                     seed=seed,
                     report_to="none",
                     save_strategy="no",
                     logging_first_step=False,
-                    logging_steps=max(1, len(first) * self.epochs // self.batch_size // 50),
+                    logging_steps=max(1, len(first) * settings.epochs // settings.batch_size // 50),
                     show_progress_bar=False,
                 ),
                 callbacks=[_Tell(listener)],
@@ -166,9 +134,9 @@ class SetFitClassifier(TextClassifier):
             trainer.remove_callback(PrinterCallback)
             trainer.remove_callback(ModelCardCallback)
             trainer.st_trainer.args.dataloader_pin_memory = torch.accelerator.is_available()
-            with torch.autocast(body.device.type, torch.bfloat16, enabled=bf16):
+            autocast = torch.autocast(body.device.type, torch.bfloat16, enabled=uses_bf16(settings.precision))
+            with quick_training(reader.auto_model), autocast:
                 trainer.train_embeddings(texts, label_ids.tolist())
-        reader.auto_model.set_attn_implementation(attention)
         return reader.auto_model.eval()
 
     def _join(self, texts: Texts) -> list[str]:
@@ -179,7 +147,8 @@ class SetFitClassifier(TextClassifier):
         return [" ".join(part for part in row if part) for row in parts]
 
     def _embed(self, texts: list[str]) -> np.ndarray:
-        return embed(texts, self.model_, self.tokenizer_, max_length=self.max_length, whole_batches=False)
+        settings = self.settings
+        return embed(texts, self.model_, self.tokenizer_, max_length=settings.max_length, whole_batches=False)
 
 
 def draw_pairs(label_ids: np.ndarray, count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ the vectors are reduced to their principal components, and rare tokens weigh mor
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -19,14 +19,14 @@ from sklearn.utils.class_weight import compute_class_weight
 from tokenizers import Tokenizer
 
 from textcls.config import StaticConfig
-from textcls.errors import DataError, ModelError, did_you_mean
-from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
+from textcls.errors import ModelError
+from textcls.models.base import Listener, Texts, check_texts, check_training, check_validation, neighbours, no_number
 from textcls.models.cache import EmbeddingCache
+from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import bare_tokenizer, computes_in_bf16, embed_tokens, fingerprint, load_encoder, warn_of_cuts
 
 logger = logging.getLogger(__name__)
 
-_DEFAULT = StaticConfig(kind="static")
 _BATCH = 1024
 _RARITY = 1e-4
 """The constant of smooth inverse frequency (Arora et al. 2017), where a token's rank stands for its frequency."""
@@ -35,40 +35,11 @@ Tokens = tuple[torch.Tensor, torch.Tensor]
 """Token ids of several texts in a row, and where each text begins: shapes (n_tokens,), (n_texts,)."""
 
 
-class StaticClassifier(TextClassifier):
+class StaticClassifier(ConfiguredClassifier[StaticConfig]):
     """A linear classifier over the means of token vectors. The parameters are those of `config.StaticConfig`."""
 
     kind: ClassVar[str] = "static"
     uses_validation: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        encoder: str = _DEFAULT.encoder,
-        download: bool = _DEFAULT.download,
-        max_length: int = _DEFAULT.max_length,
-        dimensions: int = _DEFAULT.dimensions,
-        epochs: int = _DEFAULT.epochs,
-        batch_size: int = _DEFAULT.batch_size,
-        learning_rate: float = _DEFAULT.learning_rate,
-        dropout: float = _DEFAULT.dropout,
-        class_weight: str | None = _DEFAULT.class_weight,
-        patience: int = _DEFAULT.patience,
-        context: Mapping[str, int] | None = None,
-        seed: int | None = _DEFAULT.seed,
-    ) -> None:
-        self.encoder = encoder
-        self.download = download
-        self.max_length = max_length
-        self.dimensions = dimensions
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.dropout = dropout
-        self.class_weight = class_weight
-        self.patience = patience
-        self.context = context
-        self.seed = seed
 
     def fit(
         self,
@@ -88,15 +59,16 @@ class StaticClassifier(TextClassifier):
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
             ModelError: the encoder is not at hand.
         """
+        settings = self.settings
         _, classes, label_ids = check_training(texts, labels)
         held_out = None
         if validation is not None and len(validation[0]):
-            held_out = validation[0], _check_validation(*validation, classes.tolist())
-        vectors, tokenizer = distil(self.encoder, download=self.download, dimensions=self.dimensions)
+            held_out = validation[0], check_validation(*validation, classes)
+        vectors, tokenizer = distil(settings.encoder, download=settings.download, dimensions=settings.dimensions)
         self.tokenizer_ = tokenizer
         parts = self._encode(texts)
-        warn_of_cuts([len(row) for row in parts[0]], self.max_length)
-        seed = 0 if self.seed is None else self.seed
+        warn_of_cuts([len(row) for row in parts[0]], settings.max_length)
+        seed = 0 if settings.seed is None else settings.seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = _Net(vectors, sides=len(parts), labels=len(classes))
@@ -146,24 +118,25 @@ class StaticClassifier(TextClassifier):
         listener: Listener,
         seed: int,
     ) -> None:
+        settings = self.settings
         random = np.random.default_rng(seed)
         weights = None
-        if self.class_weight is not None:
-            balanced = compute_class_weight(self.class_weight, classes=np.unique(label_ids), y=label_ids)
+        if settings.class_weight is not None:
+            balanced = compute_class_weight(settings.class_weight, classes=np.unique(label_ids), y=label_ids)
             weights = torch.tensor(balanced, dtype=torch.float32)
         # Only the vectors of a batch's tokens are touched, whatever the vocabulary.
         optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.SparseAdam(net.vectors.parameters(), lr=self.learning_rate),
-            torch.optim.Adam([net.weights, *net.head.parameters()], lr=self.learning_rate),
+            torch.optim.SparseAdam(net.vectors.parameters(), lr=settings.learning_rate),
+            torch.optim.Adam([net.weights, *net.head.parameters()], lr=settings.learning_rate),
         ]
         aside = (self._encode(held_out[0]), held_out[1]) if held_out is not None else None
-        batches = -(-len(label_ids) // self.batch_size)
+        batches = -(-len(label_ids) // settings.batch_size)
         best, best_weights, since, step = -1.0, None, 0, 0
-        for _ in range(self.epochs):
+        for _ in range(settings.epochs):
             order, losses = random.permutation(len(label_ids)), []
-            for start in range(0, len(order), self.batch_size):
-                numbers = order[start : start + self.batch_size]
-                sides = [_row([_thin(part[number], self.dropout, random) for number in numbers]) for part in parts]
+            for start in range(0, len(order), settings.batch_size):
+                numbers = order[start : start + settings.batch_size]
+                sides = [_row([_thin(part[number], settings.dropout, random) for number in numbers]) for part in parts]
                 loss = torch.nn.functional.cross_entropy(net(sides), torch.from_numpy(label_ids[numbers]), weight=weights)
                 net.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
@@ -171,13 +144,10 @@ class StaticClassifier(TextClassifier):
                     optimizer.step()
                 losses.append(loss.item())
                 step += 1
-                listener.progress(step, self.epochs * batches)
+                listener.progress(step, settings.epochs * batches)
             listener.metric("train/loss", float(np.mean(losses)), step)
             if not np.isfinite(losses).all():
-                raise ModelError(
-                    "the training loss became no number (NaN or infinite); "
-                    f"lower model.learning_rate, which is {self.learning_rate:g}"
-                )
+                raise no_number(settings.learning_rate)
             if aside is not None:
                 predicted = _probabilities(net, aside[0], len(np.unique(label_ids))).argmax(axis=1)
                 score = float(f1_score(aside[1], predicted, average="macro", zero_division=0))
@@ -185,16 +155,17 @@ class StaticClassifier(TextClassifier):
                 since = 0 if score > best else since + 1
                 if score > best:
                     best, best_weights = score, {name: tensor.clone() for name, tensor in net.state_dict().items()}
-                if since >= self.patience:
+                if since >= settings.patience:
                     break
         if best_weights is not None:
             net.load_state_dict(best_weights)
 
     def _encode(self, texts: Texts) -> list[list[list[int]]]:
         """The token ids of each text, and of each side of its context."""
+        settings = self.settings
         parts = [check_texts(texts), *neighbours(texts, self.context).values()]
         encoded = [self.tokenizer_.encode_batch_fast(part, add_special_tokens=False) for part in parts]
-        return [[row.ids[: self.max_length] for row in rows] for rows in encoded]
+        return [[row.ids[: settings.max_length] for row in rows] for rows in encoded]
 
 
 class _Net(torch.nn.Module):
@@ -267,13 +238,3 @@ def _probabilities(net: _Net, parts: list[list[list[int]]], labels: int) -> np.n
             sides = [_row(part[start : start + _BATCH]) for part in parts]
             probabilities[start : start + _BATCH] = net(sides).double().softmax(dim=-1).numpy()
     return probabilities
-
-
-def _check_validation(texts: Texts, labels: Sequence[str], classes: list[str]) -> np.ndarray:
-    check_texts(texts)
-    if len(texts) != len(labels):
-        raise DataError(f"expected a label for each validation text, found {len(texts)} texts and {len(labels)} labels")
-    for label in labels:
-        if label not in classes:
-            raise DataError(f"validation label {label!r} is none of the training labels; {did_you_mean(str(label), classes)}")
-    return np.array([classes.index(label) for label in labels])

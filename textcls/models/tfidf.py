@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -15,18 +15,18 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training, neighbours
+from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
+from textcls.models.configured import ConfiguredClassifier
 from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
 from textcls.models.softmax import Regression, fit_regression
 
 logger = logging.getLogger(__name__)
 
-_DEFAULT = TfidfConfig(kind="tfidf")
 _NEIGHBOUR_WEIGHT = np.float32(0.4)
 """Length of a neighbour's rows beside the text's own, as in FeatureUnion's `transformer_weights`: at 1 they drown it."""
 
 
-class TfidfClassifier(TextClassifier):
+class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
     """A linear classifier over TF-IDF weights. The parameters are those of `config.TfidfConfig`.
 
     Each sort of n-grams is a part with a vocabulary of its own and rows of length 1, as in scikit-learn's FeatureUnion. A neighbouring
@@ -34,37 +34,6 @@ class TfidfClassifier(TextClassifier):
     """
 
     kind: ClassVar[str] = "tfidf"
-
-    def __init__(
-        self,
-        *,
-        lowercase: bool = _DEFAULT.lowercase,
-        fold_marks: bool = _DEFAULT.fold_marks,
-        word_ngrams: tuple[int, int] | None = _DEFAULT.word_ngrams,
-        char_ngrams: tuple[int, int] | None = _DEFAULT.char_ngrams,
-        pattern_ngrams: tuple[int, int] | None = _DEFAULT.pattern_ngrams,
-        min_df: int = _DEFAULT.min_df,
-        max_features: int | None = _DEFAULT.max_features,
-        sublinear_tf: bool = _DEFAULT.sublinear_tf,
-        C: float = _DEFAULT.C,
-        class_weight: str | None = _DEFAULT.class_weight,
-        max_iter: int = _DEFAULT.max_iter,
-        context: Mapping[str, int] | None = None,
-        seed: int | None = _DEFAULT.seed,
-    ) -> None:
-        self.lowercase = lowercase
-        self.fold_marks = fold_marks
-        self.word_ngrams = word_ngrams
-        self.char_ngrams = char_ngrams
-        self.pattern_ngrams = pattern_ngrams
-        self.min_df = min_df
-        self.max_features = max_features
-        self.sublinear_tf = sublinear_tf
-        self.C = C
-        self.class_weight = class_weight
-        self.max_iter = max_iter
-        self.context = context
-        self.seed = seed
 
     def fit(
         self,
@@ -76,23 +45,24 @@ class TfidfClassifier(TextClassifier):
         checkpoints: Path | None = None,
     ) -> Self:
         """Learn the vocabulary, its weights and the regression; see `TextClassifier.fit`. Takes no validation rows."""
+        settings = self.settings
         checked, classes, label_ids = check_training(texts, labels)
         parts, pieces = self._new_parts(), self._pieces(checked, texts)
         features = hstack(
             [
-                _weight(name) * part.fit_transform(pieces[name], min_df=self.min_df, max_features=self.max_features)
+                _weight(name) * part.fit_transform(pieces[name], min_df=settings.min_df, max_features=settings.max_features)
                 for name, part in parts.items()
             ],
             format="csr",
         )
         if not features.shape[1]:
             raise DataError(
-                f"no n-gram occurs in {self.min_df} of the {len(checked)} training texts; lower model.min_df or give more texts"
+                f"no n-gram occurs in {settings.min_df} of the {len(checked)} training texts; lower model.min_df or give more texts"
             )
-        row_weights = compute_sample_weight(self.class_weight, label_ids)
-        regression = fit_regression(features, label_ids, row_weights, C=self.C, max_iter=self.max_iter)
+        row_weights = compute_sample_weight(settings.class_weight, label_ids)
+        regression = fit_regression(features, label_ids, row_weights, C=settings.C, max_iter=settings.max_iter)
         if not regression.converged:
-            logger.warning("the regression stopped at model.max_iter (%d) before it had converged", self.max_iter)
+            logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
         self.parts_, self.regression_, self.classes_ = parts, regression, classes
         return self
 
@@ -145,13 +115,14 @@ class TfidfClassifier(TextClassifier):
 
     def _new_parts(self) -> dict[str, NgramWeights]:
         """The parts that the settings name, before they have learnt."""
+        settings = self.settings
         spans: dict[Unit, tuple[int, int] | None] = {
-            "words": self.word_ngrams,
-            "characters": self.char_ngrams,
-            "patterns": self.pattern_ngrams,
+            "words": settings.word_ngrams,
+            "characters": settings.char_ngrams,
+            "patterns": settings.pattern_ngrams,
         }
         return {
-            f"{side}{unit}": NgramWeights(unit, (span[0], span[1]), self.sublinear_tf)
+            f"{side}{unit}": NgramWeights(unit, (span[0], span[1]), settings.sublinear_tf)
             for side in ["", *(f"{side}." for side in neighbours([], self.context))]
             for unit, span in spans.items()
             if span is not None and not (side and unit == "characters")
@@ -159,13 +130,14 @@ class TfidfClassifier(TextClassifier):
 
     def _pieces(self, checked: Sequence[str], texts: Texts) -> dict[str, Pieces]:
         """What each part reads: the texts or their neighbours, split; with their capitals, or not."""
+        settings = self.settings
         read = {}
         for side, sentences in {"": checked, **neighbours(texts, self.context)}.items():
             prefix = f"{side}." if side else ""
             pieces = Pieces.of(sentences)
-            pieces = pieces.changed(fold_marks) if self.fold_marks else pieces
+            pieces = pieces.changed(fold_marks) if settings.fold_marks else pieces
             read[f"{prefix}patterns"] = pieces
-            pieces = pieces.changed(str.lower) if self.lowercase else pieces
+            pieces = pieces.changed(str.lower) if settings.lowercase else pieces
             read[f"{prefix}words"] = read[f"{prefix}characters"] = pieces
         return read
 

@@ -1,7 +1,9 @@
-"""Dropout that a processor can afford: in fine-tuning a small encoder, PyTorch's own takes up to a quarter of the time."""
+"""Fine-tuning on processors in half the time: dropout that they can afford, and plain attention (experiments/speed)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -43,10 +45,29 @@ class _Masked(torch.autograd.Function):
         return gradient * mask, None
 
 
-def replace_dropout(model: torch.nn.Module) -> None:
+@contextmanager
+def quick_training(model: Any) -> Iterator[None]:
+    """Make an encoder quick to train where there is no GPU; afterwards it is as quick to predict as before.
+
+    Drawing a number for each element to drop takes up to a quarter of the time. PyTorch's fused attention takes twice as
+    long as the plain one, in bf16 and with its gradient.
+    """
+    if torch.accelerator.is_available():
+        yield
+        return
+    attention = model.config._attn_implementation
+    _replace_dropout(model)
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(attention)
+
+
+def _replace_dropout(model: torch.nn.Module) -> None:
     """Put `ByteDropout` in the place of every dropout layer of a model."""
     for name, child in model.named_children():
         if isinstance(child, torch.nn.Dropout):
             setattr(model, name, ByteDropout(child.p))
         else:
-            replace_dropout(child)
+            _replace_dropout(child)
