@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from textcls.config import GatesConfig, load_config, make_config
 from textcls.errors import ConfigError, TrackingError, did_you_mean
+from textcls.evaluation import compare, make_predictions
 from textcls.tracking import RunSummary, Store
 from textcls.tracking.difference import read_config
 from textcls.tracking.registry import (
@@ -23,8 +20,6 @@ from textcls.tracking.registry import (
     registered_name,
     set_alias,
 )
-
-_RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
@@ -130,85 +125,25 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
         return Gate(
             False, f"{allowed}: the run of the champion ({its_name}) is gone; --set gates.worse_than_champion=null does not ask"
         )
-    mine, theirs = _predictions(store, run), _predictions(store, other)
-    same = [row for row in mine if row in theirs and mine[row]["label"] == theirs[row]["label"]]
-    if len(same) != len(mine) or len(same) != len(theirs):
+    mine, theirs = (make_predictions(store.predictions(each), name=each.name, data=each.data) for each in (run, other))
+    same = len(set(zip(mine.ids, mine.true, strict=True)) & set(zip(theirs.ids, theirs.true, strict=True)))
+    if not same == len(mine) == len(theirs):
         return Gate(
             False,
-            f"{allowed}: measured on other rows than the champion ({its_name}): {len(same):,} of {len(mine):,} are the same; "
+            f"{allowed}: measured on other rows than the champion ({its_name}): {same:,} of {len(mine):,} are the same; "
             "train the champion's config on these data first",
         )
-    articles = [mine[row]["article"] for row in same]
-    clusters = articles if all(articles) and len(set(articles)) > 1 else same
-    difference, lowest = macro_f1_difference(
-        [mine[row]["label"] for row in same],
-        [mine[row]["prediction"] for row in same],
-        [theirs[row]["prediction"] for row in same],
-        clusters,
-        confidence=confidence,
-    )
-    over = f"{len(set(clusters)):,} {'articles' if clusters is articles else 'rows, since they are not of several articles'}"
+    # A bound on one side with a confidence of 95 % is that of an interval with 90 %.
+    (pair,) = compare([theirs, mine], level=2 * confidence - 1)
+    difference = pair.metrics["macro_f1"]
+    if difference.interval is None:
+        return Gate(False, f"{allowed} ({its_name}): {difference.value:+.3f}, but {pair.note}")
+    lowest = difference.interval.low
+    over = f"{pair.n_units:,} {'articles' if pair.unit == 'article' else 'rows, since they name no articles'}"
     return Gate(
         lowest >= -margin,
-        f"{allowed} ({its_name}): {difference:+.3f}, with {confidence:.0%} confidence {lowest:+.3f} or more, over {over}",
+        f"{allowed} ({its_name}): {difference.value:+.3f}, with {confidence:.0%} confidence {lowest:+.3f} or more, over {over}",
     )
-
-
-def macro_f1_difference(
-    labels: Sequence[str], first: Sequence[str], second: Sequence[str], clusters: Sequence[str], *, confidence: float
-) -> tuple[float, float]:
-    """Compare two models' predictions of the same rows by a paired bootstrap over clusters of rows.
-
-    Args:
-        labels: the true label of each row.
-        first, second: what each model predicts.
-        clusters: what each row belongs to, such as its article; whole clusters are drawn.
-        confidence: of the bound.
-
-    Returns:
-        the first's macro-F1 less the second's, and its lower bound: the one-sided percentile of 10,000 resamples.
-    """
-    names = sorted({*labels, *first, *second})
-    truth, *guesses = (np.array([names.index(label) for label in of_rows]) for of_rows in (labels, first, second))
-    members, cluster = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-    counts = [_count(truth, guess, cluster, (len(members), len(names))) for guess in guesses]
-
-    def difference(weights: np.ndarray) -> np.ndarray:
-        """Of the clusters as often as each row of weights says."""
-        gaps: np.ndarray = _macro_f1(weights, counts[0]) - _macro_f1(weights, counts[1])
-        return gaps
-
-    random = np.random.default_rng(0)
-    evenly = np.full(len(members), 1 / len(members))
-    # In parts, since there may be as many clusters as rows.
-    draws = [difference(random.multinomial(len(members), evenly, _RESAMPLES // 20)) for _ in range(20)]
-    observed = difference(np.ones((1, len(members)), dtype=int))[0]
-    return float(observed), float(np.quantile(np.concatenate(draws), 1 - confidence))
-
-
-def _count(truth: np.ndarray, guess: np.ndarray, cluster: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Hits, and true rows plus predicted ones, of each cluster and label."""
-    hits, marked = np.zeros(shape), np.zeros(shape)
-    np.add.at(hits, (cluster[truth == guess], truth[truth == guess]), 1)
-    for of_rows in (truth, guess):
-        np.add.at(marked, (cluster, of_rows), 1)
-    return hits, marked
-
-
-def _macro_f1(weights: np.ndarray, counts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    hits, marked = (weights @ count for count in counts)
-    f1 = np.divide(2 * hits, marked, out=np.full(hits.shape, np.nan), where=marked > 0)
-    means: np.ndarray = np.nanmean(f1, axis=1)
-    return means
-
-
-def _predictions(store: Store, run: RunSummary) -> dict[str, Mapping[str, Any]]:
-    kept = store.artifact(run, "predictions/test.json")
-    if kept is None:
-        raise TrackingError(f"run {run.name}: it has kept no predictions to compare with the champion's")
-    table = json.loads(kept)
-    rows = (dict(zip(table["columns"], values, strict=True)) for values in table["data"])
-    return {row["id"]: row for row in rows}
 
 
 def _version_tags(run: RunSummary) -> dict[str, str]:

@@ -31,7 +31,7 @@ class Difference:
     Attributes:
         a, b: the two figures.
         value: their difference.
-        interval: its 95 % interval by a paired bootstrap over the units; None where there is only one.
+        interval: its interval by a paired bootstrap over the units; None where there is only one.
         p: two-sided p of a permutation test over the units; None where there is only one, and for single labels.
         p_corrected: p by Holm's correction for all pairs that were compared.
     """
@@ -103,11 +103,12 @@ class Comparison:
         return asdict(self)
 
 
-def compare(several: Sequence[Predictions], *, number: int = RESAMPLES, seed: int = 0) -> list[Comparison]:
+def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int = RESAMPLES, seed: int = 0) -> list[Comparison]:
     """Compare predictions pair by pair, in macro-F1 with Holm's correction for all pairs.
 
     Args:
         several: two or more; the rows of all are put in the order of the first one's.
+        level: confidence of the intervals; the verdict's words are for the usual one.
         number: resamples, and permutations, for each pair.
         seed: of the resampling.
 
@@ -126,7 +127,7 @@ def compare(several: Sequence[Predictions], *, number: int = RESAMPLES, seed: in
     found = []
     for a, b in pairs:
         resampled = (drawn[a], drawn[b]) if drawn else None
-        found.append(_compare_pair(aligned[a], aligned[b], sums[a], sums[b], resampled, units, number, rng))
+        found.append(_compare_pair(aligned[a], aligned[b], sums[a], sums[b], resampled, units, level, number, rng))
     for name in _FIGURES:
         ps = [pair.metrics[name].p for pair in found]
         corrected = holm([p for p in ps if p is not None])
@@ -143,6 +144,7 @@ def _compare_pair(
     sums_b: Sums,
     drawn: tuple[Sums, Sums] | None,
     units: Units,
+    level: float,
     number: int,
     rng: np.random.Generator,
 ) -> Comparison:
@@ -152,13 +154,13 @@ def _compare_pair(
     rows_needed = None
     for name, figure in _FIGURES.items():
         changes = figure(drawn[1]) - figure(drawn[0]) if drawn else None
-        metrics[name] = _difference(float(figure(whole_a)), float(figure(whole_b)), changes, units, p.get(name))
+        metrics[name] = _difference(float(figure(whole_a)), float(figure(whole_b)), changes, units, level, p.get(name))
         if name == "macro_f1" and changes is not None:
             rows_needed = needed_rows(metrics[name].value, changes, len(a), units.count)
     f1_a, f1_b = label_f1(whole_a), label_f1(whole_b)
     f1_changes = label_f1(drawn[1]) - label_f1(drawn[0]) if drawn else None
     per_label = {
-        label: _difference(float(f1_a[i]), float(f1_b[i]), f1_changes[:, i] if f1_changes is not None else None, units)
+        label: _difference(float(f1_a[i]), float(f1_b[i]), f1_changes[:, i] if f1_changes is not None else None, units, level)
         for i, label in enumerate(a.labels)
         if not np.isnan(f1_a[i] + f1_b[i])
     }
@@ -209,8 +211,8 @@ def _sums(one: Predictions, of_row: np.ndarray, count: int) -> Sums:
     return Sums(sums.values[:, : 3 * sums.labels + 1], sums.labels)  # what the figures here need
 
 
-def _difference(a: float, b: float, changes: np.ndarray | None, units: Units, p: float | None = None) -> Difference:
-    return Difference(a, b, b - a, None if changes is None else interval(changes, b - a, units.count), p, p)
+def _difference(a: float, b: float, changes: np.ndarray | None, units: Units, level: float, p: float | None = None) -> Difference:
+    return Difference(a, b, b - a, None if changes is None else interval(changes, b - a, units.count, level), p, p)
 
 
 def _fold_test(a: Predictions, b: Predictions, units: Units) -> FoldTest | None:
