@@ -146,10 +146,11 @@ def test_the_card_gives_intervals_and_reads_as_the_hub_reads_cards(fitted: dict[
 
 
 def test_the_card_may_be_edited(folder: Path) -> None:
+    labels = load_model(folder).classes_.tolist()
     (folder / "README.md").write_text("my own words")
-    load_model(folder)
+    assert load_model(folder).classes_.tolist() == labels
     (folder / "README.md").unlink()
-    load_model(folder)
+    assert load_model(folder).classes_.tolist() == labels
 
 
 def test_an_existing_output_is_refused_and_left_as_it_was(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
@@ -285,8 +286,9 @@ def test_a_file_outside_of_the_folder(folder: Path) -> None:
 
 
 def test_hidden_files_of_the_system_do_not_matter(folder: Path) -> None:
+    labels = load_model(folder).classes_.tolist()
     (folder / ".DS_Store").write_bytes(b"")
-    load_model(folder)
+    assert load_model(folder).classes_.tolist() == labels
 
 
 @pytest.mark.parametrize("labels", [["fact", "quote"], ["fact", "opinion", "quote", "rumour"]])

@@ -61,8 +61,9 @@ def test_the_schema_accepts_a_shipped_config(path: Path) -> None:
     text = re.sub(
         r"(?<![.\d])(\d+)e-", r"\1.0e-", path.read_text(encoding="utf-8")
     )  # PyYAML is no editor: it takes 2e-4 for a string
-    jsonschema.validate(yaml.safe_load(text), json_schema())
-    jsonschema.validate(yaml.safe_load(load_config(path).as_yaml()), json_schema())
+    validator = jsonschema.Draft202012Validator(json_schema())
+    assert [error.message for error in validator.iter_errors(yaml.safe_load(text))] == []
+    assert [error.message for error in validator.iter_errors(yaml.safe_load(load_config(path).as_yaml()))] == []
 
 
 @pytest.mark.parametrize("kind", ["tfidf", "transformer"])

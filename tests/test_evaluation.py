@@ -18,7 +18,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from textcls.evaluation import LabelScores, evaluate, summarize, wrong_predictions
+from textcls.evaluation import LabelScores, evaluate, predicted_rows, summarize, wrong_predictions
 from textcls.evaluation.figures import confusion_figure, per_label_figure
 
 
@@ -142,7 +142,7 @@ def test_wrong_predictions_come_with_the_most_confident_first() -> None:
         {"text": "three", "label": "b"},
     ]
     probabilities = np.array([[0.33333, 0.66667], [0.1, 0.9], [0.8, 0.2]])
-    assert wrong_predictions(rows, probabilities, ["a", "b"]) == [
+    assert wrong_predictions(predicted_rows(rows, probabilities, ["a", "b"])) == [
         {"text": "three", "prediction": "a", "label": "b", "score": 0.8, "id": None, "article": None},
         {"text": "one", "prediction": "b", "label": "a", "score": 0.6667, "id": "1", "article": "g"},
     ]

@@ -23,7 +23,7 @@ from sklearn.model_selection import cross_val_score
 
 from textcls.artifacts import load_model, save_model
 from textcls.config import model_kinds
-from textcls.errors import DataError, ModelError
+from textcls.errors import ConfigError, DataError, ModelError
 from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier
 from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
 
@@ -553,3 +553,26 @@ def test_a_length_that_the_encoder_cannot_read_is_refused(model_settings: Callab
 
     with pytest.raises(ModelError, match=r"^model\.max_length is 65, but encoder .* reads at most 64 tokens; lower it$"):
         TransformerClassifier(**settings).fit(["a b", "c d"], ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"C": -1.0}, "model.C: input should be greater than 0, found -1.0"),
+        ({"word_ngrams": (2, 1)}, "model: word_ngrams must be [shortest, longest] with 1 <= shortest <= longest, found [2, 1]"),
+    ],
+)
+def test_parameters_are_checked_as_a_configs_settings_are(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        classifier_class("tfidf")(**settings).fit(["a b", "c d"], ["x", "y"])
+    assert str(caught.value) == message
+
+
+def test_a_parameter_that_there_is_not_is_told_with_its_nearest() -> None:
+    with pytest.raises(TypeError, match="unknown setting 'min_fd'; did you mean 'min_df'"):
+        classifier_class("tfidf")(min_fd=2)
+
+
+def test_numbers_of_numpy_are_parameters_too() -> None:
+    grid = classifier_class("tfidf")(C=np.float64(3), min_df=np.int64(1))
+    assert grid.fit(["a b", "c d"], ["x", "y"]).predict(["a b"]).tolist() == ["x"]

@@ -15,9 +15,10 @@ from conftest import ROOT, toy_rows, write_jsonl
 
 from textcls.articles import read_article
 from textcls.artifacts import save_model
+from textcls.dataset import write_rows
 from textcls.errors import DataError, ModelError, OutputError
 from textcls.models import TextClassifier, classifier_class
-from textcls.prediction import evaluate_file, load, predict_article, predict_inputs, write_rows
+from textcls.prediction import evaluate_file, load, predict_article, predict_inputs
 
 SEED = next(iter(sorted((ROOT / "seeds").glob("*.txt"))))
 ARTICLE = "Bridge opens on Monday\n\nThe council opened a bridge. “It will stay,” the mayor said.\n\nWhat Happens Next\n\nNobody knows.\n"

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from textcls.evaluation import bootstrap_intervals, evaluate
+from textcls.evaluation import bootstrap_intervals, evaluate, wrong_predictions
 from textcls.evaluation.report import run_report
 
 HOSTILE = "<script>alert('x')</script> & $\\frac{1}{2}$"
@@ -30,7 +30,7 @@ def report() -> str:
         evaluation=evaluation,
         intervals=bootstrap_intervals(true, probabilities[:, order], names, groups, number=200),
         slices=[],
-        predictions=predictions,
+        wrong=wrong_predictions(predictions),
         pictures={"confusion matrix": b"\x89PNG"},
     )
 

@@ -156,6 +156,7 @@ def test_a_training_that_is_stopped_says_so(store_folder: Path, tiny_encoder: st
         out, err = ends[number]
         assert processes[number].returncode == 130, (out, err)
         assert "Traceback" not in err
+        assert "go on with the same command and --resume " in err
         assert list(statuses(stores[number]).values()) == ["KILLED"] * 2
         assert not (tmp_path / f"{number.name}-model").exists()
 

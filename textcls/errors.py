@@ -45,3 +45,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names)}"
+
+
+def quoted(text: object, width: int = 60) -> str:
+    """Word a text of the data in one line: in quotation marks, its white space folded, cut to a number of characters."""
+    flat = " ".join(str(text).split())
+    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")

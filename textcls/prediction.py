@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +15,8 @@ import numpy as np
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, read_rows
-from textcls.errors import DataError, ModelError, OutputError, TrackingError, did_you_mean
-from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, wrong_predictions
-from textcls.files import new_file
+from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
+from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.models import TextClassifier
 from textcls.tracking import Store
 
@@ -94,23 +92,7 @@ def evaluate_file(
     probabilities = classifier.predict_proba(list(_in_context(classifier, rows)))
     true, groups = [row["label"] for row in rows], [row.get("article") for row in rows]
     measured = evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups)
-    return *measured, wrong_predictions(rows, probabilities, labels)
-
-
-def write_rows(rows: Iterable[Row], path: str | Path) -> int:
-    """Write rows to a JSONL, CSV or Parquet file, whole or not at all, and count them.
-
-    In CSV and Parquet, probabilities have a column each, such as `probability_fact`.
-
-    Raises:
-        OutputError: the file exists, has another suffix, or cannot be written.
-    """
-    path = Path(path)
-    writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
-    if path.suffix not in writers:
-        raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}")
-    with new_file(path) as scratch:
-        return writers[path.suffix](rows, scratch)
+    return *measured, wrong_predictions(predicted_rows(rows, probabilities, labels))
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -171,46 +153,3 @@ def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]
             "label": labels[int(np.argmax(of_labels))] if sure else None,
             "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
         }
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def _write_jsonl(rows: Iterable[Row], path: Path) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8") as out:
-        for count, row in enumerate(rows, 1):  # noqa: B007 - the count is what is returned
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
-    return count
-
-
-def _write_csv(rows: Iterable[Row], path: Path) -> int:
-    flat, columns = _flatten_all(rows)
-    with path.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, columns)
-        writer.writeheader()
-        writer.writerows(flat)
-    return len(flat)
-
-
-def _write_parquet(rows: Iterable[Row], path: Path) -> int:
-    import pyarrow
-    import pyarrow.parquet
-
-    flat, columns = _flatten_all(rows)
-    # Left to itself, pyarrow would take the first row's columns for those of all.
-    table = pyarrow.table({column: [row.get(column) for row in flat] for column in columns})
-    pyarrow.parquet.write_table(table, path)
-    return len(flat)
-
-
-def _flatten_all(rows: Iterable[Row]) -> tuple[list[Row], list[str]]:
-    """Flatten rows, which may come of inputs with other columns, and name the columns of all of them."""
-    flat = [_flatten(row) for row in rows]
-    return flat, list(dict.fromkeys(column for row in flat for column in row))
-
-
-def _flatten(row: Row) -> Row:
-    probabilities = row.get("probabilities", {})
-    plain = {key: value for key, value in row.items() if key != "probabilities"}
-    return plain | {f"probability_{label}": value for label, value in probabilities.items()}

@@ -10,7 +10,7 @@ from textcls.config import GatesConfig, load_config, make_config
 from textcls.errors import ConfigError, TrackingError, did_you_mean
 from textcls.evaluation import compare, make_predictions
 from textcls.tracking import RunSummary, Store
-from textcls.tracking.difference import read_config
+from textcls.tracking.kept import read_config, read_predictions
 from textcls.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -125,7 +125,7 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
         return Gate(
             False, f"{allowed}: the run of the champion ({its_name}) is gone; --set gates.worse_than_champion=null does not ask"
         )
-    mine, theirs = (make_predictions(store.predictions(each), name=each.name, data=each.data) for each in (run, other))
+    mine, theirs = (make_predictions(read_predictions(store, each), name=each.name, data=each.data) for each in (run, other))
     same = len(set(zip(mine.ids, mine.true, strict=True)) & set(zip(theirs.ids, theirs.true, strict=True)))
     if not same == len(mine) == len(theirs):
         return Gate(

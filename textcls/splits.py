@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold
 
 from textcls.config import SplitsConfig
-from textcls.errors import DataError
+from textcls.errors import DataError, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -151,12 +151,12 @@ def check_duplicates(
             split = replace(split, train=train, validation=np.setdiff1d(split.validation, tuned_on))
         checked.append(split)
     problems = [
-        f"{len(found)} {side} texts stand nearly the same among the {rows}, such as {_short(found[0])}"
+        f"{len(found)} {side} texts stand nearly the same among the {rows}, such as {quoted(found[0])}"
         for (side, found), rows in zip(shared.items(), ("rows held out", "test rows"), strict=True)
         if found
     ]
     if conflicting:
-        problems.append(f"{len(conflicting)} texts have more than one label, such as {_short(conflicting[0])}")
+        problems.append(f"{len(conflicting)} texts have more than one label, such as {quoted(conflicting[0])}")
     if problems and config.duplicates == "stop":
         raise DataError(f"{'; '.join(problems)}. Mend the data, or set splits.duplicates to 'drop' (out of training) or 'warn'")
     for problem in problems:
@@ -235,11 +235,6 @@ def _units(groups: Sequence[str | None], ids: Sequence[str]) -> list[str]:
 def _hash(unit: str, seed: int) -> float:
     """A number in [0, 1) that depends on the unit and the seed only, so that rows stay put when the data grow."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{unit}".encode()).digest()[:8], "big") / 2**64
-
-
-def _short(text: str, width: int = 60) -> str:
-    flat = " ".join(text.split())
-    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")
 
 
 def balanced_parts(

@@ -82,8 +82,10 @@ def main() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Let SIGTERM end a run as Ctrl-C does, so that its status is true."""
-    if frame is not None and frame.f_code.co_filename == weakref.__file__:
-        # What is raised in the callback of a weak reference is swallowed; come again when that is over.
-        threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
-        return
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
+            # What is raised in a finalizer or in the callback of a weak reference is swallowed; come again when that is over.
+            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
+            return
+        frame = frame.f_back
     raise KeyboardInterrupt

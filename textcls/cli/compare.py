@@ -87,6 +87,7 @@ def _read(names: list[str], store: Path) -> list[Predictions]:
     from textcls.errors import DataError
     from textcls.evaluation import make_predictions
     from textcls.tracking import Store
+    from textcls.tracking.kept import read_predictions
 
     opened: Store | None = None
     found: dict[str, tuple[str, str, list[dict[str, Any]], str | None]] = {}
@@ -102,7 +103,7 @@ def _read(names: list[str], store: Path) -> list[Predictions]:
             opened = opened or Store(store)
             (run,) = opened.runs([name])
             source, title, own, data = run.id, run.name, f"{run.name} ({run.id[:8]})", run.data or None
-            rows = opened.predictions(run) if source not in found else []
+            rows = read_predictions(opened, run) if source not in found else []
         if source in found:
             first = found[source][1]
             raise DataError(f"{name}: the same as another that is compared, {first}; name two different ones")

@@ -71,10 +71,9 @@ def split(
 ) -> None:
     """Part a dataset once and for all, by article, with labels and other columns balanced."""
     from textcls.cli.output import console
-    from textcls.dataset import read_rows
+    from textcls.dataset import read_rows, write_rows
     from textcls.errors import DataError, did_you_mean
     from textcls.files import new_folder
-    from textcls.prediction import write_rows
     from textcls.splits import balanced_parts
 
     rows = read_rows(data, label="label")

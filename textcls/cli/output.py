@@ -22,7 +22,7 @@ def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -
         from rich.console import Console
         from rich.progress import track
 
-        from textcls.prediction import write_rows
+        from textcls.dataset import write_rows
 
         terminal = Console(stderr=True)
         shown = track(rows, description=what, console=terminal, transient=True, disable=not terminal.is_terminal)

@@ -20,6 +20,7 @@ class ProgressBar(Reporter):
         columns = TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn()
         self._bars = Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
         self._task: TaskID | None = None
+        self.run_id: str | None = None
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -27,6 +28,9 @@ class ProgressBar(Reporter):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bars.stop()
+
+    def started(self, run_id: str) -> None:
+        self.run_id = run_id
 
     def phase(self, name: str) -> None:
         if self._bars.disable:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from textcls.tracking import RunSummary
-    from textcls.tracking.difference import RowIdentity
+    from textcls.tracking.kept import RowIdentity
 
 _StoreOption = Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")]
 _YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

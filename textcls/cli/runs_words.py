@@ -19,7 +19,7 @@ _UNITS = {"time/fit_s": "s", "time/total_s": "s", "latency/p50_ms": "ms", "size/
 
 def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     """All that a run holds, part by part."""
-    from textcls.tracking.difference import commit_of
+    from textcls.tracking.kept import commit_of
     from textcls.tracking.registry import versions_of
 
     children = store.children_of(run)

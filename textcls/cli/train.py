@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,14 @@ def train(
 
     tracking = load_config(config, set_ or []).tracking
     folder = tracking.uri or tracking.folder
-    with ProgressBar() as bar:
-        result = run_training(config, overrides=set_ or [], output=output, resume=resume, reporter=bar)
+    bar = ProgressBar()
+    try:
+        with bar:
+            result = run_training(config, overrides=set_ or [], output=output, resume=resume, reporter=bar)
+    except KeyboardInterrupt:
+        if bar.run_id is not None:
+            print(f"stopped; go on with the same command and --resume {bar.run_id}", file=sys.stderr)
+        raise
 
     if result.model_folder is None and result.run_id is None:
         return  # a process of several, under torchrun, that is not the one that speaks

@@ -1,4 +1,4 @@
-"""Labelled rows: read from files or the hub, checked, known again by their content, and described."""
+"""Labelled rows: read from files or the hub, checked, known again by their content, described, and written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_tex
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
 from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows
 from textcls.dataset.statistics import describe_rows
+from textcls.dataset.write import write_rows
 
 __all__ = [
     "SUFFIXES",
@@ -25,4 +26,5 @@ __all__ = [
     "read_rows",
     "row_identities",
     "similar_pairs",
+    "write_rows",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from textcls.dataset.duplicates import conflicts, similar_pairs
 from textcls.dataset.load import read_rows
+from textcls.errors import quoted
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -48,14 +49,16 @@ def _findings(dataset: Dataset, against: Sequence[str | Path]) -> Iterator[Findi
         if not found:
             return ""
         first, second, similarity = found[0]
-        return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {_short(texts[first])}"
+        return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {quoted(texts[first], 80)}"
 
     yield Finding(bool(across), f"{len(across)} pairs of near-duplicates across splits{example(across)}")
     yield Finding(False, f"{len(inside)} pairs of near-duplicates within a split{example(inside)}")
 
     contradicting = conflicts(texts, labels)
     some = next(iter(contradicting.items()), None)
-    shown = f", such as {_short(some[0])} ({', '.join(f'{count} {label}' for label, count in some[1].items())})" if some else ""
+    shown = (
+        f", such as {quoted(some[0], 80)} ({', '.join(f'{count} {label}' for label, count in some[1].items())})" if some else ""
+    )
     yield Finding(bool(contradicting), f"{len(contradicting)} texts with more than one label{shown}")
 
     splits_of: dict[str, set[str]] = {}
@@ -69,10 +72,5 @@ def _findings(dataset: Dataset, against: Sequence[str | Path]) -> Iterator[Findi
         others = [row["text"] for row in read_rows(file)]
         found = [pair for pair in similar_pairs([*others, *texts], threshold=0.5) if pair[0] < len(others) <= pair[1]]
         repeated = sum(similarity >= 0.8 for *_, similarity in found)
-        closest = f"{found[0][2]:.2f}, {_short(texts[found[0][1] - len(others)])}" if found else "below 0.5"
+        closest = f"{found[0][2]:.2f}, {quoted(texts[found[0][1] - len(others)], 80)}" if found else "below 0.5"
         yield Finding(bool(repeated), f"{repeated} pairs of near-duplicates with {file}; the highest similarity is {closest}")
-
-
-def _short(text: str, width: int = 80) -> str:
-    flat = " ".join(text.split())
-    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")

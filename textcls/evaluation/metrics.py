@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
 
 from textcls.evaluation.areas import curve
 from textcls.evaluation.sums import headline, label_f1, sum_rows
+
+R = TypeVar("R", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True)
@@ -131,30 +133,34 @@ def summarize(values: Sequence[float], *, highest: float = 1.0) -> dict[str, flo
     return summary
 
 
-def wrong_predictions(
-    rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str]
-) -> list[dict[str, Any]]:
-    """List the rows that were predicted wrong, the most confident first.
+def predicted_rows(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Put what was predicted beside each row.
 
     Args:
         rows: rows with `text` and `label`; `id` and `group`, or else `article`, come along.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns.
+
+    Returns:
+        rows with `text`, `prediction`, `label`, `score` (the prediction's probability), `id` and `article`.
     """
     best = probabilities.argmax(axis=1)
-    wrong = [number for number, row in enumerate(rows) if row["label"] != labels[best[number]]]
-    wrong.sort(key=lambda number: -probabilities[number, best[number]])
     return [
         {
-            "text": rows[number]["text"],
-            "prediction": str(labels[best[number]]),
-            "label": rows[number]["label"],
-            "score": round(float(probabilities[number, best[number]]), 4),
-            "id": rows[number].get("id"),
-            "article": rows[number].get("group", rows[number].get("article")),
+            "text": row["text"],
+            "prediction": str(labels[column]),
+            "label": row["label"],
+            "score": round(float(of_labels[column]), 4),
+            "id": row.get("id"),
+            "article": row.get("group", row.get("article")),
         }
-        for number in wrong
+        for row, column, of_labels in zip(rows, best, probabilities, strict=True)
     ]
+
+
+def wrong_predictions(predicted: Sequence[R]) -> list[R]:
+    """Choose the wrong ones of `predicted_rows`, the most confident first."""
+    return sorted((row for row in predicted if row["prediction"] != row["label"]), key=lambda row: -row["score"])
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

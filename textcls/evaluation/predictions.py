@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from textcls.errors import DataError
+from textcls.errors import DataError, quoted
 
 _COLUMN = "probability_"
 _OWN = ("id", "label", "probabilities", "article", "text", "fold", "prediction", "score")
@@ -139,7 +139,7 @@ def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
     for what, a, b in (("label", first.true, ordered.true), ("text", first.texts, ordered.texts)):
         differing = [n for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y and x is not None and y is not None]
         if differing:
-            x, y = (_short(values[differing[0]]) for values in (a, b))
+            x, y = (quoted(values[differing[0]], 40) for values in (a, b))
             raise DataError(
                 f"{first.name} and {other.name} were measured on different data: {_count(len(differing), 'row')} with another "
                 f"{what}, such as {first.ids[differing[0]]!r}: {x} and {y}; compare predictions for the same data"
@@ -166,11 +166,6 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
-def _short(text: object) -> str:
-    whole = str(text)
-    return repr(whole if len(whole) <= 40 else f"{whole[:39]}…")
-
-
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
     return [None if (value := row.get(key)) is None or value == "" else str(value) for row in rows]
 
@@ -187,8 +182,8 @@ def _probabilities(row: Mapping[str, Any], where: str) -> dict[str, float]:
     if given is None:
         given = {key.removeprefix(_COLUMN): value for key, value in row.items() if key.startswith(_COLUMN)}
     if not isinstance(given, Mapping) or not given:
-        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {_short(given or 'none')}")
+        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {quoted(given or 'none', 40)}")
     try:
         return {str(label): float(value) for label, value in given.items() if value is not None and value != ""}
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {_short(given)}") from error
+        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {quoted(given, 40)}") from error

@@ -45,7 +45,7 @@ def run_report(
     evaluation: Evaluation,
     intervals: Intervals,
     slices: Sequence[Slice],
-    predictions: Sequence[Mapping[str, Any]],
+    wrong: Sequence[Mapping[str, Any]],
     pictures: Mapping[str, bytes],
 ) -> str:
     """Write the report of a run. Text of the data stays text, whatever it holds.
@@ -56,7 +56,7 @@ def run_report(
         evaluation: the run's figures.
         intervals: their intervals.
         slices: figures of parts of the rows.
-        predictions: rows with `text`, `label`, `prediction`, `score` and `article`.
+        wrong: the wrong predictions, as `wrong_predictions` gives them.
         pictures: PNG pictures by what they show.
     """
     body = [
@@ -76,7 +76,7 @@ def run_report(
             for name, picture in pictures.items()
         ),
         "<h2>Wrong with the most confidence</h2>",
-        *_wrong(predictions),
+        *_wrong(wrong),
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
     return (
@@ -140,8 +140,7 @@ def _slices(slices: Sequence[Slice]) -> Iterator[str]:
     yield "</table></div>"
 
 
-def _wrong(predictions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    wrong = sorted((row for row in predictions if row["prediction"] != row["label"]), key=lambda row: -row["score"])
+def _wrong(wrong: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not wrong:
         yield "<p>None.</p>"
         return

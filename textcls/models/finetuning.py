@@ -6,6 +6,7 @@ What rows are, and which model, is up to `transformer`.
 from __future__ import annotations
 
 import math
+import os
 import re
 import shutil
 import time
@@ -76,7 +77,9 @@ def fine_tune(
         NotFiniteError: the loss became NaN or infinite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    callbacks: list[TrainerCallback] = [_Tell(listener), _Save()]
+    callbacks: list[TrainerCallback] = [_Tell(listener)]
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
+        callbacks.append(_Save())
     if validation is not None:
         callbacks.insert(0, _KeepBest(folder, settings.patience))
     trainer = _Trainer(

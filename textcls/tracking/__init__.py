@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.tracking.difference import ROWS
+from textcls.tracking.kept import ROWS
 from textcls.tracking.processes import is_alive, this_process
 from textcls.tracking.run import NullRun, Run, track
 from textcls.tracking.store import Store

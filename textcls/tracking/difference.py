@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from textcls.config import parse_yaml
-from textcls.errors import TrackingError
+from textcls.tracking.kept import RowIdentity, commit_of, read_config, read_row_identities, read_versions
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
-
-ROWS = "data/rows.jsonl.gz"
-"""The artifact that says which rows a run was made from, without their texts."""
-
-RowIdentity = Mapping[str, str | None]
-"""`id`, `text` (a hash), `label`, `group` and `split` of a row."""
 
 
 @dataclass(frozen=True)
@@ -117,45 +108,3 @@ def flatten(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     for key, value in settings.items():
         flat |= flatten(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
     return flat
-
-
-# --- what a run has kept --------------------------------------------------------------------------------------------
-
-
-def read_config(store: Store, run: RunSummary) -> dict[str, Any]:
-    """Read the resolved config of a run.
-
-    Raises:
-        TrackingError: it has kept none.
-    """
-    kept = store.artifact(run, "config/resolved.yaml")
-    if kept is None:
-        raise TrackingError(f"run {run.name}: it has kept no config (its status is {run.status}); name another run")
-    config: dict[str, Any] = parse_yaml(kept.decode())
-    return config
-
-
-def read_row_identities(store: Store, run: RunSummary) -> list[RowIdentity] | None:
-    """Read which rows a run was made from; None if it has not kept them."""
-    kept = store.artifact(run, ROWS)
-    return None if kept is None else [json.loads(line) for line in gzip.decompress(kept).splitlines()]
-
-
-def read_versions(store: Store, run: RunSummary) -> dict[str, str]:
-    """Read the versions of all that was installed when a run was made."""
-    kept = store.artifact(run, "environment.txt")
-    return dict(_versions((kept or b"").decode()))
-
-
-def commit_of(run: RunSummary) -> str:
-    """Word the commit that a run was made at."""
-    commit = run.tags.get("mlflow.source.git.commit", "")
-    changed = " with uncommitted changes" if run.tags.get("textcls.git_dirty") == "true" else ""
-    return f"{commit[:12]}{changed}" if commit else "an unknown commit"
-
-
-def _versions(text: str) -> Iterator[tuple[str, str]]:
-    for line in text.splitlines():
-        name, equals, version = line.partition("==")
-        if equals:
-            yield name, version

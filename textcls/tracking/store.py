@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from textcls.errors import TrackingError, did_you_mean
@@ -141,7 +141,7 @@ class Store:
                 "selectedColumns": SHOWN_COLUMNS,
                 "orderByKey": SHOWN_COLUMNS[0],
                 "orderByAsc": False,
-                "searchFilter": "tags.`textcls.kind` != 'fold'",
+                "searchFilter": " AND ".join(f"tags.`textcls.kind` != '{kind}'" for kind in CHILDREN),
             }
         )
         if found.tags.get("mlflow.sharedViewState.textcls") != view:
@@ -290,26 +290,6 @@ class Store:
         except (MlflowException, OSError) as error:
             raise TrackingError(f"{self.place}: no model {name!r}: {reason(error)}") from error
         return logged / "data" / "model"
-
-    def predictions(self, run: RunSummary) -> list[dict[str, Any]]:
-        """Read what a run predicted for the rows that it was measured on: `id`, `label`, `probabilities` and more.
-
-        Raises:
-            TrackingError: the run is not finished, is a part of another, or has kept no predictions.
-        """
-        who = f"run {run.name} ({run.id[:8]})"
-        if run.kind in ("fold", "trial"):
-            raise TrackingError(f"{who}: it is a {run.kind} of a run, which keeps the predictions; name that run")
-        if run.status != "FINISHED":
-            raise TrackingError(f"{who}: expected a finished run, found one that is {run.status.lower()}")
-        try:
-            content = self.artifact(run, "predictions/test.jsonl")
-            if content is None:
-                raise TrackingError(f"{who}: it has kept no predictions; train it again to compare it")
-            rows = [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
-        except ValueError as error:
-            raise TrackingError(f"{who}: its predictions/test.jsonl is damaged: {error}") from error
-        return rows
 
     @cached_property
     def page(self) -> str:

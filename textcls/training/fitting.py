@@ -12,24 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
-from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, summarize
+from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, summarize
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
-from textcls.splits import Split
+from textcls.training.planning import Unit
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _MOST_LABELS_TRACKED = 20
 _WITH_INTERVAL = ("macro_f1", "accuracy")
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One fit of a run: a split, and the seed of the model. Its name is unique within the run."""
-
-    name: str
-    seed: int
-    split: Split
 
 
 @dataclass(frozen=True)
@@ -116,24 +107,18 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
         probabilities[start:end, np.searchsorted(labels, outcome.labels)] = outcome.probabilities
         start = end
     of_unit = [outcome.unit for outcome in outcomes for _ in outcome.unit.split.test]
-    best = probabilities.argmax(axis=1)
-    predictions = []
-    for number in np.argsort(rows, kind="stable"):
-        row = dataset[int(rows[number])]
-        predictions.append(
-            {
-                "text": row["text"],
-                "prediction": labels[best[number]],
-                "label": row["label"],
-                "score": round(float(probabilities[number, best[number]]), 4),
-                "id": row["id"],
-                "article": row["group"],
-                "fold": of_unit[number].split.name,
-                "seed": of_unit[number].seed,
-                "probabilities": {label: round(float(p), 6) for label, p in zip(labels, probabilities[number], strict=True)},
-            }
-        )
-    true, groups = ([dataset[int(row)][column] for row in rows] for column in ("label", "group"))
+    order = np.argsort(rows, kind="stable")
+    probabilities, chosen = probabilities[order], dataset.select(rows[order]).to_list()
+    predictions = [
+        {
+            **row,
+            "fold": of_unit[number].split.name,
+            "seed": of_unit[number].seed,
+            "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
+        }
+        for row, number, of_labels in zip(predicted_rows(chosen, probabilities, labels), order, probabilities, strict=True)
+    ]
+    true, groups = ([row[column] for row in chosen] for column in ("label", "group"))
     return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups), predictions
 
 

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from textcls.artifacts import ModelDescription, describe_model, load_model
-from textcls.config import Config, EnsembleConfig
+from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, ModelError
-from textcls.models import make_classifier
 from textcls.models.ensemble import EnsembleClassifier
 from textcls.tracking import Store
 
 _PARTS = ("train", "validation", "test")
 
 
-def member_folders(config: Config) -> list[Path]:
+def member_folders(tracking: TrackingConfig, members: Sequence[str]) -> list[Path]:
     """Find the members' model folders: paths as they are, and the models of runs.
 
     Raises:
-        ConfigError: the config's model is no ensemble.
         TrackingError: a member is neither a folder nor a run with a model.
     """
-    if not isinstance(config.model, EnsembleConfig):
-        raise ConfigError(f"model.kind is {config.model.kind!r}, which has no members")
-    store = config.tracking.uri or config.tracking.folder
-    return [Path(name) if Path(name).is_dir() else Store(store).model_folder(name) for name in config.model.members]
+    store = tracking.uri or tracking.folder
+    return [Path(name) if Path(name).is_dir() else Store(store).model_folder(name) for name in members]
 
 
 def make_ensemble(config: Config, folders: Sequence[Path], identity: str) -> EnsembleClassifier:
@@ -40,10 +37,8 @@ def make_ensemble(config: Config, folders: Sequence[Path], identity: str) -> Ens
         ConfigError: a member may have learnt from rows that the run measures on.
         ModelError: a member is missing or damaged, or does not fit the others.
     """
-    assert isinstance(config.model, EnsembleConfig)  # noqa: S101
-    check_members(config, dict(zip(config.model.members, map(describe_model, folders), strict=True)), identity)
-    ensemble = make_classifier(config.model)
-    assert isinstance(ensemble, EnsembleClassifier)  # noqa: S101
+    ensemble = EnsembleClassifier(**config.model.model_dump(exclude={"kind"}))
+    check_members(config, dict(zip(ensemble.members, map(describe_model, folders), strict=True)), identity)
     return ensemble.join([load_model(folder) for folder in folders])
 
 
@@ -76,11 +71,10 @@ def check_members(config: Config, members: Mapping[str, ModelDescription], ident
                 )
 
 
-def _parting(config: Mapping[str, object]) -> dict[str, object]:
+def _parting(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide which rows are in the test."""
     data, splits = config["data"], config["splits"]
-    assert isinstance(data, Mapping) and isinstance(splits, Mapping)  # noqa: S101
-    parting: dict[str, object] = {"splits.kind": splits.get("kind"), **{f"data.{part}": data.get(part) for part in _PARTS}}
+    parting: dict[str, Any] = {"splits.kind": splits.get("kind"), **{f"data.{part}": data.get(part) for part in _PARTS}}
     if splits.get("kind") == "hash":
         parting |= {"splits.test": splits.get("test"), "seed": config.get("seed")}
     return parting

@@ -22,7 +22,7 @@ import numpy as np
 
 from textcls.config import Config
 from textcls.dataset import dataset_identity, row_identities
-from textcls.evaluation import Evaluation, Intervals, make_predictions
+from textcls.evaluation import Evaluation, Intervals, make_predictions, wrong_predictions
 from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
 from textcls.tracking import ROWS, NullRun
@@ -87,7 +87,9 @@ def log_results(
         return
     slices: list[Slice] = []
     if len({row["seed"] for row in predictions}) == 1:  # a row stands once
-        slices = slice_figures(make_predictions([{**row, "seed": None} for row in predictions], name=title))
+        slices = slice_figures(make_predictions(predictions, name=title))
+    shown = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions]
+    wrong = wrong_predictions(shown)
     heading = f"{title}\n{next(iter(about.values()), '')}"
     pictures = {name: run.figure(figure, name) for name, figure in _figures(evaluation, predictions, slices, heading)}
     report = run_report(
@@ -96,7 +98,7 @@ def log_results(
         evaluation=evaluation,
         intervals=intervals,
         slices=slices,
-        predictions=predictions,
+        wrong=wrong,
         pictures={name.replace("_", " "): picture for name, picture in pictures.items()},
     )
     run.text(report, "report.html")
@@ -110,9 +112,7 @@ def log_results(
     run.text(table.getvalue(), "per_label.csv")
     run.text(json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False), "evaluation.json")
     run.text(json.dumps(intervals.as_dict(), indent=1, ensure_ascii=False), "intervals.json")
-    shown = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions]
     run.table(shown, "predictions/test.json")
-    wrong = sorted((row for row in shown if row["prediction"] != row["label"]), key=lambda row: -row["score"])
     run.table(wrong, "predictions/wrong.json")
     kept = ("id", "article", "fold", "seed", "text", "label", "prediction", "probabilities")
     lines = (json.dumps({key: row[key] for key in kept if row.get(key) is not None}, ensure_ascii=False) for row in predictions)

@@ -14,15 +14,8 @@ from textcls.config import Config, make_config
 from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
 from textcls.tracking import CHILDREN, RunSummary, Store
-from textcls.tracking.difference import (
-    commit_of,
-    compare_rows,
-    differing,
-    flatten,
-    read_config,
-    read_row_identities,
-    read_versions,
-)
+from textcls.tracking.difference import compare_rows, differing, flatten
+from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
 from textcls.training.record import installed_versions, machine, run_tags
 from textcls.training.run import Reporter, train
 
@@ -166,12 +159,16 @@ def _compare_predictions(store: Store, run: RunSummary, predictions: Sequence[Ma
     kept = store.artifact(run, "predictions/test.jsonl")
     if kept is None:
         return 0, 0, 0.0
-    then = {row["id"]: row["probabilities"] for row in map(json.loads, kept.splitlines())}
-    gaps = list(_gaps(then, {row["id"]: row["probabilities"] for row in predictions}))
+    # A row is predicted once with each seed.
+    then, now = (
+        {(row["id"], row.get("seed")): row["probabilities"] for row in rows}
+        for rows in (map(json.loads, kept.splitlines()), predictions)
+    )
+    gaps = list(_gaps(then, now))
     return len(gaps), sum(gap > 0 for gap in gaps), max(gaps, default=0.0)
 
 
-def _gaps(then: Mapping[str, Mapping[str, float]], now: Mapping[str, Mapping[str, float]]) -> Iterator[float]:
+def _gaps(then: Mapping[Any, Mapping[str, float]], now: Mapping[Any, Mapping[str, float]]) -> Iterator[float]:
     for row in {**then, **now}:
         before, after = then.get(row, {}), now.get(row, {})
         yield max(abs(before.get(label, 0.0) - after.get(label, 0.0)) for label in {**before, **after})

@@ -6,22 +6,23 @@ import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from textcls.artifacts import DataSummary, folder_megabytes, library_versions, save_model
-from textcls.config import Config, ContextConfig, EnsembleConfig, load_config, make_config
-from textcls.dataset import add_context, conflicts, dataset_identity, dataset_name, load_dataset, near_duplicates
-from textcls.errors import ConfigError, DataError
+from textcls.config import Config, EnsembleConfig, load_config, make_config
+from textcls.dataset import dataset_identity, dataset_name, load_dataset
+from textcls.errors import ConfigError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.files import check_new, new_folder
-from textcls.models import Listener, TextClassifier, classifier_class
-from textcls.splits import check_duplicates, final_split, make_splits
+from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
-from textcls.training.fitting import Outcome, Unit, final_metrics, fit_unit, latency, measure_unit, pool
+from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
 from textcls.training.members import make_ensemble, member_folders
+from textcls.training.planning import Unit, in_context, plan, protocol
 from textcls.training.record import kept_log, log_inputs, log_results, run_tags
 from textcls.training.workspace import Workspace, check_resumable, open_workspace, unfinished_run
 
@@ -102,13 +103,15 @@ def train(
         check_new(output)
     elif not config.tracking.enabled:
         raise ConfigError("tracking.enabled is false and no output is named, so the model would be lost; name an output")
-    if int(os.environ.get("RANK", "0")):  # as torchrun numbers its processes
-        config = config.model_copy(update={"tracking": config.tracking.model_copy(update={"enabled": False})})
-        output = reporter = None
     if resume is not None:
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ConfigError("a run of several processes keeps no checkpoints and cannot be resumed; start a new run")
         if not config.tracking.enabled:
             raise ConfigError("only a tracked run can be resumed; set tracking.enabled to true")
         resume = unfinished_run(config.tracking, resume)
+    if int(os.environ.get("RANK", "0")):  # as torchrun numbers its processes
+        config = config.model_copy(update={"tracking": config.tracking.model_copy(update={"enabled": False})})
+        output = reporter = None
 
     return run_config(config, given=given, output=Path(output) if output is not None else None, resume=resume, reporter=reporter)
 
@@ -132,72 +135,56 @@ def run_config(
         within: a run that this one is a trial of; a trial keeps no model.
         reporter: told of phases and progress.
     """
-    with kept_log() as log:
-        return _run(config, given, output, resume, within, reporter or Reporter(), log)
-
-
-def _run(
-    config: Config,
-    given: str | None,
-    output: Path | None,
-    resume: str | None,
-    within: NullRun | None,
-    reporter: Reporter,
-    log: list[str],
-) -> RunResult:
     started = time.monotonic()
-    reporter.phase("reading the data")
-    dataset = load_dataset(config.data)
-    data = DataSummary(dataset_name(config.data), dataset_identity(dataset), len(dataset))
-    given_rows = dataset
-    if config.model.context is not None:
-        dataset = _in_context(dataset, config.model.context)
-    if resume is not None:
-        check_resumable(config.tracking.folder, resume, config, data.identity)
-    units, final = _plan(config, dataset)
-    members = None
-    if isinstance(config.model, EnsembleConfig):
-        members = make_ensemble(config, member_folders(config), data.identity)
-    name = config.tracking.name or run_name(config)
-    protocol = _protocol(config, units)
+    reporter = reporter or Reporter()
+    with ExitStack() as opened:
+        log = opened.enter_context(kept_log())
+        reporter.phase("reading the data")
+        rows = load_dataset(config.data)
+        data = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
+        dataset = in_context(rows, config.model.context) if config.model.context is not None else rows
+        if resume is not None:
+            check_resumable(config.tracking.folder, resume, config, data.identity)
+        units, final = plan(config, dataset)
+        ensemble = None
+        if isinstance(config.model, EnsembleConfig):
+            ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.identity)
+        name = config.tracking.name or run_name(config)
+        measured = protocol(config, units)
 
-    tags = run_tags(config, data.identity, "single" if len(units) == 1 else "parent")
-    opened = (
-        track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
-        if within is None
-        else within.child(name, "trial")
-    )
-    with (
-        opened as run,
-        open_workspace(config.tracking.folder, run.id) as workspace,
-        TemporaryDirectory(prefix="textcls-") as scratch,
-    ):
+        tags = run_tags(config, data.identity, "single" if len(units) == 1 else "parent")
+        run = opened.enter_context(
+            track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
+            if within is None
+            else within.child(name, "trial")
+        )
+        workspace = opened.enter_context(open_workspace(config.tracking.folder, run.id))
         if run.id is not None:
             reporter.started(run.id)
         if resume is None:
             workspace.note(config, data.identity)
-            log_inputs(run, config, given_rows, data.name, given)
+            log_inputs(run, config, rows, data.name, given)
         outcomes = []
         for number, unit in enumerate(units, 1):
             if len(units) == 1:
                 reporter.phase("fitting")
-                outcomes.append(_fit_and_measure(config, dataset, unit, run, workspace.checkpoints("only"), reporter, members))
+                outcomes.append(_fit_and_measure(config, dataset, unit, run, workspace.checkpoints("only"), reporter, ensemble))
             else:
                 reporter.phase(f"{unit.name} ({number} of {len(units)})")
                 outcomes.append(_child_outcome(config, dataset, unit, run, name, workspace, f"unit-{number}", reporter))
-        classifier = outcomes[0].classifier
-        if final is not None:
+        classifier = outcomes[-1].classifier
+        if final is not None and within is None:
             reporter.phase("fitting the final model")
             classifier = fit_unit(config, dataset, final, _Both(run, reporter), workspace.checkpoints("final"))
         if classifier is None:
-            raise RuntimeError("a run of one unit is fitted in this process")
+            raise RuntimeError("a run of one unit, and a trial, are fitted in this process")
 
         reporter.phase("writing")
         evaluation, intervals, predictions = pool(dataset, outcomes)
         metrics = final_metrics(outcomes, evaluation, intervals)
-        folder = Path(scratch) / "model"
+        folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith("test/")}
-        save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=protocol)
+        save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=measured)
         metrics |= {
             "time/total_s": time.monotonic() - started,
             "size/model_mb": folder_megabytes(folder),
@@ -206,7 +193,7 @@ def _run(
         run.metrics(metrics)
         if within is None:  # of a trial, of which there are many, the figures are enough
             about = {
-                "measured": protocol,
+                "measured": measured,
                 "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
                 "model": config.model.kind,
             }
@@ -233,45 +220,6 @@ def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequenc
     if isinstance(config, Config):
         return make_config(config.model_dump(mode="json"), overrides) if overrides else config
     return make_config(config, overrides)
-
-
-def _in_context(dataset: Dataset, context: ContextConfig) -> Dataset:
-    if not any(dataset["group"]) and not any(dataset["before"]) and not any(dataset["after"]):
-        raise DataError(
-            "model.context asks for neighbouring sentences, but the data have no articles: name their column in data.group, "
-            "give the rows `before` and `after`, or set model.context to null"
-        )
-    rows = add_context(dataset.to_list(), before=context.before, after=context.after)
-    for side in ("before", "after"):
-        dataset = dataset.remove_columns(side).add_column(side, [row[side] for row in rows])
-    return dataset
-
-
-def _plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
-    """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits."""
-    texts, labels, groups, given = (dataset[column][:] for column in ("text", "label", "group", "split"))
-    shared: dict[str, Any] = {
-        "groups": groups,
-        "given": given,
-        "validate": classifier_class(config.model.kind).uses_validation,
-        "calibrate": config.decision.share if config.decision.learns else None,
-    }
-    units = []
-    for seed in range(config.seed, config.seed + config.splits.repeats):
-        for split in make_splits(config.splits, seed=seed, labels=labels, ids=dataset["id"][:], **shared):
-            name = split.name if config.splits.repeats == 1 else f"seed {seed}, {split.name}"
-            units.append(Unit(name, seed, split))
-    if len(units) > 1:
-        units.append(Unit("final", config.seed, final_split(config.splits, seed=config.seed, **shared)))
-    checked = check_duplicates(
-        [unit.split for unit in units],
-        config.splits,
-        clusters=near_duplicates(texts),
-        texts=texts,
-        conflicting=list(conflicts(texts, labels)),
-    )
-    units = [Unit(unit.name, unit.seed, split) for unit, split in zip(units, checked, strict=True)]
-    return (units, None) if len(units) == 1 else (units[:-1], units[-1])
 
 
 def _child_outcome(
@@ -311,19 +259,6 @@ def _fit_and_measure(
     classifier = fit_unit(config, dataset, unit, _Both(run, reporter), checkpoints, model=model)
     measured = measure_unit(dataset, unit, classifier, time.monotonic() - started)
     return Outcome(unit, *measured, classifier)
-
-
-def _protocol(config: Config, units: Sequence[Unit]) -> str:
-    folds = len(units) // config.splits.repeats
-    held_out = sum(len(unit.split.test) for unit in units[:folds])
-    words = {
-        "given": f"on {held_out:,} given test rows",
-        "hash": f"on {held_out:,} rows held out by hash",
-        "k-fold": f"by {folds}-fold cross-validation over {held_out:,} rows",
-        "leave-one-group-out": f"by leaving out each of {folds} groups once, over {held_out:,} rows",
-    }
-    seeds = f", with {config.splits.repeats} seeds" if config.splits.repeats > 1 else ""
-    return words[config.splits.kind or "given"] + seeds
 
 
 class _Both(Listener):

@@ -12,10 +12,11 @@ from typing import Any
 from filelock import FileLock
 
 from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config
-from textcls.dataset import dataset_name
+from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import NullRun, is_alive, this_process, track
+from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
 
 _WARM_UP = 5
@@ -87,7 +88,7 @@ def sweep(
     study = _open_study(optuna, base, name, metric, folder)
     reporter = reporter or Reporter()
 
-    tags = {"textcls.kind": "parent", "textcls.model_family": base.model.kind, "textcls.sweep": name}
+    tags = run_tags(base, dataset_identity(load_dataset(base.data)), "parent") | {"textcls.sweep": name}
     parent = study.user_attrs.get("run")
     with track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent) as run:
         if parent is None and run.id is not None:

@@ -1,0 +1,83 @@
+"""What a run is to fit: the rows of every unit, checked for duplicates, with their neighbours where the model reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from textcls.config import Config, ContextConfig
+from textcls.dataset import add_context, conflicts, near_duplicates
+from textcls.errors import DataError
+from textcls.models import classifier_class
+from textcls.splits import Split, check_duplicates, final_split, make_splits
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fit of a run: a split, and the seed of the model. Its name is unique within the run."""
+
+    name: str
+    seed: int
+    split: Split
+
+
+def in_context(dataset: Dataset, context: ContextConfig) -> Dataset:
+    """Give each row the sentences around it.
+
+    Raises:
+        DataError: the data have no articles.
+    """
+    if not any(dataset["group"]) and not any(dataset["before"]) and not any(dataset["after"]):
+        raise DataError(
+            "model.context asks for neighbouring sentences, but the data have no articles: name their column in data.group, "
+            "give the rows `before` and `after`, or set model.context to null"
+        )
+    rows = add_context(dataset.to_list(), before=context.before, after=context.after)
+    for side in ("before", "after"):
+        dataset = dataset.remove_columns(side).add_column(side, [row[side] for row in rows])
+    return dataset
+
+
+def plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
+    """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits."""
+    texts, labels, groups, given = (dataset[column][:] for column in ("text", "label", "group", "split"))
+    shared: dict[str, Any] = {
+        "groups": groups,
+        "given": given,
+        "validate": classifier_class(config.model.kind).uses_validation,
+        "calibrate": config.decision.share if config.decision.learns else None,
+    }
+    units = []
+    for seed in range(config.seed, config.seed + config.splits.repeats):
+        for split in make_splits(config.splits, seed=seed, labels=labels, ids=dataset["id"][:], **shared):
+            name = split.name if config.splits.repeats == 1 else f"seed {seed}, {split.name}"
+            units.append(Unit(name, seed, split))
+    if len(units) > 1:
+        units.append(Unit("final", config.seed, final_split(config.splits, seed=config.seed, **shared)))
+    checked = check_duplicates(
+        [unit.split for unit in units],
+        config.splits,
+        clusters=near_duplicates(texts),
+        texts=texts,
+        conflicting=list(conflicts(texts, labels)),
+    )
+    units = [Unit(unit.name, unit.seed, split) for unit, split in zip(units, checked, strict=True)]
+    return (units, None) if len(units) == 1 else (units[:-1], units[-1])
+
+
+def protocol(config: Config, units: Sequence[Unit]) -> str:
+    """Word how a run is measured."""
+    folds = len(units) // config.splits.repeats
+    held_out = sum(len(unit.split.test) for unit in units[:folds])
+    words = {
+        "given": f"on {held_out:,} given test rows",
+        "hash": f"on {held_out:,} rows held out by hash",
+        "k-fold": f"by {folds}-fold cross-validation over {held_out:,} rows",
+        "leave-one-group-out": f"by leaving out each of {folds} groups once, over {held_out:,} rows",
+    }
+    seeds = f", with {config.splits.repeats} seeds" if config.splits.repeats > 1 else ""
+    return words[config.splits.kind or "given"] + seeds
