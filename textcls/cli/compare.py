@@ -36,7 +36,7 @@ def compare(
     table: Annotated[bool, typer.Option("--table", help="Show the runs' tracked figures instead of comparing them.")] = False,
     output: Annotated[Path | None, typer.Option(help="JSON file to write the whole comparison to.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder to write the comparison's figures to.")] = None,
-    store: Annotated[Path, typer.Option(help="Folder of the MLflow store.")] = Path("experiments"),
+    store: Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")] = "experiments",
 ) -> None:
     """Say whether runs differ, row by row and with intervals; or show runs side by side, the best macro-F1 first."""
     from textcls.errors import ConfigError
@@ -50,7 +50,7 @@ def compare(
         _show(runs or [], store)
 
 
-def _compare(names: list[str], store: Path, output: Path | None, figures: Path | None) -> None:
+def _compare(names: list[str], store: str, output: Path | None, figures: Path | None) -> None:
     """Compare the predictions of runs or files."""
     from textcls.cli.compared import draw_comparison, print_comparison, report
     from textcls.cli.output import console
@@ -81,7 +81,7 @@ def _compare(names: list[str], store: Path, output: Path | None, figures: Path |
             draw_comparison(folder, predictions, pairs)
 
 
-def _read(names: list[str], store: Path) -> list[Predictions]:
+def _read(names: list[str], store: str) -> list[Predictions]:
     """Read the predictions of runs, by id or name, and of files."""
     from textcls.dataset import SUFFIXES, read_columns
     from textcls.errors import DataError
@@ -115,7 +115,7 @@ def _read(names: list[str], store: Path) -> list[Predictions]:
     ]
 
 
-def _show(names: list[str], store: Path) -> None:
+def _show(names: list[str], store: str) -> None:
     """Print a table of runs for each data set."""
     from textcls.cli.output import console
     from textcls.tracking import Store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def sweep(
     folder = Path(base.tracking.folder)
     folder.mkdir(parents=True, exist_ok=True)
     name = base.sweep.name or f"sweep-{run_name(base)}"
-    study = _open_study(optuna, base, name, metric, folder)
+    study = _open_study(optuna, base, base.sweep, name, metric, folder)
     reporter = reporter or Reporter()
 
     tags = run_tags(base, dataset_identity(load_dataset(base.data)), "parent") | {"textcls.sweep": name}
@@ -94,7 +95,7 @@ def sweep(
         if parent is None and run.id is not None:
             study.set_user_attr("run", run.id)
             run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
-        while (trial := _next_trial(optuna, study, base, folder)) is not None:
+        while (trial := _next_trial(optuna, study, base.sweep, base.seed, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
         trials = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
@@ -139,8 +140,6 @@ def _whole(span: SpanConfig) -> bool:
 
 
 def _as_overrides(settings: Mapping[str, Any]) -> list[str]:
-    import json
-
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
 
 
@@ -165,12 +164,9 @@ def _optuna() -> Any:
     return optuna
 
 
-def _open_study(optuna: Any, config: Config, name: str, metric: str, folder: Path) -> Any:
+def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, metric: str, folder: Path) -> Any:
     from sqlalchemy.exc import SQLAlchemyError
 
-    sweep = config.sweep
-    if sweep is None:
-        raise RuntimeError("the caller has looked")
     url = sweep.storage or f"sqlite:///{(folder / 'sweeps.db').resolve()}"
     made_of = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
     identity = sha256(str(made_of).encode()).hexdigest()
@@ -196,11 +192,8 @@ def _open_study(optuna: Any, config: Config, name: str, metric: str, folder: Pat
     return study
 
 
-def _next_trial(optuna: Any, study: Any, config: Config, folder: Path) -> Any:
+def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: Path) -> Any:
     """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same."""
-    sweep = config.sweep
-    if sweep is None:
-        raise RuntimeError("the caller has looked")
     with _locked(folder):
         states = optuna.trial.TrialState
         for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
@@ -211,7 +204,7 @@ def _next_trial(optuna: Any, study: Any, config: Config, folder: Path) -> Any:
         if len(begun) >= sweep.trials:
             return None
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
-        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(begun), n_startup_trials=_WARM_UP)
+        study.sampler = optuna.samplers.TPESampler(seed=seed + len(begun), n_startup_trials=_WARM_UP)
         trial = study.ask()
         trial.set_user_attr("process", this_process())
         trial.set_user_attr("settings", {key: _suggest(trial, key, values) for key, values in sweep.space.items()})
