@@ -14,19 +14,31 @@ from scipy import stats
 
 from textcls.config import TrackingConfig
 from textcls.errors import DataError
-from textcls.evaluation import Predictions, align, compare, evaluate, make_predictions, word_overall
+from textcls.evaluation import (
+    Interval,
+    Predictions,
+    align,
+    bootstrap_intervals,
+    compare,
+    evaluate,
+    make_predictions,
+    word_overall,
+)
 from textcls.evaluation.comparison import needed_rows
 from textcls.evaluation.curves import difference_figure
+from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
-from textcls.evaluation.verdict import points, probability
+from textcls.evaluation.verdict import points, probability, word_parts
 from textcls.tracking import track
 
 Command = Callable[..., Done]
 NAMES = ["fact", "opinion", "quote"]
 
 
-def predicted(name: str, skill: float, *, rows: int = 600, articles: int = 40, seed: int = 1, fold: int = 0) -> Predictions:
+def predicted(
+    name: str, skill: float, *, rows: int = 600, articles: int = 40, seed: int = 1, fold: int = 0, articles_known: bool = True
+) -> Predictions:
     """Predictions for the same labels and articles whatever the name and the skill."""
     rng = np.random.default_rng(0)
     true = rng.integers(0, 3, rows)
@@ -41,9 +53,20 @@ def predicted(name: str, skill: float, *, rows: int = 600, articles: int = 40, s
         [NAMES[i] for i in true],
         probabilities,
         NAMES,
-        [f"article {i}" for i in article],
+        [f"article {i}" if articles_known else None for i in article],
         [f"text {i}" for i in range(rows)],
         [f"fold {i % fold}" if fold else None for i in article],
+    )
+
+
+def with_seeds(name: str, skill: float, seeds: Sequence[int], *, luck: float = 0.0, **settings: Any) -> Predictions:
+    """The same rows once for each seed, whose skill is another by luck, and whose folds are others."""
+    draws = np.random.default_rng(len(name)).permutation(np.linspace(-luck, luck, len(seeds)))
+    each = [predicted(name, skill + its, seed=seed, **settings) for seed, its in zip(seeds, draws, strict=True)]
+    whole = {key: [value for one in each for value in getattr(one, key)] for key in ("ids", "true", "groups", "texts", "folds")}
+    names = [str(seed) for seed, one in zip(seeds, each, strict=True) for _ in range(len(one))]
+    return Predictions(
+        name, probabilities=np.concatenate([one.probabilities for one in each]), labels=NAMES, seeds=names, **whole
     )
 
 
@@ -57,6 +80,7 @@ def rows_of(one: Predictions) -> list[dict[str, Any]]:
             "prediction": str(one.predicted[i]),
             "probabilities": dict(zip(one.labels, one.probabilities[i].tolist(), strict=True)),
         }
+        | {key: value for key, value in (("fold", one.folds[i]), ("seed", one.seeds[i])) if value is not None}
         for i in range(len(one))
     ]
 
@@ -108,11 +132,12 @@ def test_permutation_at_random_is_near_mcnemar_for_independent_rows() -> None:
 
 
 def test_rows_needed_by_hand() -> None:
-    changes = np.array([-0.02, 0.02] * 500)
-    # (1.959964 + 0.841621)² = 7.848880; the variance of two units is doubled
-    assert needed_rows(0.02, changes, 100, 2) == int(np.ceil(100 * 7.848880 * 2))
-    assert needed_rows(0.04, changes, 100, 1000) == pytest.approx(100 * 7.848880 / 4, abs=2)
-    assert needed_rows(0.0, changes, 100, 10) is None
+    # (1.959964 + 0.841621)² = 7.848880
+    assert needed_rows(0.02, Spread(np.zeros(1), 0.0, 0.02, 9), 100) == int(np.ceil(100 * 7.848880))
+    assert needed_rows(0.0, Spread(np.zeros(1), 0.0, 0.02, 9), 100) is None
+    # Of what the seeds add, more rows take nothing away.
+    assert needed_rows(0.05, Spread(np.zeros(1), 0.01, 0.02, 9), 100) == int(np.ceil(100 * 3e-4 / (25e-4 / 7.848880 - 1e-4)))
+    assert needed_rows(0.02, Spread(np.zeros(1), 0.01, 0.02, 9), 100) is None
 
 
 # --- comparison -----------------------------------------------------------------------------------------------------
@@ -215,6 +240,166 @@ def test_equal_folds_are_tested_too() -> None:
     assert lone.folds is None, "a fold that is one article adds nothing"
 
 
+# --- seeds ----------------------------------------------------------------------------------------------------------
+
+
+def test_seeds_on_the_same_rows_count_once_and_widen_the_interval() -> None:
+    a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.3), with_seeds("B", 1.6, (4, 5, 6), luck=0.3)
+    (found,) = compare([a, b], number=2000)
+    assert (found.rows, found.n_units, found.seeds, found.folds) == (600, 40, (3, 3), None)
+    its = found.metrics["macro_f1"]
+    pooled = [evaluate(one.true, one.probabilities, one.labels).macro_f1 for one in (a, b)]
+    assert (its.a, its.b) == pytest.approx(pooled)
+    scores = [[evaluate(part.true, part.probabilities, NAMES).macro_f1 for part in parts_of(one)] for one in (a, b)]
+    assert found.seed_error == pytest.approx(sum(np.var(of, ddof=1) / 3 for of in scores) ** 0.5)
+    assert list(found.parts) == [f"seed {seed}" for seed in range(1, 7)]
+    assert [value for value, _ in found.parts.values()][:3] == pytest.approx(scores[0])
+    # The very same models without luck of their own: three copies of a seed are as good as one.
+    (lone,) = compare([predicted("A", 1.0), predicted("B", 1.6, seed=4)], number=2000)
+    (copied,) = compare([copies("A", 1.0, 1), copies("B", 1.6, 4)], number=2000)
+    assert copied.seed_error == 0
+    for name, one in lone.metrics.items():
+        same(copied.metrics[name].interval, one.interval)
+        assert (copied.metrics[name].value, copied.metrics[name].p) == pytest.approx((one.value, one.p))
+    assert (copied.won, copied.lost, copied.units_won) == (lone.won, lone.lost, lone.units_won)
+    assert copied.verdict == f"{lone.verdict} over 3 seeds"
+    assert its.interval is not None
+    assert lone.metrics["macro_f1"].interval is not None
+    assert its.interval.high - its.interval.low > lone.metrics["macro_f1"].interval.high - lone.metrics["macro_f1"].interval.low
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def same(one: Interval | None, other: Interval | None) -> None:
+    assert one is not None
+    assert other is not None
+    assert (one.low, one.high) == pytest.approx((other.low, other.high))
+
+
+def parts_of(one: Predictions) -> list[Predictions]:
+    return [one.take(np.flatnonzero(np.array(one.seeds) == seed)) for seed in dict.fromkeys(one.seeds)]
+
+
+def copies(name: str, skill: float, seed: int) -> Predictions:
+    one = predicted(name, skill, seed=seed)
+    rows = [{**row, "seed": copy} for copy in range(3) for row in rows_of(one)]
+    return make_predictions(rows, name=name)
+
+
+def test_lucky_seeds_are_no_better_system() -> None:
+    """One seed of each is far from the other; over the seeds it is luck."""
+    a, b = with_seeds("A", 1.5, (1, 2, 3), luck=0.0), with_seeds("B", 1.8, (4, 5, 6), luck=1.2)
+    (found,) = compare([a, b], number=2000)
+    assert not found.decided
+    assert found.verdict.startswith("cannot tell: with other seeds alone the difference moves by ")
+    assert "so more seeds are needed (B is " in found.verdict
+    assert found.verdict.endswith(" lost over 3 seeds)")
+    # As if the seeds were all that there ever are, their articles alone would decide.
+    means = [
+        make_predictions(
+            [
+                {**row, "probabilities": dict(zip(NAMES, mean, strict=True))}
+                for row, mean in zip(
+                    rows_of(parts_of(one)[0]), np.mean([part.probabilities for part in parts_of(one)], axis=0), strict=True
+                )
+            ],
+            name=one.name,
+        )
+        for one in (a, b)
+    ]
+    assert compare(means, number=2000)[0].decided
+
+
+def test_other_numbers_of_seeds_are_compared_and_a_single_one_is_noted() -> None:
+    a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.1), predicted("B", 2.5, seed=4)
+    (found,) = compare([a, b], number=500)
+    assert found.seeds == (3, 1)
+    assert found.note == "B has one seed only, so what its seed does is not in the intervals"
+    assert found.verdict.endswith(" lost over 3 seeds of A and 1 of B")
+    (two,) = compare([with_seeds("A", 1.0, (1, 2), luck=0.1), with_seeds("B", 2.5, (4, 5, 6), luck=0.1)], number=500)
+    assert (two.seeds, two.note) == ((2, 3), None)
+
+
+def test_rows_of_several_seeds_are_listed_once_with_their_neighbours() -> None:
+    rows = [
+        {"id": str(i), "article": "x" if i < 3 else "y", "text": f"text {i}", "label": "a", "seed": seed, "prediction": "a"}
+        for seed in (1, 2)
+        for i in range(5)
+    ]
+    sure = [{**row, "probabilities": {"a": 0.9, "b": 0.1}} for row in rows]
+    # Row 1 is wrong with one seed of two, row 2 with both.
+    wrong = {("1", 1), ("2", 1), ("2", 2)}
+    unsure = [
+        {**row, "probabilities": {"a": 0.2, "b": 0.8} if (row["id"], row["seed"]) in wrong else {"a": 0.9, "b": 0.1}}
+        for row in rows
+    ]
+    (found,) = compare([make_predictions(unsure, name="A"), make_predictions(sure, name="B")], number=100)
+    assert (found.rows, found.won, found.lost, found.units_won) == (5, 2, 0, 1)
+    shown = {row["id"]: row for row in found.disagreements}
+    assert (shown["2"]["a"], shown["2"]["b"], shown["2"]["right_a"], shown["2"]["right_b"]) == ("b", "a", 0, 1)
+    assert (shown["1"]["right_a"], shown["1"]["outcome"]) == (0.5, "won")
+    assert (shown["1"]["before"], shown["1"]["after"]) == ("text 0", "text 2")
+    assert (shown["2"]["before"], shown["2"]["after"]) == ("text 1", None), "text 3 is another article's"
+    assert sum(number for *_, number in found.confusions) <= 2
+
+
+def test_repeated_cross_validation_is_tested_over_folds_and_seeds() -> None:
+    a, b = with_seeds("A", 1.0, (1, 2), fold=5), with_seeds("B", 2.5, (1, 2), fold=5)
+    (found,) = compare([a, b], number=500)
+    assert found.folds is not None
+    assert found.folds.folds == 10
+    assert list(found.parts)[:2] == ["seed 1, fold 0", "seed 1, fold 1"]
+    assert len(found.parts) == 10
+    differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, 1 / 4).p)
+    assert word_parts(found) == "10 folds of 2 seeds"
+    (apart,) = compare([a, with_seeds("B", 2.5, (3, 4), fold=5)], number=500)
+    assert apart.folds is None, "other seeds part the rows otherwise"
+    assert apart.seed_error is not None
+
+
+def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
+    """A third of the articles is held out by each seed, and a row may be by several."""
+    rng = np.random.default_rng(0)
+    held = [set(rng.permutation(40)[:14].tolist()) for _ in range(6)]
+
+    def some(one: Predictions) -> Predictions:
+        kept = [
+            row
+            for row, (group, seed) in enumerate(zip(one.groups, one.seeds, strict=True))
+            if int(str(group).split()[1]) in held[int(str(seed))]
+        ]
+        return one.take(np.array(kept))
+
+    a, b = (some(with_seeds(name, skill, range(6))) for name, skill in (("A", 1.0), ("B", 2.5)))
+    (found,) = compare([a, b], number=500)
+    assert found.seed_error is None, "seeds on other rows cannot be told apart from the rows"
+    assert found.folds is not None
+    assert word_parts(found) == "6 seeds"
+    differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
+    tested = len(a) / 6
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (found.rows - tested)).p)
+
+
+def test_rows_without_articles_are_units_whatever_the_seeds() -> None:
+    once = [predicted("A", 1.0, articles_known=False), predicted("B", 2.5, seed=2, articles_known=False)]
+    thrice = [
+        make_predictions([{**row, "seed": copy} for copy in range(3) for row in rows_of(one)], name=one.name) for one in once
+    ]
+    (a, b) = (compare(both, number=500)[0] for both in (once, thrice))
+    assert (b.unit, b.n_units) == ("row", 600)
+    same(b.metrics["macro_f1"].interval, a.metrics["macro_f1"].interval)
+    of_once, of_thrice = (
+        bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, areas=False, number=500)
+        for one in (once[0], thrice[0])
+    )
+    assert (of_thrice.unit, of_thrice.n_units) == ("row", 600)
+    for name, its in of_once.metrics.items():
+        same(of_thrice.metrics[name], its)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
 def test_rows_and_labels_are_put_in_one_order() -> None:
     a, b = predicted("A", 1.0), predicted("B", 2.5, seed=2)
     shuffled = b.take(np.random.default_rng(0).permutation(len(b)))
@@ -293,6 +478,11 @@ def test_predictions_without_truth_are_recognised() -> None:
     assert len(make_predictions([{**row, "prediction": "a"} for row in rows], name="f")) == 3
     with pytest.raises(DataError, match=r"f: expected a row for each id, found 2 of '0'"):
         make_predictions([rows[0], rows[0]], name="f")
+    seeded = {**rows[0], "seed": 42}
+    with pytest.raises(DataError, match=r"f: expected a row for each id and seed, found 2 of '0' and 42"):
+        make_predictions([seeded, seeded], name="f")
+    with pytest.raises(DataError, match=r"f: expected one label for each id, found 'a' and 'b' for '0'"):
+        make_predictions([seeded, {**seeded, "seed": 43, "label": "b"}], name="f")
     with pytest.raises(DataError, match="f: expected predictions, found none"):
         make_predictions([], name="f")
 

@@ -6,7 +6,7 @@ from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
-from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows
+from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows, read_table
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.write import write_rows
 
@@ -24,6 +24,7 @@ __all__ = [
     "normalize_text",
     "read_columns",
     "read_rows",
+    "read_table",
     "row_identities",
     "similar_pairs",
     "write_rows",

@@ -21,9 +21,9 @@ def word_verdict(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     better, worse = (pair.a, pair.b) if found.value < 0 else (pair.b, pair.a)
     won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
-    rows = f"{count(won, 'sentence')} won, {lost:,} lost"
+    rows = f"{count(won, 'sentence')} won, {lost:,} lost{_over_seeds(pair)}"
     if not pair.disagreements:
-        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences"
+        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences{_over_seeds(pair)}"
     if pair.decided:
         return f"{better} is better by {points(abs(found.value))} points of macro-F1{_range(found)}; {rows}"
     seen = f"{better} is {points(abs(found.value))} points of macro-F1 above {worse}{_range(found)}; {rows}"
@@ -69,14 +69,23 @@ def _reason(pair: Comparison) -> str:
         return f"{pair.n_units} {pair.unit}s are too few for any difference to show"
     apart = found.interval.low > 0 or found.interval.high < 0
     if apart and (found.p_corrected or 0) < ALPHA and pair.folds is not None:
-        return f"over the {pair.folds.folds} folds the difference is not steady, p = {probability(pair.folds.p)}"
+        return f"over {word_parts(pair)} the difference is not steady, p = {probability(pair.folds.p)}"
     if apart:
         corrected = " after Holm's correction" if found.p_corrected != found.p else ""
         return f"the permutation test gives p = {probability(found.p_corrected)}{corrected}"
+    if pair.rows_needed is None and pair.seed_error:
+        return f"with other seeds alone the difference moves by {points(pair.seed_error)} points, so more seeds are needed"
     more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
     if more is None or more > _TOO_MANY * pair.rows:
         return f"more than {_TOO_MANY} times as many sentences would be needed to see a difference of this size"
     return f"about {rounded(max(more, 1)):,} more sentences would be needed to see a difference of this size"
+
+
+def word_parts(pair: Comparison) -> str:
+    """Word what the corrected resampled t test is over: `5 folds`, `3 seeds`, `10 folds of 2 seeds`."""
+    number = pair.folds.folds if pair.folds else 0
+    seeds = pair.seeds[0]
+    return f"{number} seeds" if number == seeds else f"{number} folds" + (f" of {seeds} seeds" if seeds > 1 else "")
 
 
 def points(value: float) -> str:
@@ -111,6 +120,13 @@ def _range(found: Difference, before: str = " (", after: str = ")") -> str:
         return ""
     its = found.interval if found.value >= 0 else Interval(-found.interval.high, -found.interval.low)
     return f"{before}{points(its.low)} to {points(its.high)}{after}"
+
+
+def _over_seeds(pair: Comparison) -> str:
+    a, b = pair.seeds
+    if a == b:
+        return f" over {a} seeds" if a > 1 else ""
+    return f" over {count(a, 'seed')} of {pair.a} and {b:,} of {pair.b}"
 
 
 def _and(names: Sequence[str]) -> str:
