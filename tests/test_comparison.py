@@ -25,7 +25,7 @@ from textcls.evaluation import (
     word_overall,
 )
 from textcls.evaluation.comparison import needed_rows
-from textcls.evaluation.curves import difference_figure
+from textcls.evaluation.comparison_figures import difference_figure
 from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows

@@ -32,6 +32,9 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]
     kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if run.model_ids else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
+    for name, verdict in sorted(run.tags.items()):
+        if name.startswith("textcls.compared."):
+            yield f"compared  {verdict}"
     for child in children:
         yield f"child     {child.name}  {child.id[:8]}  {child.status.lower()}  macro-F1 {metric(child.metrics, 'test/macro_f1')}"
 
@@ -43,6 +46,8 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     if run.metrics:
         figures = table("figure", "value", right=("value",))
         for name in run.metrics:
+            if name.startswith("compare/"):
+                continue  # said in words above
             if not any(name.endswith(suffix) and name.removesuffix(suffix) in run.metrics for suffix in _ABOUT):
                 figures.add_row(name, metric(run.metrics, name))
         yield figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
-from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
+from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
 from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows, read_table
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.write import write_rows
@@ -27,5 +27,6 @@ __all__ = [
     "read_table",
     "row_identities",
     "similar_pairs",
+    "text_digest",
     "write_rows",
 ]

@@ -40,7 +40,10 @@ def list_disagreements(
     sure_a, sure_b = repeats_a.mean[rows, said_a], repeats_b.mean[rows, said_b]
     texts = [x or y for x, y in zip(rows_a.texts, rows_b.texts, strict=True)]
     articles = [x or y for x, y in zip(rows_a.groups, rows_b.groups, strict=True)]
-    around = _neighbours(articles, texts)
+    own = [[value or None for value in rows_a.columns.get(side, [None] * len(rows))] for side in ("before", "after")]
+    around = [
+        (before or near[0], after or near[1]) for before, after, near in zip(*own, _neighbours(articles, texts), strict=True)
+    ]
     several = len(repeats_a.seeds) > 1 or len(repeats_b.seeds) > 1
     differing = np.flatnonzero((repeats_a.votes != repeats_b.votes).any(axis=1))
     rank = {1: 0, -1: 1, 0: 2}

@@ -33,6 +33,7 @@ SHOWN_COLUMNS = (
     "metrics.`time/fit_s`",
     "metrics.`size/model_mb`",
     "params.`model.kind`",
+    "tags.`textcls.compared`",
 )
 """Columns of the run table that `textcls ui` opens."""
 
