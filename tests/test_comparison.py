@@ -1,4 +1,4 @@
-"""Comparisons: tests against values by hand, what is refused, verdicts, and the command."""
+"""Comparisons: tests against values by hand, what is refused, verdicts, folds and seeds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Done, write_jsonl
+from conftest import predicted, rows_of
 from scipy import stats
 
-from textcls.config import TrackingConfig
 from textcls.errors import DataError
 from textcls.evaluation import (
     Interval,
@@ -25,38 +24,13 @@ from textcls.evaluation import (
     word_overall,
 )
 from textcls.evaluation.comparison import needed_rows
-from textcls.evaluation.comparison_figures import difference_figure
+from textcls.evaluation.comparison_figures import difference_figure, parts_figure
 from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
 from textcls.evaluation.verdict import points, probability, word_parts
-from textcls.tracking import track
 
-Command = Callable[..., Done]
 NAMES = ["fact", "opinion", "quote"]
-
-
-def predicted(
-    name: str, skill: float, *, rows: int = 600, articles: int = 40, seed: int = 1, fold: int = 0, articles_known: bool = True
-) -> Predictions:
-    """Predictions for the same labels and articles whatever the name and the skill."""
-    rng = np.random.default_rng(0)
-    true = rng.integers(0, 3, rows)
-    article = rng.integers(0, articles, rows)
-    noise = rng.normal(0, 1, (rows, 3))
-    logits = 1.5 * (noise + 0.5 * np.random.default_rng(seed).normal(0, 1, (rows, 3)))
-    logits[np.arange(rows), true] += skill
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    return Predictions(
-        name,
-        [f"row {i}" for i in range(rows)],
-        [NAMES[i] for i in true],
-        probabilities,
-        NAMES,
-        [f"article {i}" if articles_known else None for i in article],
-        [f"text {i}" for i in range(rows)],
-        [f"fold {i % fold}" if fold else None for i in article],
-    )
 
 
 def with_seeds(name: str, skill: float, seeds: Sequence[int], *, luck: float = 0.0, **settings: Any) -> Predictions:
@@ -68,21 +42,6 @@ def with_seeds(name: str, skill: float, seeds: Sequence[int], *, luck: float = 0
     return Predictions(
         name, probabilities=np.concatenate([one.probabilities for one in each]), labels=NAMES, seeds=names, **whole
     )
-
-
-def rows_of(one: Predictions) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": one.ids[i],
-            "article": one.groups[i],
-            "text": one.texts[i],
-            "label": one.true[i],
-            "prediction": str(one.predicted[i]),
-            "probabilities": dict(zip(one.labels, one.probabilities[i].tolist(), strict=True)),
-        }
-        | {key: value for key, value in (("fold", one.folds[i]), ("seed", one.seeds[i])) if value is not None}
-        for i in range(len(one))
-    ]
 
 
 # --- tests ----------------------------------------------------------------------------------------------------------
@@ -495,88 +454,11 @@ def test_numbers_are_rounded_for_people() -> None:
 
 def test_differences_are_drawn() -> None:
     a, b, c = predicted("$A^$", 1.0), predicted("B", 2.5, seed=2), predicted("C", 2.5, seed=3)
+    with_parts = [with_seeds("A", 1.0, (1, 2), fold=5), with_seeds("B", 2.5, (1, 3), fold=5)]
+    figure = parts_figure(compare(with_parts, number=200)[0])
+    figure.savefig(Path("parts.svg"))
+    assert len(figure.axes[0].get_yticks()) == 15
     for several in ([a, b], [a, b, c]):
         figure = difference_figure(compare(several, number=200))
         figure.savefig(Path("difference.svg"))
         assert len(figure.axes[0].get_yticks()) == (2 + 3 if len(several) == 2 else 3)
-
-
-# --- the command ----------------------------------------------------------------------------------------------------
-
-
-def write_predictions(*several: Predictions) -> list[Path]:
-    return [write_jsonl(Path(f"{one.name}.jsonl"), rows_of(one)) for one in several]
-
-
-def tracked(store: Path, name: str, one: Predictions | None, *, error: bool = False, data: str = "d" * 64) -> None:
-    tags = {"textcls.kind": "single", "textcls.data_sha": data}
-    try:
-        with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
-            if one is not None:
-                run.text("".join(json.dumps(row) + "\n" for row in rows_of(one)), "predictions/test.jsonl")
-            if error:
-                raise RuntimeError
-    except RuntimeError:
-        pass
-
-
-def test_compare_files_needs_no_store(textcls: Command) -> None:
-    write_predictions(predicted("A", 1.0), predicted("B", 2.5, seed=2))
-    done = textcls("compare", "A.jsonl", "B.jsonl", "--output", "report.json", "--figures", "figures", "--store", "nowhere")
-    assert (done.code, done.err) == (0, "")
-    first = done.out.splitlines()[0]
-    assert first.startswith("B.jsonl is better by ")
-    for fragment in ("600 sentences of 40 articles", "macro-F1", "F1 of each label", "McNemar's exact test", "won: ", "lost: "):
-        assert fragment in done.out
-    report = json.loads(Path("report.json").read_text())
-    assert report["verdict"] == first
-    assert [one["name"] for one in report["systems"]] == ["A.jsonl", "B.jsonl"]
-    assert report["systems"][0]["intervals"]["metrics"].keys() >= {"macro_f1", "roc_area"}
-    assert report["comparisons"][0]["decided"] is True
-    assert Path("figures/difference.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_compare_runs_by_name_with_files_and_as_a_table(textcls: Command, store_folder: Path) -> None:
-    a, b = predicted("A", 1.0), predicted("B", 2.5, seed=2)
-    tracked(store_folder, "weak [run]", a)
-    tracked(store_folder, "strong", b)
-    write_predictions(predicted("C", 2.5, seed=3))
-    done = textcls("compare", "weak [run]", "strong", "C.jsonl", "--store", store_folder)
-    assert done.code == 0, done.err
-    assert "it is better than weak [run] (by " in done.out
-    assert "p (Holm)" in done.out
-    table = textcls("compare", "weak [run]", "strong", "--table", "--store", store_folder)
-    assert table.code == 0
-    assert "started" in table.out
-    assert "better" not in table.out
-
-
-def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Path) -> None:
-    a = predicted("A", 1.0, rows=60)
-    tracked(store_folder, "good", a)
-    tracked(store_folder, "broken", a, error=True)
-    tracked(store_folder, "empty", None)
-    (file,) = write_predictions(a)
-    write_jsonl(Path("half.jsonl"), rows_of(a)[:30])
-    Path("model").mkdir()
-    cases: Sequence[tuple[tuple[object, ...], str]] = (
-        (("good", "good"), "good: the same as another that is compared, good ("),
-        ((file, file), "A.jsonl: the same as another that is compared, A.jsonl; name two different ones"),
-        (("good", "broken"), "): expected a finished run, found one that is failed"),
-        (("good", "empty"), "): it has kept no predictions; train it again to compare it"),
-        (("good", "gone"), "no run 'gone'; "),
-        (("good", "model"), "model: expected a run or a file of predictions, found a folder; name the run that made it"),
-        (("good", "gone.jsonl"), "gone.jsonl: no such file"),
-        (
-            ("good", "half.jsonl"),
-            "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'), 0 only in",
-        ),
-        (("good", "--output", "o.json"), "--output and --figures are for a comparison; name two runs or more"),
-        (("good", file, "--output", file), "A.jsonl: exists already; remove it or name another output"),
-    )
-    for arguments, message in cases:
-        done = textcls("compare", *arguments, "--store", store_folder)
-        assert (done.code, done.out) == (1, ""), (arguments, done)
-        errors = [line for line in done.err.splitlines() if not line.startswith("WARNING: the store was moved")]
-        assert len(errors) == 1, errors
-        assert message in errors[0]

@@ -84,25 +84,27 @@ def _compare(systems: list[System], report: Path | None, output: Path | None, fi
 
     pairs = compare_predictions([system.predictions for system in systems])
     measured = measure(systems)
-    print_comparison(console(), measured, pairs)
-    if not (store or report or figures or output):
-        return
-    drawn = comparison_figures(pairs)
-    page = comparison_page(measured, pairs, drawn)
-    if report is not None:
-        with new_file(report) as scratch:
-            scratch.write_text(page, encoding="utf-8")
-    if output is not None:
-        with new_file(output) as scratch:
-            scratch.write_text(comparison_json(measured, pairs), encoding="utf-8")
-    if figures is not None:
-        with new_folder(figures) as folder:
-            for name, figure in drawn.items():
-                (folder / f"{name}.png").write_bytes(as_png(figure))
+    try:
+        if store or report or figures:
+            drawn = comparison_figures(pairs)
+            page = comparison_page(measured, pairs, drawn)
+        if report is not None:
+            with new_file(report) as scratch:
+                scratch.write_text(page, encoding="utf-8")
+        if output is not None:
+            with new_file(output) as scratch:
+                scratch.write_text(comparison_json(measured, pairs), encoding="utf-8")
+        if figures is not None:
+            with new_folder(figures) as folder:
+                for name, figure in drawn.items():
+                    (folder / f"{name}.png").write_bytes(as_png(figure))
+        if store is not None:
+            runs = [system.run for system in systems if system.run is not None]
+            write_back(store, runs, measured, pairs, page, drawn["difference"])
+    finally:  # after it, since a reader such as `head` may leave early; and also if a place or a server does not take it
+        print_comparison(console(), measured, pairs)
     if store is not None:
-        runs = [system.run for system in systems if system.run is not None]
-        write_back(store, runs, measured, pairs, page, drawn["difference"])
-        console().print("written to the runs: metrics compare/…, the tag textcls.compared, compare/…/report.html", soft_wrap=True)
+        console().print("written to the runs: metrics compare/…, the tag compared, compare/…/report.html", soft_wrap=True)
 
 
 def _show(names: list[str], store: str) -> None:

@@ -19,6 +19,7 @@ _UNITS = {"time/fit_s": "s", "time/total_s": "s", "latency/p50_ms": "ms", "size/
 
 def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     """All that a run holds, part by part."""
+    from textcls.tracking import COMPARED
     from textcls.tracking.kept import commit_of
     from textcls.tracking.registry import versions_of
 
@@ -33,7 +34,7 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if run.model_ids else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
     for name, verdict in sorted(run.tags.items()):
-        if name.startswith("textcls.compared."):
+        if name.startswith(f"{COMPARED}."):
             yield f"compared  {verdict}"
     for child in children:
         yield f"child     {child.name}  {child.id[:8]}  {child.status.lower()}  macro-F1 {metric(child.metrics, 'test/macro_f1')}"
@@ -46,8 +47,6 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     if run.metrics:
         figures = table("figure", "value", right=("value",))
         for name in run.metrics:
-            if name.startswith("compare/"):
-                continue  # said in words above
             if not any(name.endswith(suffix) and name.removesuffix(suffix) in run.metrics for suffix in _ABOUT):
                 figures.add_row(name, metric(run.metrics, name))
         yield figures

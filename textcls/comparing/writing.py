@@ -1,8 +1,8 @@
 """Write a comparison back to the runs that were compared, such that MLflow's own views show it; doing so again replaces it.
 
-Each run gets, as seen from it: metrics `compare/WITH/…`, a tag `textcls.compared` with the newest verdict, which the run table has
-a column for, a tag `textcls.compared.ID` with that on each other run, the figure `comparison`, which the grid of images shows across
-runs, and the report and all figures as artifacts below `compare/WITH/`.
+Each run gets, as seen from it, of its newest comparison: metrics `compare/…`, how far it is from the best of the others; a tag
+`compared` with the verdict in short, for which the run table has a column; and the figure `comparison`, which the grid of images shows
+across runs. And of its newest with each other run: a tag `compared.ID` with the verdict, and below `compare/` the report and all figures.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from textcls.comparing.reading import System
-from textcls.evaluation import Comparison, Interval, bootstrap_intervals, evaluate, word_overall
+from textcls.evaluation import Comparison, bootstrap_intervals, evaluate, word_overall
 from textcls.evaluation.comparison_report import Measured, comparison_report
-from textcls.evaluation.verdict import word_standing
-from textcls.tracking import RunSummary, Store, added_to
+from textcls.evaluation.verdict import best_of, word_standing
+from textcls.tracking import COMPARED, RunSummary, Store, added_to
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,18 +89,16 @@ def write_back(
     Raises:
         TrackingError: the store cannot be written to.
     """
-    names = [its.name for its in measured]
     content = comparison_json(measured, pairs)
-    for run, name in zip(runs, names, strict=True):
-        others = [other for other in runs if other.id != run.id]
-        folder = f"compare/{'+'.join(other.id[:8] for other in others) if len(others) > 1 else _called(others[0])}"
-        metrics: dict[str, float] = {}
-        tags = {"textcls.compared": word_standing(name, pairs)[:_LONGEST_TAG]}
-        for other, other_name in zip(runs, names, strict=True):
-            pair = next((pair for pair in pairs if {pair.a, pair.b} == {name, other_name}), None)
-            if pair is not None:
-                metrics |= {f"compare/{_called(other)}/{key}": value for key, value in _figures(pair, turned=pair.a == name)}
-                tags[f"textcls.compared.{other.id[:8]}"] = f"with {other_name}: {pair.verdict}"[:_LONGEST_TAG]
+    run_of = {its.name: run for its, run in zip(measured, runs, strict=True)}
+    for name, run in run_of.items():
+        others = {other: each for other, each in run_of.items() if other != name}
+        pair_with = {other: next(pair for pair in pairs if {pair.a, pair.b} == {name, other}) for other in others}
+        best = best_of(pairs, among=others)
+        metrics = {f"compare/{key}": value for key, value in _figures(pair_with[best], turned=pair_with[best].a == name)}
+        tags = {COMPARED: word_standing(name, pairs)}
+        tags |= {f"{COMPARED}.{others[other].id[:8]}": f"with {other}: {pair.verdict}" for other, pair in pair_with.items()}
+        folder = "compare/" + ("+".join(other.id[:8] for other in others.values()) if len(others) > 1 else _called(others[best]))
         # A metric is a curve to MLflow, of which the same value again would be another point.
         changed = {key: value for key, value in metrics.items() if run.metrics.get(key) != round(value, 4)}
         with added_to(store, run) as open_run:
@@ -109,25 +107,20 @@ def write_back(
             open_run.text(page, f"{folder}/report.html")
             open_run.text(content, f"{folder}/comparison.json")
             open_run.figure(figure, "comparison")
-            open_run.tags(tags)
+            open_run.tags({key: value[:_LONGEST_TAG] for key, value in tags.items()})
 
 
 def _figures(pair: Comparison, *, turned: bool) -> Iterator[tuple[str, float]]:
-    """A run's figures less the other's: those of B less A, or turned round."""
-    sign = -1 if turned else 1
-    for name in ("macro_f1", "accuracy"):
-        its = pair.metrics[name]
-        yield f"{name}_difference", sign * its.value
-        if its.interval is not None:
-            ends = Interval(-its.interval.high, -its.interval.low) if turned else its.interval
-            yield f"{name}_difference_low", ends.low
-            yield f"{name}_difference_high", ends.high
-        if its.p_corrected is not None:
-            yield f"{name}_p", its.p_corrected
-    yield "won", pair.lost if turned else pair.won
-    yield "lost", pair.won if turned else pair.lost
+    """A run's macro-F1 less the other's: that of B less A, or turned round. MLflow draws a chart of each figure, so they are few."""
+    its = pair.metrics["macro_f1"]
+    yield "macro_f1_difference", -its.value if turned else its.value
+    if its.interval is not None:
+        ends = (-its.interval.high, -its.interval.low) if turned else (its.interval.low, its.interval.high)
+        yield from zip(("macro_f1_difference_low", "macro_f1_difference_high"), ends, strict=True)
+    if its.p_corrected is not None:
+        yield "macro_f1_p", its.p_corrected
 
 
 def _called(run: RunSummary) -> str:
-    """What a run is called in names of metrics and folders: its name, as far as these take it, and its id."""
+    """What a folder for a run is called: its name, as far as a path takes it, and its id."""
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', run.name)[:_LONGEST_NAME]}-{run.id[:8]}"

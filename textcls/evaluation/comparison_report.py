@@ -138,12 +138,10 @@ def _sentences(pair: Comparison) -> Iterator[str]:
             f"{number:,} × <b>{escape(label)}</b>: {escape(a)} → {escape(b)}"
             for label, a, b, number in pair.confusions[:_MOST_WAYS]
         )
-    for outcome, said in (
-        ("won", f"{pair.b} has right and {pair.a} has not"),
-        ("lost", f"{pair.a} has right and {pair.b} has not"),
-    ):
+    more = "more often than" if max(pair.seeds) > 1 else "and not"
+    for outcome, right, other in (("won", pair.b, pair.a), ("lost", pair.a, pair.b)):
         rows = [its for its in pair.disagreements if its["outcome"] == outcome]
-        yield f"<h3>{count(len(rows), 'sentence')} {outcome}: what {escape(said)}{' as often' if max(pair.seeds) > 1 else ''}</h3>"
+        yield f"<h3>{count(len(rows), 'sentence')} that {escape(right)} has right {more} {escape(other)}</h3>"
         chosen = [its for its in rows if its["text"]][:_MOST_SENTENCES]
         if chosen:
             yield from table(["sentence", "label", pair.a, pair.b, "article"], map(_sentence, chosen), words=5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from textcls.evaluation.bootstrap import Interval
@@ -66,13 +66,13 @@ def word_standing(name: str, pairs: Sequence[Comparison]) -> str:
             elif pair.decided:
                 words.append(f"{'better' if value > 0 else 'worse'} than {other} {by}")
             else:
-                words.append(f"cannot be told from {other}")
+                words.append(f"cannot tell from {other}")
     return "; ".join(words)
 
 
-def best_of(pairs: Sequence[Comparison]) -> str:
-    """Name the one of the highest macro-F1 among all that are compared."""
-    scores = _scores(pairs)
+def best_of(pairs: Sequence[Comparison], among: Collection[str] = ()) -> str:
+    """Name the one of the highest macro-F1 among all that are compared, or some of them."""
+    scores = {name: score for name, score in _scores(pairs).items() if not among or name in among}
     return max(scores, key=lambda name: scores[name])
 
 
