@@ -14,9 +14,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+
+if TYPE_CHECKING:
+    from textcls.evaluation import Predictions
 
 ROOT = Path(__file__).parents[1]
 
@@ -96,6 +99,54 @@ def write_jsonl(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
 def toy_file(tmp_path: Path) -> Path:
     """A JSONL file of 24 easy rows in four articles."""
     return write_jsonl(tmp_path / "toy.jsonl", toy_rows())
+
+
+# --- predictions ----------------------------------------------------------------------------------------------------
+
+
+_LABELS = ["fact", "opinion", "quote"]
+
+
+def predicted(
+    name: str, skill: float, *, rows: int = 600, articles: int = 40, seed: int = 1, fold: int = 0, articles_known: bool = True
+) -> Predictions:
+    """Predictions for the same labels and articles whatever the name and the skill."""
+    import numpy as np
+
+    from textcls.evaluation import Predictions
+
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 3, rows)
+    article = rng.integers(0, articles, rows)
+    noise = rng.normal(0, 1, (rows, 3))
+    logits = 1.5 * (noise + 0.5 * np.random.default_rng(seed).normal(0, 1, (rows, 3)))
+    logits[np.arange(rows), true] += skill
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Predictions(
+        name,
+        [f"row {i}" for i in range(rows)],
+        [_LABELS[i] for i in true],
+        probabilities,
+        _LABELS,
+        [f"article {i}" if articles_known else None for i in article],
+        [f"text {i}" for i in range(rows)],
+        [f"fold {i % fold}" if fold else None for i in article],
+    )
+
+
+def rows_of(one: Predictions) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.ids[i],
+            "article": one.groups[i],
+            "text": one.texts[i],
+            "label": one.true[i],
+            "prediction": str(one.predicted[i]),
+            "probabilities": dict(zip(one.labels, one.probabilities[i].tolist(), strict=True)),
+        }
+        | {key: value for key, value in (("fold", one.folds[i]), ("seed", one.seeds[i])) if value is not None}
+        for i in range(len(one))
+    ]
 
 
 # --- models ---------------------------------------------------------------------------------------------------------

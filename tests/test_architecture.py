@@ -18,6 +18,7 @@ LAYERS = (
     {"model_card"},
     {"artifacts"},
     {"annotation", "training", "prediction", "registry", "serving"},
+    {"comparing"},
     {"cli"},
     {"__main__"},
 )

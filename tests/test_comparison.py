@@ -1,4 +1,4 @@
-"""Comparisons: tests against values by hand, what is refused, verdicts, and the command."""
+"""Comparisons: tests against values by hand, what is refused, verdicts, folds and seeds."""
 
 from __future__ import annotations
 
@@ -9,56 +9,39 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Done, write_jsonl
+from conftest import predicted, rows_of
 from scipy import stats
 
-from textcls.config import TrackingConfig
 from textcls.errors import DataError
-from textcls.evaluation import Predictions, align, compare, evaluate, make_predictions, word_overall
+from textcls.evaluation import (
+    Interval,
+    Predictions,
+    align,
+    bootstrap_intervals,
+    compare,
+    evaluate,
+    make_predictions,
+    word_overall,
+)
 from textcls.evaluation.comparison import needed_rows
-from textcls.evaluation.curves import difference_figure
+from textcls.evaluation.comparison_figures import difference_figure, parts_figure
+from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
-from textcls.evaluation.verdict import points, probability
-from textcls.tracking import track
+from textcls.evaluation.verdict import points, probability, word_parts
 
-Command = Callable[..., Done]
 NAMES = ["fact", "opinion", "quote"]
 
 
-def predicted(name: str, skill: float, *, rows: int = 600, articles: int = 40, seed: int = 1, fold: int = 0) -> Predictions:
-    """Predictions for the same labels and articles whatever the name and the skill."""
-    rng = np.random.default_rng(0)
-    true = rng.integers(0, 3, rows)
-    article = rng.integers(0, articles, rows)
-    noise = rng.normal(0, 1, (rows, 3))
-    logits = 1.5 * (noise + 0.5 * np.random.default_rng(seed).normal(0, 1, (rows, 3)))
-    logits[np.arange(rows), true] += skill
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+def with_seeds(name: str, skill: float, seeds: Sequence[int], *, luck: float = 0.0, **settings: Any) -> Predictions:
+    """The same rows once for each seed, whose skill is another by luck, and whose folds are others."""
+    draws = np.random.default_rng(len(name)).permutation(np.linspace(-luck, luck, len(seeds)))
+    each = [predicted(name, skill + its, seed=seed, **settings) for seed, its in zip(seeds, draws, strict=True)]
+    whole = {key: [value for one in each for value in getattr(one, key)] for key in ("ids", "true", "groups", "texts", "folds")}
+    names = [str(seed) for seed, one in zip(seeds, each, strict=True) for _ in range(len(one))]
     return Predictions(
-        name,
-        [f"row {i}" for i in range(rows)],
-        [NAMES[i] for i in true],
-        probabilities,
-        NAMES,
-        [f"article {i}" for i in article],
-        [f"text {i}" for i in range(rows)],
-        [f"fold {i % fold}" if fold else None for i in article],
+        name, probabilities=np.concatenate([one.probabilities for one in each]), labels=NAMES, seeds=names, **whole
     )
-
-
-def rows_of(one: Predictions) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": one.ids[i],
-            "article": one.groups[i],
-            "text": one.texts[i],
-            "label": one.true[i],
-            "prediction": str(one.predicted[i]),
-            "probabilities": dict(zip(one.labels, one.probabilities[i].tolist(), strict=True)),
-        }
-        for i in range(len(one))
-    ]
 
 
 # --- tests ----------------------------------------------------------------------------------------------------------
@@ -108,11 +91,12 @@ def test_permutation_at_random_is_near_mcnemar_for_independent_rows() -> None:
 
 
 def test_rows_needed_by_hand() -> None:
-    changes = np.array([-0.02, 0.02] * 500)
-    # (1.959964 + 0.841621)² = 7.848880; the variance of two units is doubled
-    assert needed_rows(0.02, changes, 100, 2) == int(np.ceil(100 * 7.848880 * 2))
-    assert needed_rows(0.04, changes, 100, 1000) == pytest.approx(100 * 7.848880 / 4, abs=2)
-    assert needed_rows(0.0, changes, 100, 10) is None
+    # (1.959964 + 0.841621)² = 7.848880
+    assert needed_rows(0.02, Spread(np.zeros(1), 0.0, 0.02, 9), 100) == int(np.ceil(100 * 7.848880))
+    assert needed_rows(0.0, Spread(np.zeros(1), 0.0, 0.02, 9), 100) is None
+    # Of what the seeds add, more rows take nothing away.
+    assert needed_rows(0.05, Spread(np.zeros(1), 0.01, 0.02, 9), 100) == int(np.ceil(100 * 3e-4 / (25e-4 / 7.848880 - 1e-4)))
+    assert needed_rows(0.02, Spread(np.zeros(1), 0.01, 0.02, 9), 100) is None
 
 
 # --- comparison -----------------------------------------------------------------------------------------------------
@@ -215,6 +199,166 @@ def test_equal_folds_are_tested_too() -> None:
     assert lone.folds is None, "a fold that is one article adds nothing"
 
 
+# --- seeds ----------------------------------------------------------------------------------------------------------
+
+
+def test_seeds_on_the_same_rows_count_once_and_widen_the_interval() -> None:
+    a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.3), with_seeds("B", 1.6, (4, 5, 6), luck=0.3)
+    (found,) = compare([a, b], number=2000)
+    assert (found.rows, found.n_units, found.seeds, found.folds) == (600, 40, (3, 3), None)
+    its = found.metrics["macro_f1"]
+    pooled = [evaluate(one.true, one.probabilities, one.labels).macro_f1 for one in (a, b)]
+    assert (its.a, its.b) == pytest.approx(pooled)
+    scores = [[evaluate(part.true, part.probabilities, NAMES).macro_f1 for part in parts_of(one)] for one in (a, b)]
+    assert found.seed_error == pytest.approx(sum(np.var(of, ddof=1) / 3 for of in scores) ** 0.5)
+    assert list(found.parts) == [f"seed {seed}" for seed in range(1, 7)]
+    assert [value for value, _ in found.parts.values()][:3] == pytest.approx(scores[0])
+    # The very same models without luck of their own: three copies of a seed are as good as one.
+    (lone,) = compare([predicted("A", 1.0), predicted("B", 1.6, seed=4)], number=2000)
+    (copied,) = compare([copies("A", 1.0, 1), copies("B", 1.6, 4)], number=2000)
+    assert copied.seed_error == 0
+    for name, one in lone.metrics.items():
+        same(copied.metrics[name].interval, one.interval)
+        assert (copied.metrics[name].value, copied.metrics[name].p) == pytest.approx((one.value, one.p))
+    assert (copied.won, copied.lost, copied.units_won) == (lone.won, lone.lost, lone.units_won)
+    assert copied.verdict == f"{lone.verdict} over 3 seeds"
+    assert its.interval is not None
+    assert lone.metrics["macro_f1"].interval is not None
+    assert its.interval.high - its.interval.low > lone.metrics["macro_f1"].interval.high - lone.metrics["macro_f1"].interval.low
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def same(one: Interval | None, other: Interval | None) -> None:
+    assert one is not None
+    assert other is not None
+    assert (one.low, one.high) == pytest.approx((other.low, other.high))
+
+
+def parts_of(one: Predictions) -> list[Predictions]:
+    return [one.take(np.flatnonzero(np.array(one.seeds) == seed)) for seed in dict.fromkeys(one.seeds)]
+
+
+def copies(name: str, skill: float, seed: int) -> Predictions:
+    one = predicted(name, skill, seed=seed)
+    rows = [{**row, "seed": copy} for copy in range(3) for row in rows_of(one)]
+    return make_predictions(rows, name=name)
+
+
+def test_lucky_seeds_are_no_better_system() -> None:
+    """One seed of each is far from the other; over the seeds it is luck."""
+    a, b = with_seeds("A", 1.5, (1, 2, 3), luck=0.0), with_seeds("B", 1.8, (4, 5, 6), luck=1.2)
+    (found,) = compare([a, b], number=2000)
+    assert not found.decided
+    assert found.verdict.startswith("cannot tell: with other seeds alone the difference moves by ")
+    assert "so more seeds are needed (B is " in found.verdict
+    assert found.verdict.endswith(" lost over 3 seeds)")
+    # As if the seeds were all that there ever are, their articles alone would decide.
+    means = [
+        make_predictions(
+            [
+                {**row, "probabilities": dict(zip(NAMES, mean, strict=True))}
+                for row, mean in zip(
+                    rows_of(parts_of(one)[0]), np.mean([part.probabilities for part in parts_of(one)], axis=0), strict=True
+                )
+            ],
+            name=one.name,
+        )
+        for one in (a, b)
+    ]
+    assert compare(means, number=2000)[0].decided
+
+
+def test_other_numbers_of_seeds_are_compared_and_a_single_one_is_noted() -> None:
+    a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.1), predicted("B", 2.5, seed=4)
+    (found,) = compare([a, b], number=500)
+    assert found.seeds == (3, 1)
+    assert found.note == "B has one seed only, so what its seed does is not in the intervals"
+    assert found.verdict.endswith(" lost over 3 seeds of A and 1 of B")
+    (two,) = compare([with_seeds("A", 1.0, (1, 2), luck=0.1), with_seeds("B", 2.5, (4, 5, 6), luck=0.1)], number=500)
+    assert (two.seeds, two.note) == ((2, 3), None)
+
+
+def test_rows_of_several_seeds_are_listed_once_with_their_neighbours() -> None:
+    rows = [
+        {"id": str(i), "article": "x" if i < 3 else "y", "text": f"text {i}", "label": "a", "seed": seed, "prediction": "a"}
+        for seed in (1, 2)
+        for i in range(5)
+    ]
+    sure = [{**row, "probabilities": {"a": 0.9, "b": 0.1}} for row in rows]
+    # Row 1 is wrong with one seed of two, row 2 with both.
+    wrong = {("1", 1), ("2", 1), ("2", 2)}
+    unsure = [
+        {**row, "probabilities": {"a": 0.2, "b": 0.8} if (row["id"], row["seed"]) in wrong else {"a": 0.9, "b": 0.1}}
+        for row in rows
+    ]
+    (found,) = compare([make_predictions(unsure, name="A"), make_predictions(sure, name="B")], number=100)
+    assert (found.rows, found.won, found.lost, found.units_won) == (5, 2, 0, 1)
+    shown = {row["id"]: row for row in found.disagreements}
+    assert (shown["2"]["a"], shown["2"]["b"], shown["2"]["right_a"], shown["2"]["right_b"]) == ("b", "a", 0, 1)
+    assert (shown["1"]["right_a"], shown["1"]["outcome"]) == (0.5, "won")
+    assert (shown["1"]["before"], shown["1"]["after"]) == ("text 0", "text 2")
+    assert (shown["2"]["before"], shown["2"]["after"]) == ("text 1", None), "text 3 is another article's"
+    assert sum(number for *_, number in found.confusions) <= 2
+
+
+def test_repeated_cross_validation_is_tested_over_folds_and_seeds() -> None:
+    a, b = with_seeds("A", 1.0, (1, 2), fold=5), with_seeds("B", 2.5, (1, 2), fold=5)
+    (found,) = compare([a, b], number=500)
+    assert found.folds is not None
+    assert found.folds.folds == 10
+    assert list(found.parts)[:2] == ["seed 1, fold 0", "seed 1, fold 1"]
+    assert len(found.parts) == 10
+    differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, 1 / 4).p)
+    assert word_parts(found) == "10 folds of 2 seeds"
+    (apart,) = compare([a, with_seeds("B", 2.5, (3, 4), fold=5)], number=500)
+    assert apart.folds is None, "other seeds part the rows otherwise"
+    assert apart.seed_error is not None
+
+
+def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
+    """A third of the articles is held out by each seed, and a row may be by several."""
+    rng = np.random.default_rng(0)
+    held = [set(rng.permutation(40)[:14].tolist()) for _ in range(6)]
+
+    def some(one: Predictions) -> Predictions:
+        kept = [
+            row
+            for row, (group, seed) in enumerate(zip(one.groups, one.seeds, strict=True))
+            if int(str(group).split()[1]) in held[int(str(seed))]
+        ]
+        return one.take(np.array(kept))
+
+    a, b = (some(with_seeds(name, skill, range(6))) for name, skill in (("A", 1.0), ("B", 2.5)))
+    (found,) = compare([a, b], number=500)
+    assert found.seed_error is None, "seeds on other rows cannot be told apart from the rows"
+    assert found.folds is not None
+    assert word_parts(found) == "6 seeds"
+    differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
+    tested = len(a) / 6
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (found.rows - tested)).p)
+
+
+def test_rows_without_articles_are_units_whatever_the_seeds() -> None:
+    once = [predicted("A", 1.0, articles_known=False), predicted("B", 2.5, seed=2, articles_known=False)]
+    thrice = [
+        make_predictions([{**row, "seed": copy} for copy in range(3) for row in rows_of(one)], name=one.name) for one in once
+    ]
+    (a, b) = (compare(both, number=500)[0] for both in (once, thrice))
+    assert (b.unit, b.n_units) == ("row", 600)
+    same(b.metrics["macro_f1"].interval, a.metrics["macro_f1"].interval)
+    of_once, of_thrice = (
+        bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, areas=False, number=500)
+        for one in (once[0], thrice[0])
+    )
+    assert (of_thrice.unit, of_thrice.n_units) == ("row", 600)
+    for name, its in of_once.metrics.items():
+        same(of_thrice.metrics[name], its)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------
+
+
 def test_rows_and_labels_are_put_in_one_order() -> None:
     a, b = predicted("A", 1.0), predicted("B", 2.5, seed=2)
     shuffled = b.take(np.random.default_rng(0).permutation(len(b)))
@@ -293,6 +437,11 @@ def test_predictions_without_truth_are_recognised() -> None:
     assert len(make_predictions([{**row, "prediction": "a"} for row in rows], name="f")) == 3
     with pytest.raises(DataError, match=r"f: expected a row for each id, found 2 of '0'"):
         make_predictions([rows[0], rows[0]], name="f")
+    seeded = {**rows[0], "seed": 42}
+    with pytest.raises(DataError, match=r"f: expected a row for each id and seed, found 2 of '0' and 42"):
+        make_predictions([seeded, seeded], name="f")
+    with pytest.raises(DataError, match=r"f: expected one label for each id, found 'a' and 'b' for '0'"):
+        make_predictions([seeded, {**seeded, "seed": 43, "label": "b"}], name="f")
     with pytest.raises(DataError, match="f: expected predictions, found none"):
         make_predictions([], name="f")
 
@@ -305,88 +454,11 @@ def test_numbers_are_rounded_for_people() -> None:
 
 def test_differences_are_drawn() -> None:
     a, b, c = predicted("$A^$", 1.0), predicted("B", 2.5, seed=2), predicted("C", 2.5, seed=3)
+    with_parts = [with_seeds("A", 1.0, (1, 2), fold=5), with_seeds("B", 2.5, (1, 3), fold=5)]
+    figure = parts_figure(compare(with_parts, number=200)[0])
+    figure.savefig(Path("parts.svg"))
+    assert len(figure.axes[0].get_yticks()) == 15
     for several in ([a, b], [a, b, c]):
         figure = difference_figure(compare(several, number=200))
         figure.savefig(Path("difference.svg"))
         assert len(figure.axes[0].get_yticks()) == (2 + 3 if len(several) == 2 else 3)
-
-
-# --- the command ----------------------------------------------------------------------------------------------------
-
-
-def write_predictions(*several: Predictions) -> list[Path]:
-    return [write_jsonl(Path(f"{one.name}.jsonl"), rows_of(one)) for one in several]
-
-
-def tracked(store: Path, name: str, one: Predictions | None, *, error: bool = False, data: str = "d" * 64) -> None:
-    tags = {"textcls.kind": "single", "textcls.data_sha": data}
-    try:
-        with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
-            if one is not None:
-                run.text("".join(json.dumps(row) + "\n" for row in rows_of(one)), "predictions/test.jsonl")
-            if error:
-                raise RuntimeError
-    except RuntimeError:
-        pass
-
-
-def test_compare_files_needs_no_store(textcls: Command) -> None:
-    write_predictions(predicted("A", 1.0), predicted("B", 2.5, seed=2))
-    done = textcls("compare", "A.jsonl", "B.jsonl", "--output", "report.json", "--figures", "figures", "--store", "nowhere")
-    assert (done.code, done.err) == (0, "")
-    first = done.out.splitlines()[0]
-    assert first.startswith("B.jsonl is better by ")
-    for fragment in ("600 sentences of 40 articles", "macro-F1", "F1 of each label", "McNemar's exact test", "won: ", "lost: "):
-        assert fragment in done.out
-    report = json.loads(Path("report.json").read_text())
-    assert report["verdict"] == first
-    assert [one["name"] for one in report["systems"]] == ["A.jsonl", "B.jsonl"]
-    assert report["systems"][0]["intervals"]["metrics"].keys() >= {"macro_f1", "roc_area"}
-    assert report["comparisons"][0]["decided"] is True
-    assert Path("figures/difference.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_compare_runs_by_name_with_files_and_as_a_table(textcls: Command, store_folder: Path) -> None:
-    a, b = predicted("A", 1.0), predicted("B", 2.5, seed=2)
-    tracked(store_folder, "weak [run]", a)
-    tracked(store_folder, "strong", b)
-    write_predictions(predicted("C", 2.5, seed=3))
-    done = textcls("compare", "weak [run]", "strong", "C.jsonl", "--store", store_folder)
-    assert done.code == 0, done.err
-    assert "it is better than weak [run] (by " in done.out
-    assert "p (Holm)" in done.out
-    table = textcls("compare", "weak [run]", "strong", "--table", "--store", store_folder)
-    assert table.code == 0
-    assert "started" in table.out
-    assert "better" not in table.out
-
-
-def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Path) -> None:
-    a = predicted("A", 1.0, rows=60)
-    tracked(store_folder, "good", a)
-    tracked(store_folder, "broken", a, error=True)
-    tracked(store_folder, "empty", None)
-    (file,) = write_predictions(a)
-    write_jsonl(Path("half.jsonl"), rows_of(a)[:30])
-    Path("model").mkdir()
-    cases: Sequence[tuple[tuple[object, ...], str]] = (
-        (("good", "good"), "good: the same as another that is compared, good ("),
-        ((file, file), "A.jsonl: the same as another that is compared, A.jsonl; name two different ones"),
-        (("good", "broken"), "): expected a finished run, found one that is failed"),
-        (("good", "empty"), "): it has kept no predictions; train it again to compare it"),
-        (("good", "gone"), "no run 'gone'; "),
-        (("good", "model"), "model: expected a run or a file of predictions, found a folder; name the run that made it"),
-        (("good", "gone.jsonl"), "gone.jsonl: no such file"),
-        (
-            ("good", "half.jsonl"),
-            "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'), 0 only in",
-        ),
-        (("good", "--output", "o.json"), "--output and --figures are for a comparison; name two runs or more"),
-        (("good", file, "--output", file), "A.jsonl: exists already; remove it or name another output"),
-    )
-    for arguments, message in cases:
-        done = textcls("compare", *arguments, "--store", store_folder)
-        assert (done.code, done.out) == (1, ""), (arguments, done)
-        errors = [line for line in done.err.splitlines() if not line.startswith("WARNING: the store was moved")]
-        assert len(errors) == 1, errors
-        assert message in errors[0]

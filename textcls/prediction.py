@@ -86,13 +86,24 @@ def evaluate_file(
     """
     rows = read_rows(data, text=text, label=label)
     labels = [str(name) for name in classifier.classes_]
-    for row in rows:
-        if row["label"] not in labels:
-            raise DataError(f"{data}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
-    probabilities = classifier.predict_proba(list(_in_context(classifier, rows)))
+    probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row.get("article") for row in rows]
     measured = evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups)
     return *measured, wrong_predictions(predicted_rows(rows, probabilities, labels))
+
+
+def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, where: str) -> np.ndarray:
+    """Predict labelled rows: the probabilities of the classifier's labels, shape (n_rows, n_labels).
+
+    Raises:
+        DataError: a label is none of the classifier's; `where` says where the rows are from.
+    """
+    labels = [str(name) for name in classifier.classes_]
+    for row in rows:
+        if row["label"] not in labels:
+            raise DataError(f"{where}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
+    probabilities: np.ndarray = classifier.predict_proba(list(_in_context(classifier, rows)))
+    return probabilities
 
 
 # --- reading --------------------------------------------------------------------------------------------------------

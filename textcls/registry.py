@@ -126,11 +126,11 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
             False, f"{allowed}: the run of the champion ({its_name}) is gone; --set gates.worse_than_champion=null does not ask"
         )
     mine, theirs = (make_predictions(read_predictions(store, each), name=each.name, data=each.data) for each in (run, other))
-    same = len(set(zip(mine.ids, mine.true, strict=True)) & set(zip(theirs.ids, theirs.true, strict=True)))
-    if not same == len(mine) == len(theirs):
+    rows, others = (set(zip(each.ids, each.true, strict=True)) for each in (mine, theirs))
+    if rows != others:
         return Gate(
             False,
-            f"{allowed}: measured on other rows than the champion ({its_name}): {same:,} of {len(mine):,} are the same; "
+            f"{allowed}: measured on other rows than the champion ({its_name}): {len(rows & others):,} of {len(rows):,} are the same; "
             "train the champion's config on these data first",
         )
     # A bound on one side with a confidence of 95 % is that of an interval with 90 %.

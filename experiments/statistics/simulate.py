@@ -3,6 +3,7 @@
     python experiments/statistics/simulate.py intervals      # do 95 % intervals hold the true value 95 times in 100?
     python experiments/statistics/simulate.py tests          # do the tests cry wolf 5 times in 100, and what do they find?
     python experiments/statistics/simulate.py folds          # the same for cross-validation, with classifiers that are fitted
+    python experiments/statistics/simulate.py seeds          # the same where each system was trained with several seeds
     python experiments/statistics/simulate.py speed          # how long all of it takes
 
 Each prints a table and writes results-<name>.json beside this file.
@@ -11,6 +12,7 @@ Each prints a table and writes results-<name>.json beside this file.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -23,6 +25,7 @@ from scipy import stats
 from textcls.evaluation import Predictions, bootstrap_intervals, compare, evaluate
 from textcls.evaluation.bootstrap import interval, replicate
 from textcls.evaluation.comparison import needed_rows
+from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, mcnemar, permutation_test
 from textcls.evaluation.sums import Sums, headline, label_f1, macro_f1, sum_rows
 
@@ -225,7 +228,8 @@ def run_tests(runs: int, drawn: int) -> dict[str, Any]:
                 said["mcnemar"] += mcnemar(won, lost) < 0.05
                 covered += its.low <= true_difference <= its.high
                 if case == "difference":
-                    needed.append(needed_rows(true_difference, changes, len(sample[0]), articles) or 0)
+                    error = float(changes.std()) * (articles / (articles - 1)) ** 0.5
+                    needed.append(needed_rows(true_difference, Spread(changes, 0.0, error, articles - 1), len(sample[0])) or 0)
             found[case][str(articles)] = {name: round(n / runs, 4) for name, n in said.items()} | {
                 "coverage": round(covered / runs, 4)
             }
@@ -282,7 +286,7 @@ def run_folds(runs: int, drawn: int) -> dict[str, Any]:
         for _ in range(runs):
             article, true, _ = draw(rng, articles)
             fold = rng.permutation(articles)[article] % 5
-            probabilities = [_cross_validate(rng, article, true, fold) for _ in range(2)]
+            probabilities = [_cross_validate(rng, article, true, fold, _features(rng, article, true)) for _ in range(2)]
             by_fold = [macro_f1(sum_rows(true, p, fold, 5)) for p in probabilities]
             a, b = (sum_rows(true, p, article, articles) for p in probabilities)
             p = permutation_test(a, b, FIGURES, number=drawn, rng=rng)["macro_f1"]
@@ -304,18 +308,161 @@ def run_folds(runs: int, drawn: int) -> dict[str, Any]:
     return {"runs": runs, "resamples": drawn, "articles": found}
 
 
-def _cross_validate(rng: np.random.Generator, article: np.ndarray, true: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Fit a ridge on eight features that carry the label, and an effect of the article, to every fold's other folds."""
+def _features(rng: np.random.Generator, article: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Eight features that carry the label, and an effect of the article."""
     centres = np.eye(LABELS, 8) * 1.6
     features = centres[true] + rng.normal(0, 1, (len(true), 8)) + rng.normal(0, 0.5, (article[-1] + 1, 8))[article]
-    features = np.column_stack([features, np.ones(len(true))])
+    return np.column_stack([features, np.ones(len(true))])
+
+
+def _cross_validate(
+    rng: np.random.Generator, article: np.ndarray, true: np.ndarray, fold: np.ndarray, features: np.ndarray, *, bag: bool = False
+) -> np.ndarray:
+    """Fit a ridge to every fold's other folds; with `bag`, to a resample of their rows."""
     targets = np.eye(LABELS)[true]
     scores = np.zeros((len(true), LABELS))
     for held_out in range(5):
-        x, y = features[fold != held_out], targets[fold != held_out]
+        rows = np.flatnonzero(fold != held_out)
+        rows = rng.choice(rows, len(rows)) if bag else rows
+        x, y = features[rows], targets[rows]
         scores[fold == held_out] = features[fold == held_out] @ np.linalg.solve(x.T @ x + np.eye(9), x.T @ y)
     exponents = np.exp(4 * scores)
     return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+# --- seeds ----------------------------------------------------------------------------------------------------------
+
+SKILLS = {"no difference": (2.0, 2.0), "difference": (2.0, 2.4)}
+LUCK = {"2 points": 0.05, "4 points": 0.2}
+"""How far the macro-F1 of a system's seeds is from their mean, and the deviation of skill that does it."""
+
+
+def run_seeds(runs: int, drawn: int) -> dict[str, Any]:
+    """False alarms, power and coverage of `compare` where each of two systems was trained with several seeds.
+
+    On one test set: a seed has a luck of its own, on all articles and on each. The true difference is that over all seeds and articles.
+    And in cross-validation, where a seed parts the articles and draws the rows to learn from.
+    """
+    rng = np.random.default_rng(8)
+    found: dict[str, Any] = {}
+    several = [(2, 2), (3, 3), (5, 5), (1, 5)]
+    cells = [("no difference", luck, seeds, articles) for luck in LUCK for seeds in several for articles in (12, 40)]
+    cells += [("difference", "4 points", seeds, 40) for seeds in several[1:3]]
+    for case, luck, seeds, articles in cells:
+        draw_both = functools.partial(_draw_seeds, skills=SKILLS[case], luck=LUCK[luck])
+        true_difference = 0.0
+        if case == "difference":
+            (sums_a, _), (sums_b, _) = (_unit_sums(one) for one in draw_both(np.random.default_rng(9), 300, (300, 300)))
+            true_difference = float(macro_f1(sums_b.total()) - macro_f1(sums_a.total()))
+        said = dict.fromkeys(("one seed of each", "seeds as all there are", "verdict"), 0)
+        held = dict.fromkeys(("seeds as all there are", "verdict"), 0)
+        spread_of_seeds = []
+        for _ in range(runs):
+            both = draw_both(rng, articles, seeds)
+            (a, scores), (b, _) = (_unit_sums(one) for one in both)
+            spread_of_seeds.append(float(scores.std(ddof=1)) if len(scores) > 1 else 0.0)
+            state = int(rng.integers(2**31))
+            changes = macro_f1(replicate(b, drawn, np.random.default_rng(state))) - macro_f1(
+                replicate(a, drawn, np.random.default_rng(state))
+            )
+            fixed = interval(changes, float(macro_f1(b.total()) - macro_f1(a.total())), articles)
+            pair = compare([_as_predictions(name, *one) for name, one in zip("AB", both, strict=True)], number=drawn, seed=state)[
+                0
+            ]
+            lone = compare(
+                [_as_predictions(n, *one, seeds=1) for n, one in zip("AB", both, strict=True)], number=drawn, seed=state
+            )[0]
+            its = pair.metrics["macro_f1"].interval
+            assert fixed is not None
+            assert its is not None
+            said["one seed of each"] += lone.decided
+            said["seeds as all there are"] += fixed.low > 0 or fixed.high < 0
+            said["verdict"] += pair.decided
+            held["seeds as all there are"] += fixed.low <= true_difference <= fixed.high
+            held["verdict"] += its.low <= true_difference <= its.high
+        cell: dict[str, Any] = {name: round(n / runs, 4) for name, n in said.items()}
+        cell |= {f"coverage, {name}": round(n / runs, 4) for name, n in held.items()}
+        cell |= {"deviation of seeds": round(float(np.mean(spread_of_seeds)), 4), "true difference": round(true_difference, 4)}
+        found[f"{case}, luck of {luck}, {seeds[0]} and {seeds[1]} seeds, {articles} articles"] = cell
+        print(case, luck, seeds, articles, cell, flush=True)
+    for articles in (20, 40):
+        alarms = dict.fromkeys(("interval and permutation", "corrected t test", "verdict"), 0)
+        for _ in range(runs):
+            article, true, _ = draw(rng, articles)
+            folds = [rng.permutation(articles)[article] % 5 for _ in range(3)]
+            both = [
+                (article, true, [_cross_validate(rng, article, true, fold, features, bag=True) for fold in folds])
+                for features in (_features(rng, article, true) for _ in range(2))
+            ]
+            pair = compare([_as_predictions(n, *one, folds=folds) for n, one in zip("AB", both, strict=True)], number=drawn)[0]
+            its, p = pair.metrics["macro_f1"].interval, pair.metrics["macro_f1"].p
+            assert its is not None
+            assert p is not None
+            assert pair.folds is not None
+            alarms["interval and permutation"] += (its.low > 0 or its.high < 0) and p < 0.05
+            alarms["corrected t test"] += pair.folds.p < 0.05
+            alarms["verdict"] += pair.decided
+        found[f"cross-validation, 3 seeds, {articles} articles"] = {name: round(n / runs, 4) for name, n in alarms.items()}
+        print("cross-validation", articles, found[f"cross-validation, 3 seeds, {articles} articles"], flush=True)
+    return {"runs": runs, "resamples": drawn, "cases": found}
+
+
+Seeded = tuple[np.ndarray, np.ndarray, list[np.ndarray]]
+"""The articles and the true labels of rows, and their probabilities by each seed of one system."""
+
+
+def _draw_seeds(
+    rng: np.random.Generator, articles: int, seeds: tuple[int, int], *, skills: tuple[float, float], luck: float
+) -> list[Seeded]:
+    """Draw articles, and the probabilities of each seed of two systems, which share what the system alone finds hard."""
+    article, true, _ = draw(rng, articles)
+    rows = np.arange(len(article))
+    ease, shared = rng.normal(0, 0.7, articles), rng.normal(0, 1, (len(article), LABELS))
+    both = []
+    for skill, count in zip(skills, seeds, strict=True):
+        own, its = rng.normal(0, 0.5, articles), 0.4 * rng.normal(0, 1, (len(article), LABELS))
+        probabilities = []
+        for _ in range(count):
+            logits = 0.8 * shared + its + 0.4 * rng.normal(0, 1, (len(article), LABELS))
+            lift = skill + ease + own + rng.normal(0, luck) + rng.normal(0, luck, articles)
+            logits[rows, true] += lift[article]
+            exponents = np.exp(1.5 * logits)
+            probabilities.append(exponents / exponents.sum(axis=1, keepdims=True))
+        both.append((article, true, probabilities))
+    return both
+
+
+def _unit_sums(one: Seeded) -> tuple[Sums, np.ndarray]:
+    """The sums of each article over all seeds, and the macro-F1 of each seed."""
+    article, true, probabilities = one
+    each = [sum_rows(true, p, article, int(article[-1]) + 1) for p in probabilities]
+    whole = Sums(np.mean([sums.values for sums in each], axis=0), LABELS)
+    return whole, np.array([float(macro_f1(sums.total())) for sums in each])
+
+
+def _as_predictions(
+    name: str,
+    article: np.ndarray,
+    true: np.ndarray,
+    probabilities: list[np.ndarray],
+    *,
+    seeds: int | None = None,
+    folds: list[np.ndarray] | None = None,
+) -> Predictions:
+    chosen = probabilities[:seeds]
+    rows, times = len(true), len(chosen)
+    names = [f"label {i}" for i in range(LABELS)]
+    return Predictions(
+        name,
+        [str(i) for i in range(rows)] * times,
+        [names[i] for i in true] * times,
+        np.concatenate(chosen),
+        names,
+        [f"article {i}" for i in article] * times,
+        [None] * rows * times,
+        [f"fold {i}" for fold in folds for i in fold] if folds else ["given"] * rows * times,
+        seeds=[str(seed) for seed in range(times) for _ in range(rows)],
+    )
 
 
 # --- speed ----------------------------------------------------------------------------------------------------------
@@ -356,7 +503,7 @@ def run_speed() -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["intervals", "tests", "folds", "speed"])
+    parser.add_argument("what", choices=["intervals", "tests", "folds", "seeds", "speed"])
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--resamples", type=int, default=1000)
     options = parser.parse_args()
@@ -364,7 +511,7 @@ def main() -> None:
     if options.what == "speed":
         result = run_speed()
     else:
-        action = {"intervals": run_intervals, "tests": run_tests, "folds": run_folds}[options.what]
+        action = {"intervals": run_intervals, "tests": run_tests, "folds": run_folds, "seeds": run_seeds}[options.what]
         result = action(options.runs, options.resamples)
     result["took_s"] = round(time.perf_counter() - started)
     (HERE / f"results-{options.what}.json").write_text(json.dumps(result, indent=1) + "\n")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from textcls.evaluation import Predictions
-    from textcls.tracking import RunSummary
+    from textcls.comparing import System
+    from textcls.tracking import RunSummary, Store
 
 _METRICS = {
     "test/macro_f1": "macro-F1",
@@ -29,90 +29,82 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Ids or names of runs, or files of predictions; two or more are compared row by row. All runs, as a table, if none is given.",
+            help="Ids or names of runs, or files of predictions; with --data model folders too. Two or more are compared row by row. "
+            "All runs, as a table, if none is given.",
             show_default=False,
         ),
     ] = None,
-    table: Annotated[bool, typer.Option("--table", help="Show the runs' tracked figures instead of comparing them.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSONL, CSV or Parquet file of labelled rows that the models predict now, in place of kept predictions."
+        ),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML file to write the comparison to, for people.")] = None,
     output: Annotated[Path | None, typer.Option(help="JSON file to write the whole comparison to.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Folder to write the comparison's figures to.")] = None,
+    write: Annotated[
+        bool,
+        typer.Option(help="Write the comparison to the runs, for MLflow to show, if only runs' kept predictions are compared."),
+    ] = True,
+    table: Annotated[bool, typer.Option("--table", help="Show the runs' tracked figures instead of comparing them.")] = False,
+    text: Annotated[str, typer.Option(help="Column of the text in --data.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of the label in --data.")] = "label",
     store: Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")] = "experiments",
 ) -> None:
     """Say whether runs differ, row by row and with intervals; or show runs side by side, the best macro-F1 first."""
+    from functools import cache
+
+    from textcls.comparing import read_systems
     from textcls.errors import ConfigError
-
-    several = runs is not None and len(runs) > 1
-    if several and runs is not None and not table:
-        _compare(runs, store, output, figures)
-    elif output is not None or figures is not None:
-        raise ConfigError("--output and --figures are for a comparison; name two runs or more")
-    else:
-        _show(runs or [], store)
-
-
-def _compare(names: list[str], store: str, output: Path | None, figures: Path | None) -> None:
-    """Compare the predictions of runs or files."""
-    from textcls.cli.compared import draw_comparison, print_comparison, report
-    from textcls.cli.output import console
-    from textcls.evaluation import bootstrap_intervals, evaluate
-    from textcls.evaluation import compare as compare_predictions
-    from textcls.files import check_new, new_file, new_folder
-
-    for place in (output, figures):
-        if place is not None:
-            check_new(place)
-    predictions = _read(names, store)
-    pairs = compare_predictions(predictions)
-    areas = output is not None
-    measured = [
-        (
-            one,
-            evaluate(one.true, one.probabilities, one.labels),
-            bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, areas=areas),
-        )
-        for one in predictions
-    ]
-    print_comparison(console(), measured, pairs)
-    if output is not None:
-        with new_file(output) as scratch:
-            scratch.write_text(report(measured, pairs), encoding="utf-8")
-    if figures is not None:
-        with new_folder(figures) as folder:
-            draw_comparison(folder, predictions, pairs)
-
-
-def _read(names: list[str], store: str) -> list[Predictions]:
-    """Read the predictions of runs, by id or name, and of files."""
-    from textcls.dataset import SUFFIXES, read_columns
-    from textcls.errors import DataError
-    from textcls.evaluation import make_predictions
+    from textcls.files import check_new
     from textcls.tracking import Store
-    from textcls.tracking.kept import read_predictions
 
-    opened: Store | None = None
-    found: dict[str, tuple[str, str, list[dict[str, Any]], str | None]] = {}
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            raise DataError(f"{name}: expected a run or a file of predictions, found a folder; name the run that made it")
-        if path.suffix in SUFFIXES:
-            source = str(path.resolve())
-            rows = [{"id": id, **row} for id, row in read_columns(path, key="id").items()]
-            title, own, data = str(path), str(path), None
-        else:
-            opened = opened or Store(store)
-            (run,) = opened.runs([name])
-            source, title, own, data = run.id, run.name, f"{run.name} ({run.id[:8]})", run.data or None
-            rows = read_predictions(opened, run) if source not in found else []
-        if source in found:
-            first = found[source][1]
-            raise DataError(f"{name}: the same as another that is compared, {first}; name two different ones")
-        found[source] = (title, own, rows, data)
-    titles = [title for title, *_ in found.values()]
-    return [
-        make_predictions(rows, name=title if titles.count(title) == 1 else own, data=data)
-        for title, own, rows, data in found.values()
-    ]
+    places = [place for place in (report, output, figures) if place is not None]
+    if runs is None or len(runs) < 2 or table:
+        if places or data is not None:
+            raise ConfigError("--data, --report, --output and --figures are for a comparison; name two runs or more")
+        _show(runs or [], store)
+        return
+    for place in places:
+        check_new(place)
+    opened = cache(lambda: Store(store))
+    systems = read_systems(runs, opened, data, text=text, label=label)
+    all_runs = all(system.run is not None for system in systems)
+    _compare(systems, report, output, figures, opened() if write and all_runs else None)
+
+
+def _compare(systems: list[System], report: Path | None, output: Path | None, figures: Path | None, store: Store | None) -> None:
+    """Compare, print, write to files, and write to the runs if there is a store to write to."""
+    from textcls.cli.compared import print_comparison
+    from textcls.cli.output import console
+    from textcls.comparing import as_png, comparison_figures, comparison_json, comparison_page, measure, write_back
+    from textcls.evaluation import compare as compare_predictions
+    from textcls.files import new_file, new_folder
+
+    pairs = compare_predictions([system.predictions for system in systems])
+    measured = measure(systems)
+    try:
+        if store or report or figures:
+            drawn = comparison_figures(pairs)
+            page = comparison_page(measured, pairs, drawn)
+        if report is not None:
+            with new_file(report) as scratch:
+                scratch.write_text(page, encoding="utf-8")
+        if output is not None:
+            with new_file(output) as scratch:
+                scratch.write_text(comparison_json(measured, pairs), encoding="utf-8")
+        if figures is not None:
+            with new_folder(figures) as folder:
+                for name, figure in drawn.items():
+                    (folder / f"{name}.png").write_bytes(as_png(figure))
+        if store is not None:
+            runs = [system.run for system in systems if system.run is not None]
+            write_back(store, runs, measured, pairs, page, drawn["difference"])
+    finally:  # after it, since a reader such as `head` may leave early; and also if a place or a server does not take it
+        print_comparison(console(), measured, pairs)
+    if store is not None:
+        console().print("written to the runs: metrics compare/…, the tag compared, compare/…/report.html", soft_wrap=True)
 
 
 def _show(names: list[str], store: str) -> None:

@@ -1,29 +1,26 @@
-"""How a comparison is shown: the verdict first, then figures, labels and sentences; and its report in JSON."""
+"""How a comparison is printed: the verdict first, then figures, labels and sentences."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textcls.evaluation.verdict import count, points, probability, word_overall
+from textcls.evaluation.comparison_report import WORDS, word_interval
+from textcls.evaluation.verdict import count, probability, word_difference, word_overall, word_tested
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from textcls.evaluation import Comparison, Difference, Evaluation, Interval, Intervals, Predictions
+    from textcls.evaluation import Comparison
+    from textcls.evaluation.comparison_report import Measured
 
-    Measured = Sequence[tuple[Predictions, Evaluation, Intervals]]
-
-_WORDS = {"macro_f1": "macro-F1", "accuracy": "accuracy", "log_loss": "log loss", "ece": "calibration error"}
 _MOST_LABELS = 30
 _MOST_SENTENCES = 3
 _MOST_WAYS = 5
 
 
-def print_comparison(out: Console, measured: Measured, pairs: Sequence[Comparison]) -> None:
+def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence[Comparison]) -> None:
     """Print a comparison of two or more."""
     first = pairs[0]
     out.print(word_overall(pairs), soft_wrap=True)
@@ -37,31 +34,15 @@ def print_comparison(out: Console, measured: Measured, pairs: Sequence[Compariso
         _print_pair(out, first)
 
 
-def report(measured: Measured, pairs: Sequence[Comparison]) -> str:
-    """Everything as JSON."""
-    content = {
-        "verdict": word_overall(pairs),
-        "systems": [
-            {"name": one.name, "data": one.data, "evaluation": evaluation.as_dict(), "intervals": intervals.as_dict()}
-            for one, evaluation, intervals in measured
-        ],
-        "comparisons": [
-            pair.as_dict() | {"decided": pair.decided, "confusions": [list(way) for way in pair.confusions]} for pair in pairs
-        ],
-    }
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def _figures(title: str, measured: Measured) -> Table:
+def _figures(title: str, measured: Sequence[Measured]) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
     table.add_column("", overflow="fold")
-    for word in _WORDS.values():
+    for word in WORDS.values():
         table.add_column(word, justify="right")
-    for one, evaluation, intervals in measured:
-        cells = (_with_interval(evaluation.metrics[name], intervals.metrics.get(name)) for name in _WORDS)
-        table.add_row(one.name, *cells)
+    for its in measured:
+        table.add_row(its.name, *(word_interval(its, name) for name in WORDS))
     return table
 
 
@@ -80,7 +61,7 @@ def _differences(pairs: Sequence[Comparison]) -> Table:
         cells = []
         for name in ("macro_f1", "accuracy"):
             found = pair.metrics[name]
-            cells += [_points(found), probability(found.p_corrected)]
+            cells += [word_difference(found), probability(found.p_corrected)]
         table.add_row(f"{pair.b} less {pair.a}", *cells, f"{pair.won:,}", f"{pair.lost:,}")
     return table
 
@@ -95,46 +76,24 @@ def _print_pair(out: Console, pair: Comparison) -> None:
             table.add_column(name, justify="right", overflow="fold")
         table.add_column("difference in points", justify="right")
         for label, found in pair.per_label.items():
-            table.add_row(label, f"{found.a:.3f}", f"{found.b:.3f}", _points(found))
+            table.add_row(label, f"{found.a:.3f}", f"{found.b:.3f}", word_difference(found))
         out.print(table)
-    if pair.unit == "article":
-        out.print(
-            f"{pair.b} has more right in {count(pair.units_won, 'article')}, {pair.a} in {pair.units_lost:,}", soft_wrap=True
-        )
-    out.print(
-        f"McNemar's exact test gives p = {probability(pair.mcnemar_p)}, which takes sentences for independent of each other",
-        soft_wrap=True,
-    )
-    if pair.folds:
-        its = pair.folds
-        out.print(
-            f"over {its.folds} folds: {points(its.difference)} points of macro-F1 ({points(its.interval.low)} to "
-            f"{points(its.interval.high)}), p = {probability(its.p)} by the corrected resampled t test",
-            soft_wrap=True,
-        )
+    for line in word_tested(pair):
+        out.print(line, soft_wrap=True)
     if pair.confusions:
         ways = (f"{number:,} × {label}: {a} → {b}" for label, a, b, number in pair.confusions[:_MOST_WAYS])
         out.print(f"most often they differ so (true label: {pair.a}'s → {pair.b}'s): {'; '.join(ways)}", soft_wrap=True)
     for outcome in ("won", "lost"):
         rows = [row for row in pair.disagreements if row["outcome"] == outcome and row["text"]]
         for row in rows[:_MOST_SENTENCES]:
-            out.print(f"{outcome}: {row['label']} ({row['a']} → {row['b']}): {_line(row['text'])}", soft_wrap=True)
+            out.print(f"{outcome}: {row['label']} ({_said(row)}): {_line(row['text'])}", soft_wrap=True)
 
 
-def draw_comparison(folder: Path, predictions: Sequence[Predictions], pairs: Sequence[Comparison]) -> None:
-    """Write the figures of a comparison."""
-    from textcls.evaluation.curves import difference_figure
-
-    difference_figure(pairs).savefig(folder / "difference.png", dpi=150)
-
-
-def _with_interval(value: float, its: Interval | None) -> str:
-    return f"{value:.3f}" + (f" ({its.low:.3f} to {its.high:.3f})" if its else "")
-
-
-def _points(found: Difference) -> str:
-    its = found.interval
-    return points(found.value) + (f" ({points(its.low)} to {points(its.high)})" if its else "")
+def _said(row: dict[str, Any]) -> str:
+    """What the two predict; where that is the same most often, how often it is right."""
+    if row["a"] == row["b"]:
+        return f"{row['a']}, right with {row['right_a']:.0%} → {row['right_b']:.0%} of the seeds"
+    return f"{row['a']} → {row['b']}"
 
 
 def _line(text: Any) -> str:

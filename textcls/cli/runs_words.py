@@ -19,6 +19,7 @@ _UNITS = {"time/fit_s": "s", "time/total_s": "s", "latency/p50_ms": "ms", "size/
 
 def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     """All that a run holds, part by part."""
+    from textcls.tracking import COMPARED
     from textcls.tracking.kept import commit_of
     from textcls.tracking.registry import versions_of
 
@@ -32,6 +33,9 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]
     kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if run.model_ids else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
+    for name, verdict in sorted(run.tags.items()):
+        if name.startswith(f"{COMPARED}."):
+            yield f"compared  {verdict}"
     for child in children:
         yield f"child     {child.name}  {child.id[:8]}  {child.status.lower()}  macro-F1 {metric(child.metrics, 'test/macro_f1')}"
 

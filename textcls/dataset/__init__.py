@@ -5,8 +5,8 @@ from __future__ import annotations
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
-from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
-from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows
+from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
+from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows, read_table
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.write import write_rows
 
@@ -24,7 +24,9 @@ __all__ = [
     "normalize_text",
     "read_columns",
     "read_rows",
+    "read_table",
     "row_identities",
     "similar_pairs",
+    "text_digest",
     "write_rows",
 ]

@@ -27,8 +27,13 @@ def dataset_identity(dataset: Dataset) -> str:
 def row_identities(dataset: Dataset) -> list[dict[str, str | None]]:
     """What a row is known again by, without its text: `id`, `text` (16 hex digits of its SHA-256), `label`, `group`, `split`."""
     columns = {name: dataset[name][:] for name in ("id", "text", "label", "group", "split")}
-    columns["text"] = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in columns["text"]]
+    columns["text"] = [text_digest(text) for text in columns["text"]]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def text_digest(text: str) -> str:
+    """What a text is known again by: 16 hex digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def dataset_name(config: DataConfig) -> str:

@@ -73,6 +73,15 @@ def read_rows(path: str | Path, *, text: str = "text", label: str | None = None)
     return rows
 
 
+def read_table(path: str | Path) -> list[Row]:
+    """Read the rows of one JSONL, CSV or Parquet file as they are.
+
+    Raises:
+        DataError: the file is missing or broken.
+    """
+    return [row for _, row in _read_file(Path(path))]
+
+
 def read_columns(path: str | Path, *, key: str) -> dict[str, Row]:
     """Read a file of rows that describe something else, such as articles, by the column that names it.
 

@@ -31,7 +31,14 @@ def replicate(sums: Sums, number: int, rng: np.random.Generator) -> Sums:
 
 
 def interval(
-    values: np.ndarray, observed: float, units: int, level: float = LEVEL, *, least: float = -np.inf, most: float = np.inf
+    values: np.ndarray,
+    observed: float,
+    units: int,
+    level: float = LEVEL,
+    *,
+    least: float = -np.inf,
+    most: float = np.inf,
+    freedom: float | None = None,
 ) -> Interval | None:
     """Read an interval off the figures of resamples; None if no resample has the figure.
 
@@ -46,11 +53,12 @@ def interval(
         units: how many units were resampled, two at least.
         level: confidence of the interval.
         least, most: what the figure can be.
+        freedom: degrees of freedom of Student's t, where the values vary by more than the units; one less than these if None.
     """
     known = values[~np.isnan(values)]
     if not len(known) or units < 2:
         return None
-    expansion = float(stats.t.ppf((1 + level) / 2, units - 1)) * (units / (units - 1)) ** 0.5
+    expansion = float(stats.t.ppf((1 + level) / 2, freedom or units - 1)) * (units / (units - 1)) ** 0.5
     tail = float(stats.norm.cdf(-expansion))
     low, high = np.quantile(known, [tail, 1 - tail])
     half = expansion * float(known.std())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -12,10 +13,12 @@ import numpy as np
 from scipy import stats
 
 from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
-from textcls.evaluation.metrics import number_labels
+from textcls.evaluation.disagreements import list_disagreements
+from textcls.evaluation.parts import fold_test, name_parts, part_scores
 from textcls.evaluation.predictions import Predictions, align
-from textcls.evaluation.significance import ALPHA, FoldTest, corrected_t_test, holm, least_p, mcnemar, permutation_test
-from textcls.evaluation.sums import Sums, accuracy, label_f1, log_loss, macro_f1, sum_rows
+from textcls.evaluation.repeats import Repeats, Spread, draw_seeds, find_repeats, spread, unit_sums
+from textcls.evaluation.significance import ALPHA, FoldTest, holm, least_p, mcnemar, permutation_test
+from textcls.evaluation.sums import Sums, accuracy, label_f1, log_loss, macro_f1
 from textcls.evaluation.units import Units, find_units, pool
 from textcls.evaluation.verdict import word_verdict
 
@@ -31,8 +34,10 @@ class Difference:
     Attributes:
         a, b: the two figures.
         value: their difference.
-        interval: its interval by a paired bootstrap over the units; None where there is only one.
-        p: two-sided p of a permutation test over the units; None where there is only one, and for single labels.
+        interval: its interval by a paired bootstrap over the units, and the seeds where there are several; None where there is
+            only one unit.
+        p: two-sided p of a permutation test over the units, or that of Student's t over units and seeds if it is larger; None
+            where there is only one unit, and for single labels.
         p_corrected: p by Holm's correction for all pairs that were compared.
     """
 
@@ -52,16 +57,19 @@ class Comparison:
         a, b: names of the two.
         rows: number of rows.
         unit, n_units: what was resampled and swapped, `article` or `row`, and how many there are.
+        seeds: with how many seeds each of the two predicts the rows.
         metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better.
         per_label: the difference in each label's F1.
-        won, lost: rows that only B, or only A, has right.
+        won, lost: rows that only B, or only A, has right; with several seeds, that it has right more often.
         units_won, units_lost: units in which B, or A, has more rows right.
         mcnemar_p: p of McNemar's exact test, which takes rows for independent and so says too much where articles matter.
-        folds: the corrected resampled t test of macro-F1, where both have the same folds and a fold is several units.
+        parts: the macro-F1 of A and B in each fold and seed; None where one of them does not have it.
+        folds: the corrected resampled t test of macro-F1, where both have the same folds (or hash splits) and each is several units.
+        seed_error: the standard error that the seeds alone give the difference in macro-F1; None where that is not known.
         rows_needed: how many rows in all would show a difference in macro-F1 of this size with a power of 80 %, were they like
-            these; None where there is no difference or no interval.
+            these; None where there is no difference or no interval, or where the seeds leave it too uncertain for any number.
         disagreements: the rows that the two predict otherwise: what was won first, then what was lost, then the rest.
-        note: what to know of the units; None if nothing.
+        note: what to know of the units and seeds; None if nothing.
         verdict: all of it in one sentence.
     """
 
@@ -70,6 +78,7 @@ class Comparison:
     rows: int
     unit: str
     n_units: int
+    seeds: tuple[int, int]
     metrics: dict[str, Difference]
     per_label: dict[str, Difference]
     won: int
@@ -77,7 +86,9 @@ class Comparison:
     units_won: int
     units_lost: int
     mcnemar_p: float
+    parts: dict[str, tuple[float | None, float | None]]
     folds: FoldTest | None
+    seed_error: float | None
     rows_needed: int | None
     disagreements: list[dict[str, Any]]
     note: str | None
@@ -86,7 +97,7 @@ class Comparison:
     @property
     def confusions(self) -> list[tuple[str, str, str, int]]:
         """How often the two disagree in which way: true label, A's, B's, and the number of rows, the most frequent first."""
-        found = Counter((row["label"], row["a"], row["b"]) for row in self.disagreements)
+        found = Counter((row["label"], row["a"], row["b"]) for row in self.disagreements if row["a"] != row["b"])
         return [(*way, number) for way, number in found.most_common()]
 
     @property
@@ -103,8 +114,22 @@ class Comparison:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class _System:
+    """What is compared, with its sums over each unit, these in each resample, and the seeds drawn for it."""
+
+    predictions: Predictions
+    repeats: Repeats
+    sums: Sums
+    drawn: Sums | None
+    seeds: np.ndarray | None
+
+
 def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int = RESAMPLES, seed: int = 0) -> list[Comparison]:
     """Compare predictions pair by pair, in macro-F1 with Holm's correction for all pairs.
+
+    Where a system has predictions of several seeds, its figures are those of all of them together, an article carries those of all
+    seeds, and what other seeds would change is part of the intervals and tests (see `repeats` and `parts`).
 
     Args:
         several: two or more; the rows of all are put in the order of the first one's.
@@ -117,17 +142,19 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
     """
     aligned = align(several)
     groups = next((one.groups for one in aligned if any(one.groups)), aligned[0].groups)
-    units = find_units(groups, len(aligned[0]))
+    ids = next((one.ids for one in aligned if any(one.groups)), aligned[0].ids)
+    articles = list(dict(zip(ids, groups, strict=True)).values())
+    units = find_units(articles, len(articles))
     rng = np.random.default_rng(seed)
     of_row, count = pool(units, rng)
-    sums = [_sums(one, of_row, count) for one in aligned]
-    # Every pair sees the same resamples.
-    drawn = [replicate(one, number, np.random.default_rng(seed + 1)) for one in sums] if units.count > 1 else None
-    pairs = list(combinations(range(len(aligned)), 2))
-    found = []
-    for a, b in pairs:
-        resampled = (drawn[a], drawn[b]) if drawn else None
-        found.append(_compare_pair(aligned[a], aligned[b], sums[a], sums[b], resampled, units, level, number, rng))
+    systems = []
+    for one in aligned:
+        repeats = find_repeats(one)
+        sums = _needed(unit_sums(one, repeats, of_row, count))
+        # Every pair sees the same resamples of units; and seeds are drawn for each system on its own.
+        drawn = replicate(sums, number, np.random.default_rng(seed + 1)) if units.count > 1 else None
+        systems.append(_System(one, repeats, sums, drawn, draw_seeds(repeats, number, rng)))
+    found = [_compare_pair(a, b, units, level, number, rng) for a, b in combinations(systems, 2)]
     for name in _FIGURES:
         ps = [pair.metrics[name].p for pair in found]
         corrected = holm([p for p in ps if p is not None])
@@ -137,43 +164,30 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
     return [replace(pair, verdict=word_verdict(pair)) for pair in found]
 
 
-def _compare_pair(
-    a: Predictions,
-    b: Predictions,
-    sums_a: Sums,
-    sums_b: Sums,
-    drawn: tuple[Sums, Sums] | None,
-    units: Units,
-    level: float,
-    number: int,
-    rng: np.random.Generator,
-) -> Comparison:
-    p = permutation_test(sums_a, sums_b, _FIGURES, number=number, rng=rng) if drawn else {}
-    whole_a, whole_b = sums_a.total(), sums_b.total()
-    metrics = {}
-    rows_needed = None
+def _compare_pair(a: _System, b: _System, units: Units, level: float, number: int, rng: np.random.Generator) -> Comparison:
+    p = permutation_test(a.sums, b.sums, _FIGURES, number=number, rng=rng) if a.drawn else {}
+    metrics, spreads = {}, {}
     for name, figure in _FIGURES.items():
-        changes = figure(drawn[1]) - figure(drawn[0]) if drawn else None
-        metrics[name] = _difference(float(figure(whole_a)), float(figure(whole_b)), changes, units, level, p.get(name))
-        if name == "macro_f1" and changes is not None:
-            rows_needed = needed_rows(metrics[name].value, changes, len(a), units.count)
-    f1_a, f1_b = label_f1(whole_a), label_f1(whole_b)
-    f1_changes = label_f1(drawn[1]) - label_f1(drawn[0]) if drawn else None
-    per_label = {
-        label: _difference(float(f1_a[i]), float(f1_b[i]), f1_changes[:, i] if f1_changes is not None else None, units, level)
-        for i, label in enumerate(a.labels)
-        if not np.isnan(f1_a[i] + f1_b[i])
-    }
-    true = np.array(a.true, dtype=object)
-    gained = (b.predicted == true).astype(int) - (a.predicted == true).astype(int)
-    by_unit = np.bincount(units.of_row, weights=gained, minlength=units.count)
+        spreads[name] = _spread(a, b, figure, units)
+        metrics[name] = _difference(a, b, figure, spreads[name], units, level, p.get(name))
+    per_label = {}
+    for i, label in enumerate(a.predictions.labels):
+        figure = partial(_of_label, label=i)
+        if not np.isnan(figure(a.sums.total()) + figure(b.sums.total())):
+            per_label[label] = _difference(a, b, figure, _spread(a, b, figure, units), units, level)
+    gained, disagreements = list_disagreements(a.predictions, a.repeats, b.predictions, b.repeats)
+    by_unit = np.bincount(units.of_row, weights=gained, minlength=units.count).round(6)
     won, lost = int((gained > 0).sum()), int((gained < 0).sum())
+    scores = part_scores(a.predictions), part_scores(b.predictions)
+    of_macro_f1 = spreads["macro_f1"]
+    rows = len(units.of_row)
     return Comparison(
-        a=a.name,
-        b=b.name,
-        rows=len(a),
+        a=a.predictions.name,
+        b=b.predictions.name,
+        rows=rows,
         unit=units.kind,
         n_units=units.count,
+        seeds=(len(a.repeats.seeds), len(b.repeats.seeds)),
         metrics=metrics,
         per_label=per_label,
         won=won,
@@ -181,77 +195,76 @@ def _compare_pair(
         units_won=int((by_unit > 0).sum()),
         units_lost=int((by_unit < 0).sum()),
         mcnemar_p=mcnemar(won, lost),
-        folds=_fold_test(a, b, units),
-        rows_needed=rows_needed,
-        disagreements=_disagreements(a, b, gained),
-        note=_note(units),
+        parts=name_parts(*scores),
+        folds=fold_test(a.predictions, b.predictions, scores, a.repeats.of_row, units),
+        seed_error=of_macro_f1.seed_error if of_macro_f1 and (a.seeds is not None or b.seeds is not None) else None,
+        rows_needed=needed_rows(metrics["macro_f1"].value, of_macro_f1, rows) if of_macro_f1 else None,
+        disagreements=disagreements,
+        note=_note(a, b, units),
     )
 
 
-def needed_rows(difference: float, changes: np.ndarray, rows: int, units: int) -> int | None:
+def needed_rows(difference: float, its: Spread, rows: int) -> int | None:
     """Estimate how many rows would show a difference of this size with a power of 80 % at a level of 5 %.
 
-    The standard error falls with the square root of the number of articles, and the difference must be 1.96 + 0.84 standard
-    errors for four tests in five to show it.
+    The standard error falls with the square root of the number of articles, but for what the seeds add to it, and the difference
+    must be 1.96 + 0.84 standard errors for four tests in five to show it.
 
     Args:
         difference: what is to be seen.
-        changes: the difference in each of n_resamples resamples of the units.
-        rows, units: how many rows and units there are now.
+        its: how it moves in resamples.
+        rows: how many rows there are now.
     """
-    if difference == 0:
-        return None
-    error = float(np.nanstd(changes)) * (units / (units - 1)) ** 0.5
     wanted = float(stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER))
-    return int(np.ceil(rows * (wanted * error / abs(difference)) ** 2))
+    left = (difference / wanted) ** 2 - its.seed_error**2
+    return int(np.ceil(rows * (its.error**2 - its.seed_error**2) / left)) if left > 0 else None
 
 
-def _sums(one: Predictions, of_row: np.ndarray, count: int) -> Sums:
-    sums = sum_rows(number_labels(one.true, one.labels), one.probabilities, of_row, count)
+def _needed(sums: Sums) -> Sums:
     return Sums(sums.values[:, : 3 * sums.labels + 1], sums.labels)  # what the figures here need
 
 
-def _difference(a: float, b: float, changes: np.ndarray | None, units: Units, level: float, p: float | None = None) -> Difference:
-    return Difference(a, b, b - a, None if changes is None else interval(changes, b - a, units.count, level), p, p)
+def _of_label(sums: Sums, label: int) -> np.ndarray:
+    """F1 of one label."""
+    columns = [label, sums.labels + label, 2 * sums.labels + label]
+    found: np.ndarray = label_f1(Sums(sums.values[..., columns], 1))[..., 0]
+    return found
 
 
-def _fold_test(a: Predictions, b: Predictions, units: Units) -> FoldTest | None:
-    """Compare the macro-F1 of each fold; a fold that is one article tells nothing that resampling articles does not."""
-    names = list(dict.fromkeys(a.folds))
-    if a.folds != b.folds or None in names or len(names) < 2:
+def _spread(a: _System, b: _System, figure: Callable[[Sums], np.ndarray], units: Units) -> Spread | None:
+    if a.drawn is None or b.drawn is None:
         return None
-    number = {name: i for i, name in enumerate(names)}
-    fold_of = np.array([number[name] for name in a.folds])
-    if len({(int(unit), int(fold)) for unit, fold in zip(units.of_row, fold_of, strict=True)}) < 2 * len(names):
-        return None
-    scores = [macro_f1(_sums(one, fold_of, len(names))) for one in (a, b)]
-    return corrected_t_test((scores[1] - scores[0]).tolist(), 1 / (len(names) - 1))
+    changes = figure(b.drawn) - figure(a.drawn)
+    return spread(changes, [(a.repeats, a.seeds), (b.repeats, b.seeds)], figure, units)
 
 
-def _disagreements(a: Predictions, b: Predictions, gained: np.ndarray) -> list[dict[str, Any]]:
-    said_a, said_b = a.predicted, b.predicted
-    sure_a, sure_b = a.probabilities.max(axis=1), b.probabilities.max(axis=1)
-    rows = np.flatnonzero(said_a != said_b)
-    rank = {1: 0, -1: 1, 0: 2}
-    ordered = sorted(rows.tolist(), key=lambda row: (rank[int(gained[row])], -(sure_a[row] + sure_b[row])))
-    outcome = {1: "won", -1: "lost", 0: "both wrong"}
-    return [
-        {
-            "id": a.ids[row],
-            "article": a.groups[row] or b.groups[row],
-            "text": a.texts[row] or b.texts[row],
-            "label": a.true[row],
-            "a": str(said_a[row]),
-            "b": str(said_b[row]),
-            "outcome": outcome[int(gained[row])],
-            "score_a": round(float(sure_a[row]), 4),
-            "score_b": round(float(sure_b[row]), 4),
-        }
-        for row in ordered
+def _difference(
+    a: _System,
+    b: _System,
+    figure: Callable[[Sums], np.ndarray],
+    its: Spread | None,
+    units: Units,
+    level: float,
+    p: float | None = None,
+) -> Difference:
+    of_a, of_b = float(figure(a.sums.total())), float(figure(b.sums.total()))
+    if its is None:
+        return Difference(of_a, of_b, of_b - of_a, None)
+    if p is not None and its.seed_error > 0:
+        # Both must be rare: what articles do by chance alone, and what articles and seeds do together.
+        p = max(p, float(2 * stats.t.sf(abs(of_b - of_a) / its.error, its.freedom)))
+    ends = interval(its.changes, of_b - of_a, units.count, level, freedom=its.freedom)
+    return Difference(of_a, of_b, of_b - of_a, ends, p, p)
+
+
+def _note(a: _System, b: _System, units: Units) -> str | None:
+    notes = [
+        f"there are {units.count} {units.kind}s only, too few for a permutation test to show any difference"
+        if units.count > 1 and least_p(units.count) > ALPHA
+        else unit_note(units)
     ]
-
-
-def _note(units: Units) -> str | None:
-    if units.count > 1 and least_p(units.count) > ALPHA:
-        return f"there are {units.count} {units.kind}s only, too few for a permutation test to show any difference"
-    return unit_note(units)
+    counts = {one.predictions.name: len(one.repeats.seeds) for one in (a, b)}
+    if len(set(counts.values())) > 1 and min(counts.values()) == 1:
+        lone = min(counts, key=lambda name: counts[name])
+        notes.append(f"{lone} has one seed only, so what its seed does is not in the intervals")
+    return "; ".join(note for note in notes if note) or None

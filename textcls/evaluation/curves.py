@@ -1,4 +1,4 @@
-"""Pictures of what probabilities are worth, of parts of the rows, and of differences; as matplotlib figures."""
+"""Pictures of what probabilities are worth, and of parts of the rows; as matplotlib figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from textcls.evaluation.sums import BINS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from textcls.evaluation.comparison import Comparison, Difference
     from textcls.evaluation.slices import Slice
 
 _STYLES = [
@@ -113,39 +112,6 @@ def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
     axes.set_yticks(range(len(chosen)), [f"{shown(s.column, 20)}: {shown(s.value, 30)} ({s.rows:,})" for s in chosen])
     axes.set_ylim(len(chosen) - 0.4, -0.6)
     figure.supxlabel("accuracy, with 95 % intervals\nred diamonds: below the other rows by more than chance", fontsize=10)
-    tidy(axes, grid="x", title=title)
-    return finish(figure)
-
-
-def difference_figure(pairs: Sequence[Comparison]) -> Figure:
-    """Draw differences with 95 % intervals: of one pair in every figure and label, of several in macro-F1."""
-    from matplotlib.figure import Figure
-
-    lines: list[tuple[str, Difference]]
-    if len(pairs) == 1:
-        (pair,) = pairs
-        lines = [("macro-F1", pair.metrics["macro_f1"]), ("accuracy", pair.metrics["accuracy"])]
-        lines += [(f"F1 of {shown(label, 30)}", found) for label, found in pair.per_label.items()]
-        title = f"{shown(pair.b)} less {shown(pair.a)}"
-        axis = f"right of 0 {shown(pair.b)} is better"
-    else:
-        lines = [(f"{shown(pair.b, 28)} less {shown(pair.a, 28)}", pair.metrics["macro_f1"]) for pair in pairs]
-        title, axis = "macro-F1", "right of 0 the first named is better"
-    height = float(np.clip(1.5 + 0.34 * len(lines), 2.4, 20))
-    figure = Figure(figsize=(8, height), layout="constrained")
-    axes = figure.subplots()
-    axes.axvline(0, color=GREY, linewidth=1)
-    for place, (_, found) in enumerate(lines):
-        its = found.interval
-        colour, marker = (GREY, "o")
-        if its and (its.low > 0 or its.high < 0):
-            colour, marker = (BLUE, ">") if its.low > 0 else (RED, "<")
-        if its:
-            axes.hlines(place, 100 * its.low, 100 * its.high, color=colour, linewidth=2)
-        axes.plot(100 * found.value, place, marker, color=colour, markersize=7)
-    axes.set_yticks(range(len(lines)), [name for name, _ in lines])
-    axes.set_ylim(len(lines) - 0.4, -0.6)
-    figure.supxlabel(f"difference in points, with 95 % intervals\n{axis}", fontsize=10)
     tidy(axes, grid="x", title=title)
     return finish(figure)
 

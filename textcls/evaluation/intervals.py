@@ -55,6 +55,7 @@ def bootstrap_intervals(
     probabilities: np.ndarray,
     labels: Sequence[str],
     groups: Sequence[str | None] | None = None,
+    ids: Sequence[str] | None = None,
     *,
     level: float = LEVEL,
     number: int = RESAMPLES,
@@ -68,13 +69,14 @@ def bootstrap_intervals(
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns.
         groups: each row's article, so that articles are resampled, or None; without any, rows are.
+        ids: each row's id, where rows stand there several times, as they do with several seeds.
         level: confidence of the intervals.
         number: resamples to draw.
         areas: whether to measure the areas of ROC and PR curves too, which takes most of the time.
         seed: of the resampling.
     """
     names = [str(label) for label in labels]
-    units = find_units(groups, len(true))
+    units = find_units(groups, len(true), ids)
     if units.count < 2:
         return Intervals(units.kind, units.count, level, 0, {}, {name: {} for name in names}, unit_note(units))
     rng = np.random.default_rng(seed)

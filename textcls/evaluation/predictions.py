@@ -12,7 +12,7 @@ import numpy as np
 from textcls.errors import DataError, quoted
 
 _COLUMN = "probability_"
-_OWN = ("id", "label", "probabilities", "article", "text", "fold", "prediction", "score")
+_OWN = ("id", "label", "probabilities", "article", "text", "fold", "seed", "prediction", "score")
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,14 @@ class Predictions:
 
     Attributes:
         name: what to call the model.
-        ids: n_rows ids, no two alike.
+        ids: n_rows ids, no two alike but for predictions of several seeds.
         true: n_rows labels.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns, sorted.
         groups, texts, folds: each row's article, text and fold, None where they are not known.
         columns: whatever else the rows hold, by its name.
         data: identity of the data that the model was trained and measured on, if it is known.
+        seeds: each prediction's seed, None where it is not known.
     """
 
     name: str
@@ -40,6 +41,11 @@ class Predictions:
     folds: list[str | None]
     columns: dict[str, list[Any]] = field(default_factory=dict)
     data: str | None = None
+    seeds: list[str | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            object.__setattr__(self, "seeds", [None] * len(self.ids))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -52,7 +58,7 @@ class Predictions:
 
     def take(self, rows: np.ndarray) -> Predictions:
         """Keep the rows of these numbers, in their order."""
-        names = ("ids", "true", "groups", "texts", "folds")
+        names = ("ids", "true", "groups", "texts", "folds", "seeds")
         chosen: dict[str, Any] = {name: [getattr(self, name)[row] for row in rows] for name in names}
         columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
         return replace(self, probabilities=self.probabilities[rows], columns=columns, **chosen)
@@ -63,12 +69,14 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
 
     Args:
         rows: each with `id`, `label` (the true one) and `probabilities`, by label; in place of these, as CSV and Parquet
-            have it, columns such as `probability_fact`. `article`, `text` and `fold` are taken if they are there.
+            have it, columns such as `probability_fact`. `article`, `text`, `fold` and `seed` are taken if they are there; an id
+            may stand once for each seed.
         name: what to call the model.
         data: identity of the data, if it is known.
 
     Raises:
-        DataError: there are no rows, or one lacks something, is there twice, or has probabilities that are none.
+        DataError: there are no rows, or one lacks something, is there twice, has probabilities that are none, or another label
+            than with another seed.
     """
     if not rows:
         raise DataError(f"{name}: expected predictions, found none")
@@ -77,9 +85,8 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
     ids = [_required(row, "id", f"{name}, row {number}") for number, row in enumerate(rows, 1)]
     labels = sorted({label for of_row in maps for label in of_row} | set(true))
     probabilities = np.array([[of_row.get(label, 0.0) for label in labels] for of_row in maps])
-    (twice, times), *_ = Counter(ids).most_common(1)
-    if times > 1:
-        raise DataError(f"{name}: expected a row for each id, found {times:,} of {twice!r}")
+    seeds = _column(rows, "seed")
+    _check_ids(name, ids, seeds, true)
     sums = probabilities.sum(axis=1)
     wrong = np.flatnonzero(~(np.isfinite(sums) & (np.abs(sums - 1) < 0.01) & (probabilities >= 0).all(axis=1)))
     if len(wrong):
@@ -105,11 +112,12 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
         folds=_column(rows, "fold"),
         columns={key: [row.get(key) for row in rows] for key in others},
         data=data,
+        seeds=seeds,
     )
 
 
 def align(several: Sequence[Predictions]) -> list[Predictions]:
-    """Put the rows of all in the order of the first one's, and the columns of all in one order of labels.
+    """Put the rows of all in the order of the first one's, those of several seeds together; and all labels in one order.
 
     Raises:
         DataError: they are not of the same rows with the same labels and texts.
@@ -118,7 +126,7 @@ def align(several: Sequence[Predictions]) -> list[Predictions]:
     labels = sorted({label for one in several for label in one.labels})
     aligned = []
     for one in several:
-        ordered = one if one is first else _ordered_as(first, one)
+        ordered = _ordered_as(first, one)
         probabilities = np.zeros((len(ordered), len(labels)))
         probabilities[:, np.searchsorted(labels, ordered.labels)] = ordered.probabilities
         aligned.append(replace(ordered, probabilities=probabilities, labels=labels))
@@ -128,23 +136,36 @@ def align(several: Sequence[Predictions]) -> list[Predictions]:
 
 
 def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
-    place = {id: number for number, id in enumerate(other.ids)}
-    here, there = set(first.ids), set(other.ids)
+    place = {id: number for number, id in enumerate(dict.fromkeys(first.ids))}
+    here, there = place.keys(), set(other.ids)
     if here != there:
         raise DataError(
             f"{first.name} and {other.name} were measured on different rows: {_only(first, here - there)}, "
             f"{_only(other, there - here)}; compare predictions for the same rows"
         )
-    ordered = other.take(np.array([place[id] for id in first.ids]))
-    for what, a, b in (("label", first.true, ordered.true), ("text", first.texts, ordered.texts)):
-        differing = [n for n, (x, y) in enumerate(zip(a, b, strict=True)) if x != y and x is not None and y is not None]
+    for what in ("true", "texts"):
+        a, b = (dict(zip(one.ids, getattr(one, what), strict=True)) for one in (first, other))
+        differing = [id for id in place if a[id] != b[id] and a[id] is not None and b[id] is not None]
         if differing:
             x, y = (quoted(values[differing[0]], 40) for values in (a, b))
             raise DataError(
                 f"{first.name} and {other.name} were measured on different data: {_count(len(differing), 'row')} with another "
-                f"{what}, such as {first.ids[differing[0]]!r}: {x} and {y}; compare predictions for the same data"
+                f"{'label' if what == 'true' else 'text'}, such as {differing[0]!r}: {x} and {y}; compare predictions for the same data"
             )
-    return ordered
+    # Those of one row in the order of their seeds and folds, in which two systems' match.
+    keys = [(place[id], seed or "", fold or "") for id, seed, fold in zip(other.ids, other.seeds, other.folds, strict=True)]
+    return other.take(np.array(sorted(range(len(other)), key=keys.__getitem__)))
+
+
+def _check_ids(name: str, ids: Sequence[str], seeds: Sequence[str | None], true: Sequence[str]) -> None:
+    ((twice, seed), times), *_ = Counter(zip(ids, seeds, strict=True)).most_common(1)
+    if times > 1:
+        every = "id" if seed is None else "id and seed"
+        raise DataError(f"{name}: expected a row for each {every}, found {times:,} of {twice!r}{f' and {seed}' if seed else ''}")
+    label_of: dict[str, str] = {}
+    for id, label in zip(ids, true, strict=True):
+        if label_of.setdefault(id, label) != label:
+            raise DataError(f"{name}: expected one label for each id, found {label_of[id]!r} and {label!r} for {id!r}")
 
 
 def _check_data(first: Predictions, other: Predictions) -> None:

@@ -52,7 +52,7 @@ class Sums:
         return replace(self, values=self.values.sum(axis=0))
 
 
-def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, units: int) -> Sums:
+def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, units: int, *, weight: float = 1.0) -> Sums:
     """Sum over the rows of each unit.
 
     Args:
@@ -60,6 +60,7 @@ def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, unit
         probabilities: shape (n_rows, n_labels).
         unit: n_rows numbers of units, such as articles, from 0.
         units: how many there are.
+        weight: of every row, such as 1/3 where each stands there with three seeds.
     """
     rows, labels = probabilities.shape
     predicted = probabilities.argmax(axis=1)
@@ -85,7 +86,7 @@ def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, unit
         count(bin_of, BINS, right),
         count(bin_of, BINS, confidence),
     ]
-    return Sums(np.concatenate(values, axis=1), labels)
+    return Sums(weight * np.concatenate(values, axis=1), labels)
 
 
 def label_f1(sums: Sums) -> np.ndarray:

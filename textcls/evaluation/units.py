@@ -29,13 +29,26 @@ class Units:
     of_row: np.ndarray
 
 
-def find_units(groups: Sequence[str | None] | None, rows: int) -> Units:
-    """Take the articles for units, and a row without article for a unit of its own; without any article, the rows."""
+def find_units(groups: Sequence[str | None] | None, rows: int, ids: Sequence[str] | None = None) -> Units:
+    """Take the articles for units, and a row without article for a unit of its own; without any article, the rows.
+
+    Args:
+        groups: each row's article; None where it has none, or where no row has.
+        rows: how many there are.
+        ids: each row's id, by which a row that stands there once for each of several seeds is one.
+    """
     if groups is None or all(group is None for group in groups):
-        return Units("row", rows, np.arange(rows))
+        if ids is None:
+            return Units("row", rows, np.arange(rows))
+        groups, kind = [None] * rows, "row"
+    else:
+        kind = "article"
     number: dict[object, int] = {}
-    of_row = [number.setdefault(place if group is None else str(group), len(number)) for place, group in enumerate(groups)]
-    return Units("article", len(number), np.array(of_row, dtype=int))
+    lone = range(rows) if ids is None else [(id,) for id in ids]  # no article is called as a pair or a number
+    of_row = [
+        number.setdefault(own if group is None else str(group), len(number)) for own, group in zip(lone, groups, strict=True)
+    ]
+    return Units(kind, len(number), np.array(of_row, dtype=int))
 
 
 def pool(units: Units, rng: np.random.Generator) -> tuple[np.ndarray, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from textcls.evaluation.bootstrap import Interval
@@ -21,9 +21,9 @@ def word_verdict(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     better, worse = (pair.a, pair.b) if found.value < 0 else (pair.b, pair.a)
     won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
-    rows = f"{count(won, 'sentence')} won, {lost:,} lost"
+    rows = f"{count(won, 'sentence')} won, {lost:,} lost{_over_seeds(pair)}"
     if not pair.disagreements:
-        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences"
+        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences{_over_seeds(pair)}"
     if pair.decided:
         return f"{better} is better by {points(abs(found.value))} points of macro-F1{_range(found)}; {rows}"
     seen = f"{better} is {points(abs(found.value))} points of macro-F1 above {worse}{_range(found)}; {rows}"
@@ -34,12 +34,8 @@ def word_overall(pairs: Sequence[Comparison]) -> str:
     """Word what comparisons of each with each come to; for a single pair its own verdict."""
     if len(pairs) == 1:
         return pairs[0].verdict
-    scores = {
-        name: value
-        for pair in pairs
-        for name, value in ((pair.a, pair.metrics["macro_f1"].a), (pair.b, pair.metrics["macro_f1"].b))
-    }
-    best = max(scores, key=lambda name: scores[name])
+    scores = _scores(pairs)
+    best = best_of(pairs)
     beaten: list[str] = []
     undecided: list[str] = []
     for pair in pairs:
@@ -57,6 +53,37 @@ def word_overall(pairs: Sequence[Comparison]) -> str:
     return f"{best} has the highest macro-F1, {scores[best]:.3f}: it {', and it '.join(parts)}"
 
 
+def word_standing(name: str, pairs: Sequence[Comparison]) -> str:
+    """Word how one of those that were compared stands to each other one, for a cell of a table."""
+    words = []
+    for pair in pairs:
+        if name in (pair.a, pair.b):
+            value = pair.metrics["macro_f1"].value * (1 if name == pair.b else -1)
+            other = pair.a if name == pair.b else pair.b
+            by = f"by {points(abs(value))} points of macro-F1"
+            if not pair.disagreements:
+                words.append(f"the same as {other}")
+            elif pair.decided:
+                words.append(f"{'better' if value > 0 else 'worse'} than {other} {by}")
+            else:
+                words.append(f"cannot tell from {other}")
+    return "; ".join(words)
+
+
+def best_of(pairs: Sequence[Comparison], among: Collection[str] = ()) -> str:
+    """Name the one of the highest macro-F1 among all that are compared, or some of them."""
+    scores = {name: score for name, score in _scores(pairs).items() if not among or name in among}
+    return max(scores, key=lambda name: scores[name])
+
+
+def _scores(pairs: Sequence[Comparison]) -> dict[str, float]:
+    return {
+        name: value
+        for pair in pairs
+        for name, value in ((pair.a, pair.metrics["macro_f1"].a), (pair.b, pair.metrics["macro_f1"].b))
+    }
+
+
 def _reason(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     if found.interval is None:
@@ -69,14 +96,47 @@ def _reason(pair: Comparison) -> str:
         return f"{pair.n_units} {pair.unit}s are too few for any difference to show"
     apart = found.interval.low > 0 or found.interval.high < 0
     if apart and (found.p_corrected or 0) < ALPHA and pair.folds is not None:
-        return f"over the {pair.folds.folds} folds the difference is not steady, p = {probability(pair.folds.p)}"
+        return f"over {word_parts(pair)} the difference is not steady, {word_p(pair.folds.p)}"
     if apart:
         corrected = " after Holm's correction" if found.p_corrected != found.p else ""
-        return f"the permutation test gives p = {probability(found.p_corrected)}{corrected}"
+        return f"the permutation test gives {word_p(found.p_corrected)}{corrected}"
+    if pair.rows_needed is None and pair.seed_error:
+        return f"with other seeds alone the difference moves by {points(pair.seed_error)} points, so more seeds are needed"
     more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
     if more is None or more > _TOO_MANY * pair.rows:
         return f"more than {_TOO_MANY} times as many sentences would be needed to see a difference of this size"
     return f"about {rounded(max(more, 1)):,} more sentences would be needed to see a difference of this size"
+
+
+def word_parts(pair: Comparison) -> str:
+    """Word what the corrected resampled t test is over: `5 folds`, `3 seeds`, `10 folds of 2 seeds`."""
+    number = pair.folds.folds if pair.folds else 0
+    seeds = pair.seeds[0]
+    return f"{number} seeds" if number == seeds else f"{number} folds" + (f" of {seeds} seeds" if seeds > 1 else "")
+
+
+def word_tested(pair: Comparison) -> list[str]:
+    """Say what else a comparison found than its verdict: over articles, seeds and folds, and by McNemar's test."""
+    found = []
+    if pair.unit == "article":
+        found.append(f"{pair.b} has more right in {count(pair.units_won, 'article')}, {pair.a} in {pair.units_lost:,}")
+    if pair.seed_error is not None:
+        by = f"a standard error of {points(pair.seed_error)} points, which is part of the interval"
+        found.append(f"other seeds alone give macro-F1 {by}" if pair.seed_error > 1e-9 else "all seeds give the same macro-F1")
+    if pair.folds:
+        its = pair.folds
+        found.append(
+            f"over {word_parts(pair)}: {points(its.difference)} points of macro-F1 ({points(its.interval.low)} to "
+            f"{points(its.interval.high)}), {word_p(its.p)} by the corrected resampled t test"
+        )
+    found.append(f"McNemar's exact test gives {word_p(pair.mcnemar_p)}, which takes sentences for independent of each other")
+    return found
+
+
+def word_difference(found: Difference) -> str:
+    """A difference in points with its interval: `2.1 (0.4 to 3.9)`."""
+    its = found.interval
+    return points(found.value) + (f" ({points(its.low)} to {points(its.high)})" if its else "")
 
 
 def points(value: float) -> str:
@@ -95,6 +155,11 @@ def probability(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
+def word_p(p: float | None) -> str:
+    """A p as an equation: `p = 0.02`, or `p < 0.001`."""
+    return f"p {probability(p)}" if p is not None and p < 0.001 else f"p = {probability(p)}"
+
+
 def rounded(number: float) -> int:
     """A count to two significant digits."""
     return int(float(f"{number:.2g}"))
@@ -111,6 +176,13 @@ def _range(found: Difference, before: str = " (", after: str = ")") -> str:
         return ""
     its = found.interval if found.value >= 0 else Interval(-found.interval.high, -found.interval.low)
     return f"{before}{points(its.low)} to {points(its.high)}{after}"
+
+
+def _over_seeds(pair: Comparison) -> str:
+    a, b = pair.seeds
+    if a == b:
+        return f" over {a} seeds" if a > 1 else ""
+    return f" over {count(a, 'seed')} of {pair.a} and {b:,} of {pair.b}"
 
 
 def _and(names: Sequence[str]) -> str:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from textcls.tracking.kept import ROWS
 from textcls.tracking.processes import is_alive, this_process
-from textcls.tracking.run import NullRun, Run, track
+from textcls.tracking.run import NullRun, Run, added_to, track
 from textcls.tracking.store import Store
-from textcls.tracking.summaries import CHILDREN, RunSummary
+from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary
 
-__all__ = ["CHILDREN", "ROWS", "NullRun", "Run", "RunSummary", "Store", "is_alive", "this_process", "track"]
+__all__ = [
+    "CHILDREN",
+    "COMPARED",
+    "ROWS",
+    "NullRun",
+    "Run",
+    "RunSummary",
+    "Store",
+    "added_to",
+    "is_alive",
+    "this_process",
+    "track",
+]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid5
 
 from textcls.config import TrackingConfig
 from textcls.errors import TrackingError
@@ -20,6 +20,7 @@ from textcls.tracking.outbox import UNSENT, Outbox
 from textcls.tracking.processes import this_process
 from textcls.tracking.remote import reason
 from textcls.tracking.store import Store
+from textcls.tracking.summaries import RunSummary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -74,12 +75,15 @@ class NullRun:
 class Run(NullRun):
     """A run in a store."""
 
-    def __init__(self, outbox: Outbox, id: str, name: str, experiment: str, tags: Mapping[str, str]) -> None:
+    def __init__(
+        self, outbox: Outbox, id: str, name: str, experiment: str, tags: Mapping[str, str], *, stamp: int | None = None
+    ) -> None:
         self.id, self.name = id, name
         self._outbox, self._experiment, self._tags = outbox, experiment, dict(tags)
         self._tables: list[dict[str, str]] = []
         self._points: list[list[Any]] = []
         self._sent = time.monotonic()
+        self._stamp = stamp or _now()
 
     @contextmanager
     def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
@@ -135,8 +139,8 @@ class Run(NullRun):
         picture, small = io.BytesIO(), io.BytesIO()
         figure.savefig(picture, format="png", dpi=150)
         self.file(picture.getvalue(), f"plots/{name}.png")
-        # What MLflow's log_image writes for its grid, by names that are the same when a call is repeated.
-        in_grid = f"images/{name}+step+0+timestamp+{_now()}+{uuid4()}"
+        # What MLflow's log_image writes for its grid, but by names that replace a figure that was kept before.
+        in_grid = f"images/{name}+step+0+timestamp+{self._stamp}+{uuid5(NAMESPACE_OID, name)}"
         self.file(picture.getvalue(), f"{in_grid}.png")
         compress_image_size(Image.open(picture)).save(small, format="webp")
         self.file(small.getvalue(), f"{in_grid}+compressed.webp")
@@ -193,6 +197,24 @@ def track(
             yield run
     except MlflowException as error:
         raise TrackingError(f"{store.place}: MLflow cannot write: {reason(error)}") from error
+
+
+@contextmanager
+def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
+    """Add to a run that has come to its end, whose status and times stay as they are; what is kept under the same name is replaced.
+
+    Raises:
+        TrackingError: the store cannot be written to.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with Outbox(store, None, name=run.name, experiment=run.experiment) as outbox:
+            # The view of an experiment that an older textcls made may not show what is added.
+            store.experiment(run.experiment)
+            yield Run(outbox, run.id, run.name, run.experiment, run.tags, stamp=run.started)
+    except MlflowException as error:
+        raise TrackingError(f"{store.place}: run {run.name} cannot be added to: {reason(error)}") from error
 
 
 def metric_name(name: str) -> str:

@@ -19,7 +19,7 @@ from textcls.errors import TrackingError, did_you_mean
 from textcls.tracking.folder import opened_folder
 from textcls.tracking.processes import is_alive
 from textcls.tracking.remote import reach, reason, server_uri
-from textcls.tracking.summaries import CHILDREN, RunSummary, summarize_run
+from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary, summarize_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,6 +33,7 @@ SHOWN_COLUMNS = (
     "metrics.`time/fit_s`",
     "metrics.`size/model_mb`",
     "params.`model.kind`",
+    f"tags.`{COMPARED}`",
 )
 """Columns of the run table that `textcls ui` opens."""
 

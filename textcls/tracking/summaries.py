@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 CHILDREN = ("fold", "seed", "trial")
 """Kinds of runs that belong to another."""
 
+COMPARED = "compared"
+"""The tag that says how a run did in its newest comparison; with a dot and the beginning of an id, how it did against that run.
+
+Its name is short, for MLflow cuts it."""
+
 
 @dataclass(frozen=True)
 class RunSummary:

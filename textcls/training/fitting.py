@@ -118,8 +118,8 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
         }
         for row, number, of_labels in zip(predicted_rows(chosen, probabilities, labels), order, probabilities, strict=True)
     ]
-    true, groups = ([row[column] for row in chosen] for column in ("label", "group"))
-    return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups), predictions
+    true, groups, ids = ([row[column] for row in chosen] for column in ("label", "group", "id"))
+    return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups, ids), predictions
 
 
 def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: Intervals) -> dict[str, float]:

@@ -1,0 +1,65 @@
+"""What all reports share: one HTML page, whole in itself, for light and dark screens and for paper. Text of the data stays text."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+
+from textcls.evaluation.bootstrap import Interval
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; --soft: #8881; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
+table { border-collapse: collapse; margin: .6rem 0; } .wide { overflow-x: auto; }
+th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
+.verdict { font-size: 1.2rem; padding: .8rem 1rem; background: var(--soft); border-left: 4px solid currentColor; }
+.about, .near { color: color-mix(in srgb, currentColor 70%, transparent); } .verdict { overflow-wrap: anywhere; }
+@media print { body { max-width: none; margin: 0; font-size: 11pt; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+"""
+
+
+def page(title: str, body: Iterable[str]) -> str:
+    """Put parts of HTML together to a page."""
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
+    return (
+        f'<!doctype html>\n<html lang="en"><head>{head}<style>{_STYLE}</style></head>\n<body>\n<h1>{escape(title)}</h1>\n'
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def table(heads: Sequence[str], rows: Iterable[str], *, words: int = 1) -> Iterator[str]:
+    """A table with rows of HTML, which scrolls where it is too wide; the first columns are words, the others numbers."""
+    yield '<div class="wide"><table><tr>'
+    yield "".join(f"<th{_kind(place, words)}>{escape(head)}</th>" for place, head in enumerate(heads))
+    yield "</tr>"
+    yield from rows
+    yield "</table></div>"
+
+
+def row(*cells: str, words: int = 1) -> str:
+    """A row of a table; the first cells are words, the others numbers."""
+    return "<tr>" + "".join(f"<td{_kind(place, words)}>{escape(cell)}</td>" for place, cell in enumerate(cells)) + "</tr>"
+
+
+def picture(name: str, png: bytes) -> str:
+    """A picture, within the page."""
+    return f'<figure><img alt="{escape(name)}" src="data:image/png;base64,{b64encode(png).decode()}"></figure>'
+
+
+def listed(items: Iterable[str]) -> str:
+    """A list of parts of HTML."""
+    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def word_range(found: Interval | None) -> str:
+    """An interval in words; nothing where there is none."""
+    return f"{found.low:.3f} – {found.high:.3f}" if found else ""
+
+
+def _kind(place: int, words: int) -> str:
+    return "" if place < words else ' class="n"'
