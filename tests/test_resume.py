@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,9 @@ import pytest
 import yaml
 from conftest import Done, toy_rows, write_jsonl
 
-from textcls.config import make_config
+from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
-from textcls.tracking import Store
+from textcls.tracking import Store, track
 from textcls.training import Reporter, train
 
 
@@ -114,6 +115,45 @@ def test_a_run_whose_folder_is_damaged_or_gone(settings: dict[str, Any]) -> None
     kept.unlink()
     with pytest.raises(ConfigError, match="nothing is kept to resume it from"):
         train(settings, resume=run)
+
+
+def test_what_dead_runs_have_left_is_removed_by_rule(settings: dict[str, Any], textcls: Any) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    store = Path(settings["tracking"]["folder"])
+    unfinished = store / "unfinished"
+    killed, deleted = interrupted(settings), unfinished / "of-a-run-that-is-gone"
+    shutil.copytree(unfinished / killed, deleted)
+    # At work: a run of this very process.
+    with track(TrackingConfig(folder=str(store)), experiment="toy", name="going on", tags={}) as run:
+        (unfinished / str(run.id)).mkdir()
+        done: Done = textcls("runs", "gc", "--yes", "--store", store)
+        assert done.code == 0, done.err
+        assert (
+            "tfidf-C0.5-s3  " + killed[:8] + ": killed, with 0.0 MB to be resumed from; kept, which --unfinished would not"
+            in done.out
+        )
+        assert "1 working folder that no run is at work in, with 0.0 MB" in done.out
+        assert "0.0 MB freed" in done.out
+        assert {path.name for path in unfinished.iterdir()} == {killed, run.id}
+    (unfinished / str(run.id)).rmdir()
+    assert textcls("runs", "gc", "--store", store).out.endswith("\nno deleted runs to remove\n")
+    assert "Nobody is there to ask" in textcls("runs", "gc", "--unfinished", "--store", store).err
+    done = textcls("runs", "gc", "--unfinished", "--yes", "--store", store)
+    assert done.code == 0, done.err
+    assert not list(unfinished.iterdir())
+    with pytest.raises(ConfigError, match="nothing is kept to resume it from"):
+        train(settings, resume=killed)
+
+
+def test_the_working_folder_of_a_deleted_run_goes_with_it(settings: dict[str, Any], textcls: Any) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    store = Path(settings["tracking"]["folder"])
+    killed = interrupted(settings)
+    textcls("runs", "delete", killed, "--yes", "--store", store)
+    done: Done = textcls("runs", "gc", "--yes", "--store", store)
+    assert done.code == 0, done.err
+    assert "2 runs deleted" in done.out
+    assert not list((store / "unfinished").iterdir())
 
 
 def test_only_a_tracked_run_is_resumed(settings: dict[str, Any], tmp_path: Path) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,6 +70,39 @@ def test_a_trial_of_a_dead_process_begins_anew(config: Path, store_folder: Path)
     resumed = sweep(config)
     assert [t.settings for t in resumed.trials if t.state == "complete"] == [t.settings for t in whole.trials]
     assert [t.state for t in resumed.trials].count("failed") == 1
+
+
+def test_a_sweep_that_was_killed_goes_on_to_the_same_best(
+    config: Path, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "textcls", "sweep", str(config), "--output", str(tmp_path / "best.yaml")]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while ("RUNNING", 1) not in begun_trials(store_folder) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    states = [state for state, _ in begun_trials(store_folder)]
+    assert "COMPLETE" in states
+    assert states.count("COMPLETE") < 4
+
+    done = textcls(*command[3:])
+    assert done.code == 0, done.err
+    killed = sweep(config)  # tries nothing more
+    whole = sweep(config, overrides=["sweep.name=whole"])
+    complete = [(trial.settings, trial.value) for trial in killed.trials if trial.state == "complete"]
+    assert complete == [(trial.settings, trial.value) for trial in whole.trials]
+    assert killed.config == load_config(tmp_path / "best.yaml") == whole.config
+    assert [run.status for run in Store(store_folder).runs()] == ["FINISHED"] * 2
+
+
+def begun_trials(store: Path) -> set[tuple[str, int]]:
+    """The state and the number of each trial in a store's database, if there is one yet."""
+    try:
+        with closing(sqlite3.connect(f"file:{store / 'sweeps.db'}?mode=ro", uri=True)) as connection:
+            return set(connection.execute("SELECT state, number FROM trials"))
+    except sqlite3.OperationalError:
+        return set()
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,14 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import StratifiedKFold
 
+from textcls.dataset import read_rows
 from textcls.models import classifier_class
 
 Part = tuple[list[str], list[str]]
 
 
 def read(file: Path) -> Part:
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    rows = read_rows(file, label="label")
     return [row["text"] for row in rows], [row["label"] for row in rows]
 
 

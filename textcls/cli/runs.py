@@ -158,21 +158,43 @@ def delete(
 
 
 @app.command()
-def gc(yes: _YesOption = False, store: _StoreOption = "experiments") -> None:
-    """Remove deleted runs, their artifacts and their models for good, and say how much that frees."""
+def gc(
+    unfinished: Annotated[
+        bool,
+        typer.Option("--unfinished", help="Also remove what runs that did not come to their end have kept to be resumed from."),
+    ] = False,
+    yes: _YesOption = False,
+    store: _StoreOption = "experiments",
+) -> None:
+    """Remove deleted runs, their artifacts and their models for good, and what ended runs have left, and say how much that frees."""
     from textcls.tracking import Store
     from textcls.tracking.cleaning import free, removable, size_of
+    from textcls.training.workspace import leftovers
 
     opened = Store(store)
     runs, needed = removable(opened)
     for run in needed:
         print(f"{run.name}  {run.id[:8]}: kept, since a registered model comes from it")
-    if not runs:
+    left = leftovers(opened)
+    for each in left:
+        if each.run is not None:
+            kept = f"{each.run.name}  {each.run.id[:8]}: {each.run.status.lower()}, with {each.bytes / 1e6:,.1f} MB to be resumed from"
+            print(kept if unfinished else f"{kept}; kept, which --unfinished would not")
+    going = [each for each in left if unfinished or each.run is None]
+    if not runs and not going:
         print("no deleted runs to remove")
         return
-    print(f"{_count(runs)} deleted, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models")
+    if runs:
+        print(f"{_count(runs)} deleted, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models")
+    if going:
+        folders = f"{len(going):,} working folder{'s' if len(going) != 1 else ''}"
+        print(f"{folders} that no run is at work in, with {sum(each.bytes for each in going) / 1e6:,.1f} MB")
     _confirm("remove them for good?", yes)
-    print(f"{free(opened, runs) / 1e6:,.1f} MB freed")
+    freed = free(opened, runs) if runs else 0
+    for each in going:
+        each.workspace.remove()
+        freed += each.bytes
+    print(f"{freed / 1e6:,.1f} MB freed")
 
 
 @app.command()

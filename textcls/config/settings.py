@@ -27,6 +27,8 @@ class DataConfig(Settings):
     """Column of the text."""
     label: str = "label"
     """Column of the label, which is a string."""
+    annotations: str | None = Field(default=None, min_length=1)
+    """Column of a list of labels, one of each annotator, to learn from in place of `label`, which is measured on; null learns from `label`."""
     group: str | None = None
     """Column whose equal values never fall apart between splits; by default `article` where the data have it."""
     id: str = "id"
@@ -174,6 +176,11 @@ class Config(Settings):
             raise ValueError("splits.kind is 'given', but data names no test or validation file; name one or use 'k-fold'")
         if self.splits.kind in ("k-fold", "leave-one-group-out", "hash") and self.data.test:
             raise ValueError(f"splits.kind is {self.splits.kind!r}, which makes its own test rows, but data.test names a file")
+        if self.data.annotations is not None and self.model.kind == "setfit":
+            raise ValueError(
+                "data.annotations names labels of several annotators, but kind 'setfit' learns from pairs of one label each; "
+                "set it to null or take another kind"
+            )
         if self.splits.kind is None:
             splits = self.splits.model_copy(update={"kind": "given" if given else "k-fold"})
             object.__setattr__(self, "splits", splits)

@@ -18,8 +18,11 @@ _IDENTIFYING = ("text", "label", "group", "before", "after")  # no id: where dat
 def dataset_identity(dataset: Dataset) -> str:
     """Identify a dataset by its content: SHA-256 (64 hex digits) over all rows, whatever their order or file format."""
     columns = [dataset[column][:] for column in _IDENTIFYING]
+    # Of the annotators' labels it counts how many gave which; a row without any is known as it was before there could be any.
+    given = [[sorted(labels)] if labels is not None else [] for labels in dataset["annotations"][:]]
     digests = sorted(
-        hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).digest() for values in zip(*columns, strict=True)
+        hashlib.sha256(json.dumps([*values, *labels], ensure_ascii=False).encode()).digest()
+        for *values, labels in zip(*columns, given, strict=True)
     )
     return hashlib.sha256(b"".join(digests)).hexdigest()
 

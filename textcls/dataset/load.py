@@ -1,7 +1,7 @@
 """Read labelled rows from files or the hub into one `datasets.Dataset`, and check them.
 
-Every source ends in the same columns: `id`, `text`, `label`, `group`, `before`, `after` and `split`; what else the data hold is
-kept beside them. Who learns from which row is decided in `splits`.
+Every source ends in the same columns: `id`, `text`, `label`, `group`, `before`, `after`, `annotations` and `split`; what else the
+data hold is kept beside them. Who learns from which row is decided in `splits`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textcls.config import DataConfig
+from textcls.dataset.annotations import check_annotations, read_annotations
 from textcls.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
-COLUMNS = ("id", "text", "label", "group", "before", "after", "split")
+COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "split")
 
 Row = dict[str, Any]
 
@@ -34,11 +35,12 @@ def load_dataset(config: DataConfig) -> Dataset:
 
     Returns:
         a dataset with the columns `id`, `text`, `label`, `group`, `before`, `after` (strings; the last three may be
-        None), `split` (`train`, `validation` or `test`: the setting that named the row's file), and the data's others.
+        None), `annotations` (a list of strings for training rows where the config names their column, else None), `split`
+        (`train`, `validation` or `test`: the setting that named the row's file), and the data's others.
 
     Raises:
-        DataError: a file is missing or broken, a column is missing, a row has no text or no usable label, an id
-            occurs twice, there is only one label, or there are no rows.
+        DataError: a file is missing or broken, a column is missing, a row has no text, no usable label or not those of
+            annotators that it should have, an id occurs twice, there is only one label, or there are no rows.
     """
     from datasets import Dataset
 
@@ -115,6 +117,9 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         row["before"], row["after"] = (
             value if isinstance(value := raw.get(side), str) and value else None for side in ("before", "after")
         )
+        # What is only measured on needs none.
+        learnt = config.annotations if split == "train" else None
+        row["annotations"] = read_annotations(raw, learnt, where) if learnt is not None else None
         row["split"], row["_where"] = split, where
         if row["id"] is None:
             # Of the text, so that the row is the same one wherever its file lies and whatever is added to it.
@@ -279,6 +284,7 @@ def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
     for row in rows:
         if row["label"] not in known:
             raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
+        check_annotations(row, known)
     seen = {row["label"] for row in rows if row["split"] == "train"}
     if len(seen) < 2:
         raise DataError(f"data.train: {config.train}: expected two labels or more, found only {seen.pop()!r}")

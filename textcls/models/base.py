@@ -19,6 +19,9 @@ from textcls.errors import DataError, ModelError, did_you_mean
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 """Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""
 
+Annotations = Sequence[Sequence[str]]
+"""For each text the labels that its annotators gave it; a label that two gave stands there twice."""
+
 
 class Listener:
     """What a fit tells the outside world; this one listens to nothing. Override what is of interest."""
@@ -58,6 +61,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
@@ -67,12 +71,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             texts: n_texts strings, or rows with a `text`.
             labels: n_texts strings, of two kinds or more.
             validation: texts and labels to stop early on; families without `uses_validation` ignore it.
+            annotations: for each text the labels that several annotators gave it, one each. The classifier comes up to the share of each
+                label among them, rather than to `labels`, by which it is measured (Peterson et al. 2019, Human Uncertainty Makes
+                Classification More Robust; Uma et al. 2021, Learning from Disagreement, find it the surest of ways to).
             listener: told of curves and progress.
             checkpoints: a folder for the state of a long fit. A fit that is given the folder that another of the same settings
                 and texts left when it was killed goes on from there, to the very same classifier; families whose fits are short begin anew.
 
         Raises:
-            DataError: no texts, another number of labels, only one label, or a text that is not a string with content.
+            DataError: no texts, another number of labels or annotations, only one label, or a text that is not a string with content.
+            ModelError: the family cannot learn from annotations.
         """
 
     @abstractmethod
@@ -134,11 +142,14 @@ def neighbours(texts: Texts, context: Mapping[str, int] | None) -> dict[str, lis
     return {side: [(item.get(side) or "") if isinstance(item, Mapping) else "" for item in texts] for side in sides}
 
 
-def check_training(texts: Texts, labels: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+def check_training(
+    texts: Texts, labels: Sequence[str], annotations: Annotations | None = None
+) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Check what a classifier is to learn from.
 
     Returns:
-        the texts; the labels in sorted order, shape (n_labels,); each text's label as its number, shape (n_texts,).
+        the texts; the labels in sorted order, shape (n_labels,); the share of each label in what a text is to be learnt as, shape
+        (n_texts, n_labels): all of it its label's, or parted as its annotators are.
 
     Raises:
         DataError: as `TextClassifier.fit`.
@@ -151,10 +162,32 @@ def check_training(texts: Texts, labels: Sequence[str]) -> tuple[list[str], np.n
     for number, label in enumerate(labels):
         if not isinstance(label, str):
             raise DataError(f"label {number}: expected a string, found {label!r}")
-    classes, label_ids = np.unique(np.array(labels, dtype=object).astype(str), return_inverse=True)
+    given: Annotations = [[label] for label in labels] if annotations is None else annotations
+    if len(given) != len(checked):
+        raise DataError(f"expected annotators' labels for each text, found {len(checked)} texts and labels for {len(given)}")
+    for number, of_text in enumerate(given):
+        if isinstance(of_text, str) or not len(of_text) or not all(isinstance(label, str) for label in of_text):
+            raise DataError(f"annotators of text {number}: expected a label or more, each a string, found {of_text!r}")
+    classes = np.array(sorted({label for of_text in given for label in of_text}))
     if len(classes) < 2:
         raise DataError(f"expected two labels or more, found only {str(classes[0])!r}")
-    return checked, classes, label_ids
+    counts = [len(of_text) for of_text in given]
+    rows, columns = (
+        np.repeat(np.arange(len(given)), counts),
+        np.searchsorted(classes, [label for each in given for label in each]),
+    )
+    shares = np.zeros((len(checked), len(classes)))
+    np.add.at(shares, (rows, columns), 1.0)
+    shares /= np.array(counts)[:, np.newaxis]
+    return checked, classes, shares
+
+
+def label_weights(shares: np.ndarray, class_weight: str | None) -> np.ndarray:
+    """How much each label counts: shape (n_labels,). `balanced` is scikit-learn's, in which a label's part of a text counts as that part."""
+    if class_weight is None:
+        return np.ones(shares.shape[1])
+    balanced: np.ndarray = len(shares) / (shares.shape[1] * shares.sum(axis=0))
+    return balanced
 
 
 def check_validation(texts: Texts, labels: Sequence[str], classes: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
 from textcls.errors import DataError
-from textcls.models.base import Listener, TextClassifier, Texts
+from textcls.models.base import Annotations, Listener, TextClassifier, Texts
 
 _LEAST = 1e-12
 _FEWEST_ROWS = 50
@@ -121,11 +121,14 @@ class DecidedClassifier(TextClassifier):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
         """Fit the classifier inside; the policy stays."""
-        self.classifier.fit(texts, labels, validation=validation, listener=listener, checkpoints=checkpoints)
+        self.classifier.fit(
+            texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints
+        )
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

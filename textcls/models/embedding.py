@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from textcls.config import EmbeddingConfig
-from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
+from textcls.models.base import Annotations, Listener, Texts, check_texts, check_training, label_weights, neighbours
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
@@ -38,6 +38,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
@@ -49,14 +50,13 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
             ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
         """
         settings = self.settings
-        checked, classes, _ = check_training(texts, labels)
+        checked, classes, shares = check_training(texts, labels, annotations)
         model, tokenizer = load_encoder(settings.encoder, download=settings.download, max_length=settings.max_length)
         self._take(model, tokenizer)
         warn_of_cuts([len(row) for row in tokenize(checked, tokenizer, max_length=settings.max_length)], settings.max_length)
         features = self._features(texts, keep=True, listener=listener or Listener())
-        self.regression_ = fit_head(
-            features, labels, C=settings.C, class_weight=settings.class_weight, max_iter=settings.max_iter, seed=settings.seed
-        )
+        targets = shares * label_weights(shares, settings.class_weight)
+        self.regression_ = fit_head(features, classes, targets, C=settings.C, max_iter=settings.max_iter, seed=settings.seed)
         self.classes_ = classes
         return self
 

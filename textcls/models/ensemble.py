@@ -14,7 +14,7 @@ import numpy as np
 
 from textcls.config import EnsembleConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Listener, TextClassifier, Texts, check_texts, check_training
+from textcls.models.base import Annotations, Listener, TextClassifier, Texts, check_texts, check_training
 from textcls.models.configured import ConfiguredClassifier
 
 _MEMBERS = "members.json"
@@ -63,6 +63,7 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
@@ -72,7 +73,7 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
             DataError: as `TextClassifier.fit`, or a label that the members do not know.
             ModelError: no members were joined.
         """
-        _, classes, _ = check_training(texts, labels)
+        _, classes, _ = check_training(texts, labels, annotations)
         if not hasattr(self, "members_"):
             raise ModelError("an ensemble learns nothing itself; join its fitted members first")
         for label in classes.tolist():

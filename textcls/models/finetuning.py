@@ -66,7 +66,7 @@ def fine_tune(
         settings: how to train.
         train: encoded rows with `labels`.
         validation: encoded rows to choose the epoch by, and to stop early on.
-        loss: a function of logits and labels, summed over the batch.
+        loss: a function of logits and labels (numbers, or shares of each), summed over the batch.
         listener: told of curves and progress.
         folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
 
@@ -214,8 +214,10 @@ def _checked(loss: Any) -> Any:
     """Stop at the first loss that is no number: from there on every weight would be none."""
 
     def checked(outputs: Any, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
-        # The Trainer sums up over the batches of a step and over processes, and says how many rows these hold in all.
-        value: torch.Tensor = loss(outputs["logits"].float(), labels) / (num_items_in_batch or len(labels))
+        # The Trainer sums up over the batches of a step and over processes, and says how many labels these hold in all; of a row
+        # that is to be learnt in shares, it takes each share for a label.
+        rows = len(labels) if num_items_in_batch is None else num_items_in_batch * len(labels) / labels.numel()
+        value: torch.Tensor = loss(outputs["logits"].float(), labels) / rows
         if not torch.isfinite(value):
             raise NotFiniteError
         return value
@@ -225,9 +227,7 @@ def _checked(loss: Any) -> Any:
 
 def _macro_f1(evaluation: transformers.EvalPrediction) -> dict[str, float]:
     predicted = np.asarray(evaluation.predictions).argmax(axis=1)
-    true = np.asarray(evaluation.label_ids)
-    true = true.argmax(axis=1) if true.ndim > 1 else true
-    return {"macro_f1": float(f1_score(true, predicted, average="macro", zero_division=0))}
+    return {"macro_f1": float(f1_score(np.asarray(evaluation.label_ids), predicted, average="macro", zero_division=0))}
 
 
 def _last_checkpoint(folder: Path) -> str | None:

@@ -20,13 +20,21 @@ _FILE = "head.safetensors"
 
 
 def fit_head(
-    features: np.ndarray, labels: Sequence[str], *, C: float, class_weight: str | None, max_iter: int, seed: int | None
+    features: np.ndarray, classes: np.ndarray, targets: np.ndarray, *, C: float, max_iter: int, seed: int | None
 ) -> LogisticRegression:
-    """Fit a logistic regression on features of shape (n_texts, n_features); the log says if it did not converge."""
-    regression = LogisticRegression(C=C, class_weight=class_weight, max_iter=max_iter, random_state=seed)
+    """Fit a logistic regression; the log says if it did not converge.
+
+    Args:
+        features: shape (n_texts, n_features).
+        classes: shape (n_labels,).
+        targets: shape (n_texts, n_labels), how much each label of each text counts. A text of several labels stands there once for each.
+        C, max_iter, seed: as scikit-learn has them.
+    """
+    regression = LogisticRegression(C=C, max_iter=max_iter, random_state=seed)
+    rows, columns = np.nonzero(targets)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        regression.fit(features.astype(np.float64), labels)
+        regression.fit(features[rows].astype(np.float64), classes[columns], sample_weight=targets[rows, columns])
     # The solver leaves them by columns: safetensors would write them so, and sums of another order round differently.
     regression.coef_ = np.ascontiguousarray(regression.coef_)
     if max(regression.n_iter_) >= max_iter:

@@ -19,7 +19,8 @@ import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from textcls.config import SetFitConfig
-from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
+from textcls.errors import ModelError
+from textcls.models.base import Annotations, Listener, Texts, check_texts, check_training, label_weights, neighbours
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
     embed,
@@ -53,6 +54,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
@@ -60,19 +62,23 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
 
         Raises:
             DataError: as `TextClassifier.fit`.
-            ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
+            ModelError: `annotations` are given; the encoder is not at hand, or reads fewer tokens than `max_length`.
         """
         settings = self.settings
-        _, classes, label_ids = check_training(texts, labels)
+        if annotations is not None:
+            raise ModelError(
+                "setfit learns from pairs of one label each, not from several annotators' labels; take another family"
+            )
+        _, classes, shares = check_training(texts, labels)
         joined = self._join(texts)
         tokenizer = load_tokenizer(settings.encoder, download=settings.download, max_length=settings.max_length)
         warn_of_cuts([len(row) for row in tokenize(joined, tokenizer, max_length=settings.max_length)], settings.max_length)
-        self.model_, self.tokenizer_ = self._tune(joined, label_ids, listener or Listener()), tokenizer
+        self.model_, self.tokenizer_ = self._tune(joined, shares.argmax(axis=1), listener or Listener()), tokenizer
         self.regression_ = fit_head(
             self._embed(joined),
-            labels,
+            classes,
+            shares * label_weights(shares, settings.class_weight),
             C=settings.C,
-            class_weight=settings.class_weight,
             max_iter=settings.max_iter,
             seed=settings.seed,
         )

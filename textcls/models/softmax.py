@@ -42,21 +42,20 @@ class Regression(NamedTuple):
         return probabilities
 
 
-def fit_regression(features: csr_array, label_ids: np.ndarray, row_weights: np.ndarray, *, C: float, max_iter: int) -> Regression:
+def fit_regression(features: csr_array, targets: np.ndarray, *, C: float, max_iter: int) -> Regression:
     """Minimise the weighted log loss plus half the squared coefficients over `C`; the intercept goes free.
 
     Args:
         features: shape (n_rows, n_features), in single precision.
-        label_ids: shape (n_rows,), from 0 to n_labels - 1.
-        row_weights: shape (n_rows,).
+        targets: shape (n_rows, n_labels), how much each label of each row counts: a row of one label has one that is not zero.
         C: inverse strength of the L2 regularisation.
         max_iter: most steps.
     """
     n_rows, n_features = features.shape
-    n_labels = label_ids.max() + 1
+    n_labels = targets.shape[1]
+    row_weights = targets.sum(axis=1)
     # Two labels have one score, as in scikit-learn; the scores of more sum to zero at the optimum.
     basis = np.array([[0.0, 1.0]]) if n_labels == 2 else helmert(n_labels)
-    truth = np.eye(n_labels)[label_ids]
     squares = csr_array((features.data**2, features.indices, features.indptr), shape=features.shape)
     curvature = np.append(squares.T @ row_weights.astype(np.float32), row_weights.sum()) / n_labels
     scale = (1 + C * curvature[:, None]) ** -0.25
@@ -65,8 +64,8 @@ def fit_regression(features: csr_array, label_ids: np.ndarray, row_weights: np.n
         solution = flat.reshape(n_features + 1, -1) * scale
         coef, intercept = solution[:-1], solution[-1]
         log_p = log_softmax((features @ coef.astype(np.float32) + intercept) @ basis, axis=1)
-        loss = np.vdot(coef, coef) / (2 * C) - row_weights @ log_p[np.arange(n_rows), label_ids]
-        residual = ((np.exp(log_p) - truth) * row_weights[:, None]) @ basis.T
+        loss = np.vdot(coef, coef) / (2 * C) - np.vdot(targets, log_p)
+        residual = (np.exp(log_p) * row_weights[:, None] - targets) @ basis.T
         slope = np.vstack([features.T @ residual.astype(np.float32) + coef / C, residual.sum(axis=0)]) * scale
         return loss / n_rows, slope.ravel() / n_rows
 

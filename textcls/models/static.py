@@ -15,12 +15,21 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score
-from sklearn.utils.class_weight import compute_class_weight
 from tokenizers import Tokenizer
 
 from textcls.config import StaticConfig
 from textcls.errors import ModelError
-from textcls.models.base import Listener, Texts, check_texts, check_training, check_validation, neighbours, no_number
+from textcls.models.base import (
+    Annotations,
+    Listener,
+    Texts,
+    check_texts,
+    check_training,
+    check_validation,
+    label_weights,
+    neighbours,
+    no_number,
+)
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import bare_tokenizer, computes_in_bf16, embed_tokens, fingerprint, load_encoder, warn_of_cuts
@@ -47,6 +56,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
@@ -60,7 +70,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
             ModelError: the encoder is not at hand.
         """
         settings = self.settings
-        _, classes, label_ids = check_training(texts, labels)
+        _, classes, shares = check_training(texts, labels, annotations)
         held_out = None
         if validation is not None and len(validation[0]):
             held_out = validation[0], check_validation(*validation, classes)
@@ -72,7 +82,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = _Net(vectors, sides=len(parts), labels=len(classes))
-        self._train(net, parts, label_ids, held_out, listener or Listener(), seed)
+        self._train(net, parts, shares, held_out, listener or Listener(), seed)
         self.net_ = net.eval()
         self.classes_ = classes
         return self
@@ -113,31 +123,29 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         self,
         net: _Net,
         parts: list[list[list[int]]],
-        label_ids: np.ndarray,
+        shares: np.ndarray,
         held_out: tuple[Texts, np.ndarray] | None,
         listener: Listener,
         seed: int,
     ) -> None:
         settings = self.settings
         random = np.random.default_rng(seed)
-        weights = None
-        if settings.class_weight is not None:
-            balanced = compute_class_weight(settings.class_weight, classes=np.unique(label_ids), y=label_ids)
-            weights = torch.tensor(balanced, dtype=torch.float32)
+        targets = torch.tensor(shares * label_weights(shares, settings.class_weight), dtype=torch.float32)
         # Only the vectors of a batch's tokens are touched, whatever the vocabulary.
         optimizers: list[torch.optim.Optimizer] = [
             torch.optim.SparseAdam(net.vectors.parameters(), lr=settings.learning_rate),
             torch.optim.Adam([net.weights, *net.head.parameters()], lr=settings.learning_rate),
         ]
         aside = (self._encode(held_out[0]), held_out[1]) if held_out is not None else None
-        batches = -(-len(label_ids) // settings.batch_size)
+        batches = -(-len(targets) // settings.batch_size)
         best, best_weights, since, step = -1.0, None, 0, 0
         for _ in range(settings.epochs):
-            order, losses = random.permutation(len(label_ids)), []
+            order, losses = random.permutation(len(targets)), []
             for start in range(0, len(order), settings.batch_size):
                 numbers = order[start : start + settings.batch_size]
                 sides = [_row([_thin(part[number], settings.dropout, random) for number in numbers]) for part in parts]
-                loss = torch.nn.functional.cross_entropy(net(sides), torch.from_numpy(label_ids[numbers]), weight=weights)
+                wanted = targets[torch.from_numpy(numbers)]
+                loss = -(wanted * net(sides).log_softmax(dim=-1)).sum() / wanted.sum()
                 net.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 for optimizer in optimizers:
@@ -149,7 +157,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
             if not np.isfinite(losses).all():
                 raise no_number(settings.learning_rate)
             if aside is not None:
-                predicted = _probabilities(net, aside[0], len(np.unique(label_ids))).argmax(axis=1)
+                predicted = _probabilities(net, aside[0], targets.shape[1]).argmax(axis=1)
                 score = float(f1_score(aside[1], predicted, average="macro", zero_division=0))
                 listener.metric("eval/macro_f1", score, step)
                 since = 0 if score > best else since + 1

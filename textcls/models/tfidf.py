@@ -11,11 +11,10 @@ from typing import ClassVar, Self
 import numpy as np
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import hstack
-from sklearn.utils.class_weight import compute_sample_weight
 
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
+from textcls.models.base import Annotations, Listener, Texts, check_texts, check_training, label_weights, neighbours
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
 from textcls.models.softmax import Regression, fit_regression
@@ -41,12 +40,13 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
         """Learn the vocabulary, its weights and the regression; see `TextClassifier.fit`. Takes no validation rows."""
         settings = self.settings
-        checked, classes, label_ids = check_training(texts, labels)
+        checked, classes, shares = check_training(texts, labels, annotations)
         parts, pieces = self._new_parts(), self._pieces(checked, texts)
         features = hstack(
             [
@@ -59,8 +59,8 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
             raise DataError(
                 f"no n-gram occurs in {settings.min_df} of the {len(checked)} training texts; lower model.min_df or give more texts"
             )
-        row_weights = compute_sample_weight(settings.class_weight, label_ids)
-        regression = fit_regression(features, label_ids, row_weights, C=settings.C, max_iter=settings.max_iter)
+        targets = shares * label_weights(shares, settings.class_weight)
+        regression = fit_regression(features, targets, C=settings.C, max_iter=settings.max_iter)
         if not regression.converged:
             logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
         self.parts_, self.regression_, self.classes_ = parts, regression, classes

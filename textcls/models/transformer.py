@@ -14,12 +14,21 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 import transformers
-from sklearn.utils.class_weight import compute_class_weight
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding
 
 from textcls.config import LoraConfig, TransformerConfig
 from textcls.errors import ModelError
-from textcls.models.base import Listener, Texts, check_texts, check_training, check_validation, neighbours, no_number
+from textcls.models.base import (
+    Annotations,
+    Listener,
+    Texts,
+    check_texts,
+    check_training,
+    check_validation,
+    label_weights,
+    neighbours,
+    no_number,
+)
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import load_tokenizer, loading, locate_encoder, quiet, uses_bf16, warn_of_cuts
 from textcls.models.finetuning import PREDICTION_BATCH, NotFiniteError, fine_tune, layer_of
@@ -43,6 +52,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         labels: Sequence[str],
         *,
         validation: tuple[Texts, Sequence[str]] | None = None,
+        annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
@@ -57,7 +67,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
             ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became no number.
         """
         settings = self.settings
-        _, classes, label_ids = check_training(texts, labels)
+        _, classes, shares = check_training(texts, labels, annotations)
         held_out = None
         if validation is not None and len(validation[0]):
             held_out = validation[0], check_validation(*validation, classes)
@@ -66,7 +76,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
             for precision in attempts:
                 place = Path(folder) / precision
                 try:
-                    self.model_ = self._fine_tune(precision, texts, classes, label_ids, held_out, listener or Listener(), place)
+                    self.model_ = self._fine_tune(precision, texts, classes, shares, held_out, listener or Listener(), place)
                     break
                 except NotFiniteError:
                     shutil.rmtree(place)
@@ -120,7 +130,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         precision: str,
         texts: Texts,
         classes: np.ndarray,
-        label_ids: np.ndarray,
+        shares: np.ndarray,
         held_out: tuple[Texts, np.ndarray] | None,
         listener: Listener,
         folder: Path,
@@ -128,13 +138,11 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         settings = self.settings.model_copy(update={"precision": precision})
         transformers.set_seed(settings.seed or 0)  # the head's first weights
         model = self._load(classes)
-        train = self._labelled(texts, label_ids)
+        certain = (shares.max(axis=1) == 1).all()
+        train = self._labelled(texts, shares.argmax(axis=1) if certain else shares)
         if settings.long_texts == "truncate":
             warn_of_cuts([len(row["input_ids"]) for row in train], settings.max_length)
-        weights = None
-        if settings.class_weight is not None:
-            balanced = compute_class_weight(settings.class_weight, classes=np.arange(len(classes)), y=label_ids)
-            weights = torch.tensor(balanced, dtype=torch.float32)
+        weights = torch.tensor(label_weights(shares, settings.class_weight), dtype=torch.float32)
         if settings.lora is not None:
             model = _with_adapters(model, settings.lora)
         for name, parameter in model.named_parameters():
@@ -143,9 +151,8 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                 parameter.requires_grad_(False)
 
         def loss(logits: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
-            weight = None if weights is None else weights.to(logits.device)
             return torch.nn.functional.cross_entropy(
-                logits, true, weight=weight, label_smoothing=settings.label_smoothing, reduction="sum"
+                logits, true, weight=weights.to(logits.device), label_smoothing=settings.label_smoothing, reduction="sum"
             )
 
         with quiet(), quick_training(model):
@@ -210,9 +217,11 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         rows = [{name: values[number] for name, values in encoded.items()} for number in range(len(text_of))]
         return rows, text_of
 
-    def _labelled(self, texts: Texts, label_ids: np.ndarray) -> list[dict[str, Any]]:
+    def _labelled(self, texts: Texts, labels: np.ndarray) -> list[dict[str, Any]]:
+        """Windows of texts with their labels: a number each, or a share for each label."""
         windows, text_of = self._encode(texts)
-        return [{**window, "labels": int(label_ids[number])} for window, number in zip(windows, text_of, strict=True)]
+        plain = labels.tolist()
+        return [{**window, "labels": plain[number]} for window, number in zip(windows, text_of, strict=True)]
 
 
 def _with_adapters(model: Any, lora: LoraConfig) -> Any:

@@ -53,12 +53,13 @@ def fit_unit(
 
     split = unit.split
     texts, labels = part(split.train)
+    annotations = [row["annotations"] for row in texts] if config.data.annotations is not None else None
     # A rare label may stand in held-out rows alone, on which nothing can be chosen.
-    known = set(labels)
-    useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], labels)]
+    known = set(labels) if annotations is None else {label for of_text in annotations for label in of_text}
+    useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
     validation = part(useful) if len(useful) else None
     classifier = model or make_classifier(config.model.model_copy(update={"seed": unit.seed}))
-    classifier.fit(texts, labels, validation=validation, listener=listener, checkpoints=checkpoints)
+    classifier.fit(texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
         rows, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]

@@ -47,7 +47,11 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
         {"seed": config.seed}
         | {f"model.{key}": value for key, value in settings["model"].items()}
         | {f"splits.{key}": value for key, value in settings["splits"].items()}
-        | {f"data.{key}": settings["data"][key] for key in ("train", "validation", "test", "group") if settings["data"][key]}
+        | {
+            f"data.{key}": settings["data"][key]
+            for key in ("train", "validation", "test", "group", "annotations")
+            if settings["data"][key]
+        }
         | {"data.rows": len(dataset), "data.labels": len(set(dataset["label"]))}
     )
     contexts = {"train": "training", "validation": "validation", "test": "test"}

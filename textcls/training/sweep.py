@@ -197,8 +197,9 @@ def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: 
     with _locked(folder):
         states = optuna.trial.TrialState
         for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            process = trial.user_attrs.get("process", "")
-            if process == this_process() or is_alive(process) is False:
+            process = trial.user_attrs.get("process")
+            # Without one, a process died between the two steps below, for none but this one is at them now.
+            if process is None or process == this_process() or is_alive(process) is False:
                 study.tell(trial.number, state=states.FAIL)
         begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != states.FAIL]
         if len(begun) >= sweep.trials:

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError
-from textcls.tracking import Store
+from textcls.tracking import RunSummary, Store
 
 _UNFINISHED = "unfinished"
 
@@ -80,6 +81,35 @@ def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
     workspace = Workspace(Path(store) / _UNFINISHED / run)
     yield workspace
     workspace.remove()
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A working folder in which no run is at work.
+
+    Attributes:
+        workspace: the folder.
+        bytes: what it takes up.
+        run: the run that could go on from it; None if there is none: it is finished, deleted, or a trial, which begins anew.
+    """
+
+    workspace: Workspace
+    bytes: int
+    run: RunSummary | None
+
+
+def leftovers(store: Store) -> list[Leftover]:
+    """Find the working folders that runs of a folder's store have left, by name."""
+    folders = sorted((store.folder / _UNFINISHED).glob("*"))  # first, so that a run that begins just now is known below
+    runs = {run.id: run for run in store.runs(children=True)}
+    found = []
+    for folder in folders:
+        run = runs.get(folder.name)
+        if run is None or run.status != "RUNNING":
+            resumable = run is not None and run.status != "FINISHED" and run.kind != "trial" and (folder / "run.json").is_file()
+            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            found.append(Leftover(Workspace(folder), size, run if resumable else None))
+    return found
 
 
 def unfinished_run(tracking: TrackingConfig, run: str) -> str:

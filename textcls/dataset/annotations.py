@@ -1,0 +1,42 @@
+"""The labels that several annotators gave to a row, for classifiers that learn from how these are distributed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from typing import Any
+
+from textcls.errors import DataError, did_you_mean
+
+
+def read_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str]:
+    """Take the annotators' labels, a list that CSV has as JSON; a label that two gave stands there twice.
+
+    Raises:
+        DataError: there is no such column, or it holds no list of labels.
+    """
+    if column not in row:
+        raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, row)}")
+    value = row[column]
+    if isinstance(value, str):
+        with suppress(json.JSONDecodeError):  # which is told below, as it stands there
+            value = json.loads(value)
+    labels = [str(label) if type(label) is int else label for label in value] if isinstance(value, list) else []
+    if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
+        raise DataError(
+            f"{where}: expected {column} to be a list of labels, one of each annotator, "
+            f"found {json.dumps(value, default=str, ensure_ascii=False)}"
+        )
+    return labels
+
+
+def check_annotations(row: Mapping[str, Any], known: Collection[str]) -> None:
+    """Check that a loaded row's annotators gave labels that there are.
+
+    Raises:
+        DataError: one did not.
+    """
+    for label in row["annotations"] or ():
+        if label not in known:
+            raise DataError(f"{row['_where']}: an annotator's label {label!r} is unknown; {did_you_mean(label, known)}")
