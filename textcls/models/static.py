@@ -20,7 +20,18 @@ from tokenizers import Tokenizer
 
 from textcls.config import StaticConfig
 from textcls.errors import ModelError
-from textcls.models.base import Listener, Texts, check_texts, check_training, check_validation, neighbours, no_number
+from textcls.models.attributions import weigh_words
+from textcls.models.base import (
+    Listener,
+    Texts,
+    Weighed,
+    check_texts,
+    check_training,
+    check_validation,
+    neighbours,
+    no_number,
+    ranked,
+)
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import bare_tokenizer, computes_in_bf16, embed_tokens, fingerprint, load_encoder, warn_of_cuts
@@ -81,6 +92,25 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         """Estimate each label's probability; see `TextClassifier.predict_proba`."""
         self._check_fitted()
         return _probabilities(self.net_, self._encode(texts), len(self.classes_))
+
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+        """Part the log odds among tokens, whose vectors the head takes the sum of, exactly; see `TextClassifier.explain`."""
+        self._check_fitted()
+        parts = {"words": check_texts(texts)}
+        parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}
+        head = self.net_.head.weight.detach()
+        vectors = self.net_.vectors.weight.detach() * self.net_.weights.detach()[:, None]
+        encoded = {part: self.tokenizer_.encode_batch(sentences, add_special_tokens=False) for part, sentences in parts.items()}
+        explained = []
+        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+            pieces: list[Weighed] = []
+            directions = (head[label] - head[other]).chunk(len(parts))
+            for (part, rows), direction in zip(encoded.items(), directions, strict=True):
+                tokens = vectors[rows[row].ids[: self.settings.max_length]]
+                weights = tokens @ direction / tokens.sum(dim=0).norm().clamp(min=1e-12)
+                pieces += weigh_words(parts[part][row], zip(rows[row].offsets, weights.tolist(), strict=False), part)
+            explained.append(ranked(pieces))
+        return explained
 
     def write(self, folder: Path) -> None:
         """Write `model.safetensors`, the vectors and the head, and `tokenizer.json`."""
