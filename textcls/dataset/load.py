@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 COLUMNS = ("id", "text", "label", "group", "before", "after", "split")
+"""What every row has."""
 
 Row = dict[str, Any]
 
