@@ -8,10 +8,15 @@ from typing import Any
 from textcls.annotation.store import SKIP, Annotation, Span, current, verify
 from textcls.articles import Article, segmentation_version
 from textcls.errors import DataError
+from textcls.evaluation.annotators import ANNOTATORS
 
 
 def build_rows(
-    articles: Sequence[Article], annotations: Sequence[Annotation], *, columns: Mapping[str, Mapping[str, Any]] | None = None
+    articles: Sequence[Article],
+    annotations: Sequence[Annotation],
+    *,
+    columns: Mapping[str, Mapping[str, Any]] | None = None,
+    annotators: Mapping[str, Mapping[Span, Annotation]] | None = None,
 ) -> list[dict[str, Any]]:
     """Make a row of every labelled sentence, in the order of the articles.
 
@@ -19,9 +24,11 @@ def build_rows(
         articles: every annotated article.
         annotations: one annotator's store, most often the adjudicated one. `skip` makes no row.
         columns: more columns for the rows of an article, by its id.
+        annotators: what each annotator holds, as `store.current` gives it, to be kept beside the label.
 
     Returns:
-        rows with `id`, `text`, `label`, `article`, `before` and `after` (the neighbouring sentences, or None).
+        rows with `id`, `text`, `label`, `article`, `before` and `after` (the neighbouring sentences, or None); if annotators are given,
+        with `annotator_labels` too: a label of each annotator of the sentence, in the order of their names.
 
     Raises:
         DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence.
@@ -62,6 +69,11 @@ def build_rows(
                     "before": texts[number - 1] if number else None,
                     "after": texts[number + 1] if number + 1 < len(texts) else None,
                     **(columns or {}).get(article.id, {}),
+                    **({} if annotators is None else {ANNOTATORS: _said(annotation.span, annotators)}),
                 }
             )
     return rows
+
+
+def _said(span: Span, annotators: Mapping[str, Mapping[Span, Annotation]]) -> list[str]:
+    return [annotators[name][span].label for name in sorted(annotators) if span in annotators[name]]

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong, by confident learning over predictions for rows that the model had not seen."""
+"""Suspected label errors: found by fits on all other folds, and read again as a queue for people to decide."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
+from textcls.evaluation.suspects import rank_suspects
 from textcls.models import Listener, classifier_class, make_classifier
 from textcls.splits import make_splits
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def suspected_errors(
     config: Config, dataset: Dataset, *, folds: int = 5, listener: Listener | None = None
 ) -> list[dict[str, Any]]:
-    """Find rows whose label a classifier doubts (Northcutt, Jiang and Chuang 2021, Confident Learning; by cleanlab).
+    """Find rows whose label a classifier doubts, as `rank_suspects` does.
 
     Every row is predicted by a classifier that learnt from the other folds only; rows of one group share a fold.
 
@@ -28,14 +29,11 @@ def suspected_errors(
         listener: told of the fits' progress.
 
     Returns:
-        the suspects, the most doubtful first: `id`, `text`, `label`, `suggestion`, `score` (the probability of the
-        given label), `article`, `before`, `after`.
+        the suspects, the most doubtful first, with `time`, when they were suspected.
 
     Raises:
         DataError: fewer groups, or rows of a label, than folds.
     """
-    from cleanlab.filter import find_label_issues
-
     labels, groups = dataset["label"][:], dataset["group"][:]
     splits = make_splits(
         config.splits.model_copy(update={"kind": "k-fold", "folds": folds}),
@@ -58,18 +56,4 @@ def suspected_errors(
         )
         columns = np.searchsorted(names, classifier.classes_)
         probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(test)
-    label_ids = np.searchsorted(names, labels)
-    ranked = find_label_issues(label_ids, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-    return [
-        {
-            "id": row["id"],
-            "text": row["text"],
-            "label": row["label"],
-            "suggestion": names[int(probabilities[number].argmax())],
-            "score": round(float(probabilities[number, label_ids[number]]), 4),
-            "article": row["group"],
-            "before": row["before"],
-            "after": row["after"],
-        }
-        for number, row in ((int(number), dataset[int(number)]) for number in ranked)
-    ]
+    return rank_suspects(dataset.to_list(), probabilities, names)

@@ -19,6 +19,14 @@ def build(
     labels: Annotated[
         Path, typer.Argument(metavar="LABELS", help="The file of their adjudicated annotations.", show_default=False)
     ],
+    stores: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[STORE]...",
+            help="Files of the annotators' own labels, to be kept beside the adjudicated ones.",
+            show_default=False,
+        ),
+    ] = None,
     columns: Annotated[
         Path | None,
         typer.Option(help="File with a row an article, whose columns are given to its sentences.", show_default=False),
@@ -26,13 +34,15 @@ def build(
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:
     """Make a dataset of articles and the labels of their sentences."""
-    from textcls.annotation import build_rows, read_annotations
+    from textcls.annotation import build_rows, current, read_annotations
     from textcls.articles import find_articles, read_article
     from textcls.cli.output import deliver
     from textcls.dataset import read_columns
 
     more = read_columns(columns, key="article") if columns is not None else None
-    rows = build_rows([read_article(path) for path in find_articles(articles)], read_annotations(labels), columns=more)
+    annotators = current(annotation for store in stores for annotation in read_annotations(store)) if stores else None
+    texts = [read_article(path) for path in find_articles(articles)]
+    rows = build_rows(texts, read_annotations(labels), columns=more, annotators=annotators)
     deliver(rows, output, what="rows")
 
 

@@ -6,11 +6,12 @@ from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
-from textcls.dataset.load import SUFFIXES, load_dataset, read_columns, read_rows, read_table
+from textcls.dataset.load import COLUMNS, SUFFIXES, load_dataset, read_columns, read_rows, read_table
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.write import write_rows
 
 __all__ = [
+    "COLUMNS",
     "SUFFIXES",
     "Finding",
     "add_context",

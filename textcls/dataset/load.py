@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "split")
+"""What every row has."""
 
 Row = dict[str, Any]
 

@@ -18,7 +18,7 @@ Row = dict[str, Any]
 def write_rows(rows: Iterable[Row], path: str | Path) -> int:
     """Write rows to a JSONL, CSV or Parquet file, whole or not at all, and count them.
 
-    In CSV and Parquet, probabilities have a column each, such as `probability_fact`.
+    In CSV and Parquet, probabilities have a column each, such as `probability_fact`. In CSV, a list is JSON.
 
     Raises:
         OutputError: the file exists, has another suffix, or cannot be written.
@@ -44,7 +44,7 @@ def _write_csv(rows: Iterable[Row], path: Path) -> int:
     with path.open("w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, columns)
         writer.writeheader()
-        writer.writerows(flat)
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in flat)
     return len(flat)
 
 
@@ -69,3 +69,7 @@ def _flatten(row: Row) -> Row:
     probabilities = row.get("probabilities", {})
     plain = {key: value for key, value in row.items() if key != "probabilities"}
     return plain | {f"probability_{label}": value for label, value in probabilities.items()}
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

@@ -10,7 +10,7 @@ from typing import Any
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import Evaluation
-from textcls.evaluation.page import listed, page, picture, row, table
+from textcls.evaluation.page import in_context, listed, page, picture, row, table
 from textcls.evaluation.verdict import best_of, count, probability, word_difference, word_overall, word_tested
 
 WORDS = {"macro_f1": "macro-F1", "accuracy": "accuracy", "log_loss": "log loss", "ece": "calibration error"}
@@ -150,14 +150,11 @@ def _sentences(pair: Comparison) -> Iterator[str]:
 
 
 def _sentence(its: Mapping[str, Any]) -> str:
-    before, after = (f'<span class="near">{escape(str(its[side]))}</span>' if its[side] else "" for side in ("before", "after"))
-    text = " ".join(part for part in (before, f"<b>{escape(str(its['text']))}</b>", after) if part)
     said = (
         f"{its[name]} ({its[f'score_{name}']:.2f})" + (f", right {its[f'right_{name}']:.0%}" if f"right_{name}" in its else "")
         for name in ("a", "b")
     )
-    cells = (str(its["label"]), *said, str(its["article"] or ""))
-    return f"<tr><td>{text}</td>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return row(str(its["label"]), *said, str(its["article"] or ""), words=4, text=in_context(its))
 
 
 def _tested(pairs: Sequence[Comparison]) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from textcls.evaluation.drawing import BLACK, BLUE, ORANGE, finish, shown, tidy
+from textcls.evaluation.drawing import BLACK, BLUE, ORANGE, PURPLE, finish, shown, tidy
 from textcls.evaluation.metrics import Evaluation
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
     return finish(figure)
 
 
-def per_label_figure(evaluation: Evaluation, *, title: str) -> Figure:
-    """Draw precision, recall and F1 of each label, the best F1 on top, with the number of its rows."""
+def per_label_figure(evaluation: Evaluation, *, title: str, ceiling: Mapping[str, float] | None = None) -> Figure:
+    """Draw precision, recall and F1 of each label, the best F1 on top, with the number of its rows; and the annotators' F1, if known."""
     from matplotlib.figure import Figure
 
     names = sorted(evaluation.per_label, key=lambda name: evaluation.per_label[name].f1)
@@ -56,9 +57,13 @@ def per_label_figure(evaluation: Evaluation, *, title: str) -> Figure:
     for metric, colour, marker in (("precision", ORANGE, "<"), ("recall", BLUE, ">"), ("f1", BLACK, "o")):
         values = [getattr(evaluation.per_label[name], metric) for name in names]
         axes.plot(values, range(len(names)), marker, color=colour, label="F1" if metric == "f1" else metric, markersize=7)
+    if ceiling:
+        known = [place for place, name in enumerate(names) if name in ceiling]
+        values = [ceiling[names[place]] for place in known]
+        axes.plot(values, known, "|", color=PURPLE, label="annotators' F1", markersize=16, markeredgewidth=2.5, zorder=1)
     axes.set_yticks(range(len(names)), [f"{shown(name)} ({evaluation.per_label[name].support:,})" for name in names])
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.6, len(names) - 0.4)
     tidy(axes, grid="x", title=title)
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False)
     return finish(figure)

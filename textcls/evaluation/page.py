@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from textcls.evaluation.bootstrap import Interval
 
@@ -18,6 +19,8 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .verdict { font-size: 1.2rem; padding: .8rem 1rem; background: var(--soft); border-left: 4px solid currentColor; }
 .about, .near { color: color-mix(in srgb, currentColor 70%, transparent); } .verdict { overflow-wrap: anywhere; }
+td.text { overflow-wrap: anywhere; min-width: 16rem; } .weighed { font-size: .85rem; }
+code { background: var(--soft); border-radius: 3px; padding: 0 .2em; display: inline-block; max-width: 100%; white-space: pre-wrap; }
 @media print { body { max-width: none; margin: 0; font-size: 11pt; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
 """
 
@@ -41,9 +44,18 @@ def table(heads: Sequence[str], rows: Iterable[str], *, words: int = 1) -> Itera
     yield "</table></div>"
 
 
-def row(*cells: str, words: int = 1) -> str:
-    """A row of a table; the first cells are words, the others numbers."""
-    return "<tr>" + "".join(f"<td{_kind(place, words)}>{escape(cell)}</td>" for place, cell in enumerate(cells)) + "</tr>"
+def row(*cells: str, words: int = 1, text: str | None = None) -> str:
+    """A row of a table; the first cells are words, the others numbers. What `in_context` gives may stand before all of them."""
+    first = "" if text is None else f'<td class="text">{text}</td>'
+    return f"<tr>{first}" + "".join(f"<td{_kind(place, words)}>{escape(cell)}</td>" for place, cell in enumerate(cells)) + "</tr>"
+
+
+def in_context(its: Mapping[str, Any]) -> str:
+    """A row's text, marked, between the sentences `before` and `after` it, as far as they are known."""
+    before, after = (
+        f'<span class="near">{escape(str(its[side]))}</span>' if its.get(side) else "" for side in ("before", "after")
+    )
+    return " ".join(part for part in (before, f"<b>{escape(str(its['text']))}</b>", after) if part)
 
 
 def picture(name: str, png: bytes) -> str:

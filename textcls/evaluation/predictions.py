@@ -12,7 +12,8 @@ import numpy as np
 from textcls.errors import DataError, quoted
 
 _COLUMN = "probability_"
-_OWN = ("id", "label", "probabilities", "article", "text", "fold", "seed", "prediction", "score")
+OWN = ("id", "label", "probabilities", "article", "text", "fold", "seed", "prediction", "score")
+"""What rows of predictions hold themselves, whatever else of the data they carry."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
             f"{name}: every label is the most probable one, as in rows that `textcls predict` writes, whose label is the model's; "
             "expected the true label in `label` (and, if the model is right everywhere, its own in `prediction`)"
         )
-    others = dict.fromkeys(key for row in rows for key in row if key not in _OWN and not key.startswith(_COLUMN))
+    others = dict.fromkeys(key for row in rows for key in row if key not in OWN and not key.startswith(_COLUMN))
     return Predictions(
         name,
         ids,

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from textcls.evaluation.annotators import Ceiling
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import Evaluation
-from textcls.evaluation.page import listed, page, picture, row, table, word_range
+from textcls.evaluation.page import in_context, listed, page, picture, row, table, word_range
 from textcls.evaluation.slices import Slice, worst_slices
+from textcls.evaluation.weighed import strongest
 
 _MOST_WRONG = 30
 _MOST_CONFUSIONS = 6
@@ -35,6 +37,7 @@ def run_report(
     slices: Sequence[Slice],
     wrong: Sequence[Mapping[str, Any]],
     pictures: Mapping[str, bytes],
+    ceiling: Ceiling | None = None,
 ) -> str:
     """Write the report of a run. Text of the data stays text, whatever it holds.
 
@@ -44,17 +47,19 @@ def run_report(
         evaluation: the run's figures.
         intervals: their intervals.
         slices: figures of parts of the rows.
-        wrong: the wrong predictions, as `wrong_predictions` gives them.
+        wrong: the wrong predictions, as `wrong_predictions` gives them; where they have `before` and `after`, and what `weighed`, it is
+            shown.
         pictures: PNG pictures by what they show.
+        ceiling: what annotators reach, if it is known.
     """
     return page(
         title,
         [
             '<p class="about">' + "<br>".join(f"{escape(name)}: {escape(value)}" for name, value in about.items()) + "</p>",
             "<h2>Figures</h2>",
-            *_figures(evaluation, intervals),
+            *_figures(evaluation, intervals, ceiling),
             "<h2>Labels</h2>",
-            *_labels(evaluation, intervals),
+            *_labels(evaluation, intervals, ceiling),
             "<h2>What is taken for what</h2>",
             _confusions(evaluation),
             "<h2>Where it does worse</h2>",
@@ -67,27 +72,45 @@ def run_report(
     )
 
 
-def _figures(evaluation: Evaluation, intervals: Intervals) -> Iterator[str]:
+def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | None) -> Iterator[str]:
     values = evaluation.as_dict()
+
+    def of_annotators(name: str) -> tuple[str, ...]:
+        if ceiling is None:
+            return ()
+        reached = getattr(ceiling, name, None)
+        return ("" if reached is None else f"{reached:.3f}", word_range(getattr(ceiling, f"{name}_interval", None)))
+
     yield from table(
-        ["", "value", f"95 % interval over {intervals.n_units:,} {intervals.unit}s"],
+        [
+            "",
+            "value",
+            f"95 % interval over {intervals.n_units:,} {intervals.unit}s",
+            *(["annotators", "95 % interval"] if ceiling else []),
+        ],
         (
-            row(word, f"{values[name]:.3f}", word_range(intervals.metrics.get(name)))
+            row(word, f"{values[name]:.3f}", word_range(intervals.metrics.get(name)), *of_annotators(name))
             for name, word in _FIGURES.items()
             if values.get(name) is not None
         ),
     )
     note = f"; {escape(intervals.note)}" if intervals.note else ""
     yield f"<p>{evaluation.rows:,} rows{note}.</p>"
+    if ceiling:
+        alike = "" if ceiling.agreement is None else f"; two of them agree on {ceiling.agreement:.1%}"
+        yield f"<p>Annotators are measured by {ceiling.judgements:,} labels that they gave {ceiling.rows:,} of the rows{alike}. The labels that"
+        yield "count were settled from theirs, so no model can be shown to do better.</p>"
 
 
-def _labels(evaluation: Evaluation, intervals: Intervals) -> Iterator[str]:
+def _labels(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | None) -> Iterator[str]:
     def of_label(label: str) -> str:
         scores, f1 = evaluation.per_label[label], intervals.per_label.get(label, {}).get("f1")
-        figures = (f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}")
-        return row(label, *figures, word_range(f1), f"{scores.support:,}")
+        figures = (f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", word_range(f1))
+        theirs = [f"{ceiling.per_label[label]:.3f}" if label in ceiling.per_label else ""] if ceiling else []
+        return row(label, *figures, *theirs, f"{scores.support:,}")
 
-    yield from table(["label", "precision", "recall", "F1", "95 % interval", "rows"], map(of_label, evaluation.per_label))
+    heads = ["label", "precision", "recall", "F1", "95 % interval", *(["annotators' F1"] if ceiling else []), "rows"]
+    yield from table(heads, map(of_label, evaluation.per_label))
 
 
 def _confusions(evaluation: Evaluation) -> str:
@@ -133,14 +156,30 @@ def _wrong(wrong: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not wrong:
         yield "<p>None.</p>"
         return
+    if any(its.get("weighed") for its in wrong):
+        yield '<p class="about">Below a sentence stands what weighed most, by what it adds to the log odds of the prediction over the label.'
+        yield "‹…› are characters, […] are patterns of words.</p>"
     yield from table(
         ["text", "label", "prediction", "article", "score"],
         (
             row(
-                *(str(its.get(name) or "") for name in ("text", "label", "prediction", "article")), f"{its['score']:.2f}", words=4
+                *(str(its.get(name) or "") for name in ("label", "prediction", "article")),
+                f"{its['score']:.2f}",
+                words=3,
+                text=_weighed(its),
             )
             for its in wrong[:_MOST_WRONG]
         ),
         words=4,
     )
     yield f"<p>{min(len(wrong), _MOST_WRONG)} of {len(wrong):,} wrong predictions.</p>"
+
+
+def _weighed(its: Mapping[str, Any]) -> str:
+    """A text between its neighbours, and what weighed."""
+    lines = [in_context(its)]
+    for label, pieces in zip((its["prediction"], its["label"]), strongest(its.get("weighed") or ()), strict=True):
+        if pieces:
+            named = " ".join(f"<code>{escape(name)}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)
+            lines.append(f'<span class="weighed">for {escape(str(label))}: {named}</span>')
+    return "<br>".join(lines)

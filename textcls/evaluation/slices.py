@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval, replicate
+from textcls.evaluation.annotators import ANNOTATORS, judgements
+from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import Predictions
-from textcls.evaluation.sums import accuracy, macro_f1, sum_rows
-from textcls.evaluation.units import find_units, pool
+from textcls.evaluation.sums import Sums, accuracy, macro_f1, sum_rows
+from textcls.evaluation.units import Units, find_units, pool, resamples
 
 SMALLEST = 30
 """Rows that a slice must have; of fewer, figures say little."""
 
 MOST_VALUES = 100
 """Values that a column may have; one with more, such as an id, parts rows into slices that nobody reads."""
+
+_MOST_UNITS = 500
+"""Groups that the articles or rows of a slice are put into; slices are many, and from large ones the same resamples serve all."""
 
 _LENGTHS = ((10, "1 to 10 words"), (20, "11 to 20 words"), (30, "21 to 30 words"))
 _QUOTES = frozenset('"“”„‟«»‹›「」『』＂')
@@ -68,15 +73,48 @@ def slice_figures(
         seed: of the resampling.
     """
     if columns is None:
-        columns = built_in_columns(predictions) | predictions.columns
+        others = {name: values for name, values in predictions.columns.items() if parts_rows(values)}
+        columns = built_in_columns(predictions) | others
     chosen: list[tuple[str, str, np.ndarray]] = []
     for column, values in columns.items():
-        names = np.array([None if value is None or value == "" else str(value) for value in values], dtype=object)
-        kinds = sorted({name for name in names if name is not None})
-        if 1 < len(kinds) <= MOST_VALUES:
-            chosen += [(column, kind, rows) for kind in kinds if len(rows := np.flatnonzero(names == kind)) >= smallest]
-    found = [_measure(predictions, *one, len(chosen), number, seed) for one in chosen]
+        rows_of: dict[str, list[int]] = {}
+        for row, value in enumerate(values):
+            if value is not None and value != "":
+                rows_of.setdefault(str(value), []).append(row)
+        if 1 < len(rows_of) <= MOST_VALUES:
+            chosen += [(column, kind, np.array(rows)) for kind, rows in sorted(rows_of.items()) if len(rows) >= smallest]
+    true = number_labels(predictions.true, predictions.labels)
+    right = int((predictions.probabilities.argmax(axis=1) == true).sum())
+    unit = find_units(predictions.groups, len(predictions)).of_row
+
+    @lru_cache(maxsize=1)
+    def weights(units: int) -> np.ndarray:
+        return np.concatenate(list(resamples(units, number, np.random.default_rng(seed))))
+
+    found = []
+    for column, value, rows in chosen:
+        kinds, of_row = np.unique(unit[rows], return_inverse=True)
+        grouped, count = pool(Units("", len(kinds), of_row), np.random.default_rng(seed), _MOST_UNITS)
+        sums = sum_rows(true[rows], predictions.probabilities[rows], grouped, count)
+        n_others = len(true) - len(rows)
+        rest = float((right - sums.right.sum()) / n_others) if n_others else None
+        drawn = sums.weighted(weights(count)) if len(kinds) > 1 else None
+        found.append(_measure(column, value, sums.total(), drawn, len(kinds), rest, len(chosen)))
     return sorted(found, key=lambda its: its.accuracy)
+
+
+def parts_rows(values: Sequence[Any]) -> bool:
+    """Whether a column parts rows into few enough sorts to be looked at one by one: no lists, and no values nearly all distinct."""
+    kinds: set[str] = set()
+    for value in values:
+        if value is None or value == "":
+            continue
+        if not isinstance(value, str | int | float):
+            return False
+        kinds.add(str(value))
+        if len(kinds) > min(MOST_VALUES, len(values) // 2):
+            return False
+    return len(kinds) > 1
 
 
 def worst_slices(slices: Sequence[Slice], most: int = 5) -> list[Slice]:
@@ -85,48 +123,32 @@ def worst_slices(slices: Sequence[Slice], most: int = 5) -> list[Slice]:
 
 
 def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:
-    """Part rows by what can be told of any: length, place in the article, quotation marks, and label."""
+    """Part rows by what can be told of any: label, length, place in the article, quotation marks, whether annotators agreed, article."""
     texts = predictions.texts
+    judged = judgements(predictions.columns.get(ANNOTATORS, []))
+    agreed = [None if len(its) < 2 else ("agree" if len(set(its)) == 1 else "differ") for its in judged]
     return {
         "label": list(predictions.true),
         "length": [None if text is None else _length(text) for text in texts],
         "position": _positions(predictions.groups),
         "quotation marks": [None if text is None else ("with" if _QUOTES & set(text) else "without") for text in texts],
+        "annotators": agreed or [None] * len(predictions),
         "article": list(predictions.groups),
     }
 
 
-def _measure(predictions: Predictions, column: str, value: str, rows: np.ndarray, slices: int, number: int, seed: int) -> Slice:
-    part = predictions.take(rows)
-    units = find_units(part.groups, len(part))
-    rng = np.random.default_rng(seed)
-    of_row, count = pool(units, rng)
-    sums = sum_rows(number_labels(part.true, part.labels), part.probabilities, of_row, count)
-    whole = sums.total()
-    right = predictions.predicted == np.array(predictions.true, dtype=object)
-    rest = np.delete(right, rows)
-    rest_accuracy = float(rest.mean()) if len(rest) else None
-    its_accuracy = its_macro_f1 = None
+def _measure(column: str, value: str, whole: Sums, drawn: Sums | None, units: int, rest: float | None, slices: int) -> Slice:
+    its_accuracy, its_macro_f1 = float(accuracy(whole)), float(macro_f1(whole))
+    of_accuracy = of_macro_f1 = None
     stands_out = False
-    if units.count > 1:
-        drawn = replicate(sums, number, rng)
+    if drawn is not None:
         accuracies = accuracy(drawn)
-        its_accuracy = interval(accuracies, float(accuracy(whole)), units.count, least=0, most=1)
-        its_macro_f1 = interval(macro_f1(drawn), float(macro_f1(whole)), units.count, least=0, most=1)
-        wide = interval(accuracies, float(accuracy(whole)), units.count, 1 - 0.05 / slices)
-        stands_out = wide is not None and rest_accuracy is not None and wide.high < rest_accuracy
-    return Slice(
-        column,
-        value,
-        len(part),
-        units.count,
-        float(accuracy(whole)),
-        float(macro_f1(whole)),
-        its_accuracy,
-        its_macro_f1,
-        rest_accuracy,
-        stands_out,
-    )
+        of_accuracy = interval(accuracies, its_accuracy, units, least=0, most=1)
+        of_macro_f1 = interval(macro_f1(drawn), its_macro_f1, units, least=0, most=1)
+        wide = interval(accuracies, its_accuracy, units, 1 - 0.05 / slices)
+        stands_out = wide is not None and rest is not None and wide.high < rest
+    rows = int(whole.support.sum())
+    return Slice(column, value, rows, units, its_accuracy, its_macro_f1, of_accuracy, of_macro_f1, rest, stands_out)
 
 
 def _length(text: str) -> str:

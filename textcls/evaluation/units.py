@@ -51,12 +51,12 @@ def find_units(groups: Sequence[str | None] | None, rows: int, ids: Sequence[str
     return Units(kind, len(number), np.array(of_row, dtype=int))
 
 
-def pool(units: Units, rng: np.random.Generator) -> tuple[np.ndarray, int]:
+def pool(units: Units, rng: np.random.Generator, most: int = MOST_UNITS) -> tuple[np.ndarray, int]:
     """Number the units to resample: themselves, or random groups of them where there are too many."""
-    if units.count <= MOST_UNITS:
+    if units.count <= most:
         return units.of_row, units.count
-    group_of = rng.permutation(units.count) % MOST_UNITS
-    return group_of[units.of_row], MOST_UNITS
+    group_of = rng.permutation(units.count) % most
+    return group_of[units.of_row], most
 
 
 def resamples(units: int, number: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from textcls.config import ModelConfig
 from textcls.errors import ModelError, did_you_mean
-from textcls.models.base import Listener, TextClassifier
+from textcls.models.base import Listener, TextClassifier, Weighed
 from textcls.models.decision import DecidedClassifier, Decision, learn_decision
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Decision",
     "Listener",
     "TextClassifier",
+    "Weighed",
     "classifier_class",
     "learn_decision",
     "make_classifier",

@@ -6,9 +6,9 @@ Families know nothing of configs' files, of MLflow, or of where a model folder l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -21,6 +21,20 @@ Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 
 Annotations = Sequence[Sequence[str]]
 """For each text the labels that its annotators gave it; a label that two gave stands there twice."""
+
+
+class Weighed(NamedTuple):
+    """A piece of what a classifier read, and how much it spoke for one label rather than another.
+
+    Attributes:
+        piece: an n-gram or a word.
+        weight: what it adds to the log odds of the one label over the other, in nats.
+        part: what sort of piece it is: `words`, `characters` or `patterns`; of a neighbouring sentence, `before.words` and so on.
+    """
+
+    piece: str
+    weight: float
+    part: str
 
 
 class Listener:
@@ -97,6 +111,26 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         labels: np.ndarray = self.classes_[best]
         return labels
 
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+        """Say what in each text spoke for one label rather than another; None from a family that cannot say so.
+
+        The weights of a text sum to the log odds of the label over the other, less what they are for a text that says nothing;
+        exactly for linear families, closely for encoders. What a decision policy makes of the odds is left out.
+
+        Args:
+            texts: as for `predict_proba`.
+            labels: for each text the label to explain, most often the predicted one.
+            others: for each text the label to set against it, such as the true one.
+
+        Returns:
+            each text's pieces, those with the most weight, for or against, first; every piece once.
+
+        Raises:
+            DataError: a text is not a string with content, or a label is none of the classifier's.
+            ModelError: a library that is needed for it is not installed.
+        """
+        return None
+
     @abstractmethod
     def write(self, folder: Path) -> None:
         """Write what was learnt into an existing folder, as JSON and safetensors."""
@@ -114,6 +148,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     def _check_fitted(self) -> None:
         check_is_fitted(self)
+
+    def _columns(self, labels: Sequence[str]) -> np.ndarray:
+        """The columns of labels: shape (n_labels,)."""
+        column_of = {str(label): column for column, label in enumerate(self.classes_)}
+        for label in labels:
+            if label not in column_of:
+                raise DataError(f"label {label!r} is none of the classifier's; {did_you_mean(str(label), column_of)}")
+        return np.array([column_of[label] for label in labels], dtype=int)
 
 
 def check_texts(texts: Texts) -> list[str]:
@@ -140,6 +182,15 @@ def neighbours(texts: Texts, context: Mapping[str, int] | None) -> dict[str, lis
     """
     sides = [side for side in ("before", "after") if (context or {}).get(side)]
     return {side: [(item.get(side) or "") if isinstance(item, Mapping) else "" for item in texts] for side in sides}
+
+
+def ranked(pieces: Iterable[Weighed]) -> list[Weighed]:
+    """Put pieces that are the same together, and those with the most weight first; those without any are left out."""
+    sums: dict[tuple[str, str], float] = {}
+    for piece, weight, part in pieces:
+        sums[piece, part] = sums.get((piece, part), 0.0) + weight
+    found = [Weighed(piece, weight, part) for (piece, part), weight in sums.items() if weight]
+    return sorted(found, key=lambda its: -abs(its.weight))
 
 
 def check_training(

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
 from textcls.errors import DataError
-from textcls.models.base import Annotations, Listener, TextClassifier, Texts
+from textcls.models.base import Annotations, Listener, TextClassifier, Texts, Weighed
 
 _LEAST = 1e-12
 _FEWEST_ROWS = 50
@@ -134,6 +134,10 @@ class DecidedClassifier(TextClassifier):
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Estimate each label's probability, weighed and calibrated."""
         return self.decision.apply(self.classifier.predict_proba(texts))
+
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+        """What the classifier inside says, before the policy."""
+        return self.classifier.explain(texts, labels, others)
 
     def write(self, folder: Path) -> None:
         """Write the classifier inside; the policy stands in the folder's description."""

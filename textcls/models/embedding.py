@@ -9,7 +9,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from textcls.config import EmbeddingConfig
-from textcls.models.base import Annotations, Listener, Texts, check_texts, check_training, label_weights, neighbours
+from textcls.models.attributions import attribute_embedding, weigh_words
+from textcls.models.base import (
+    Annotations,
+    Listener,
+    Texts,
+    Weighed,
+    check_texts,
+    check_training,
+    label_weights,
+    neighbours,
+    ranked,
+)
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
@@ -22,7 +33,7 @@ from textcls.models.encoders import (
     uses_bf16,
     warn_of_cuts,
 )
-from textcls.models.heads import fit_head, head_probabilities, read_head, write_head
+from textcls.models.heads import fit_head, head_probabilities, label_coefficients, read_head, write_head
 
 _TEXTS_A_WRITE = 1000
 
@@ -64,6 +75,25 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         """Estimate each label's probability; see `TextClassifier.predict_proba`. Looks in the cache, but adds nothing to it."""
         self._check_fitted()
         return head_probabilities(self.regression_, self._features(texts))
+
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`."""
+        self._check_fitted()
+        settings, coef = self.settings, label_coefficients(self.regression_)
+        parts = {"words": check_texts(texts)}
+        parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}
+        explained = []
+        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+            directions = np.split(coef[label] - coef[other], len(parts))
+            pieces: list[Weighed] = []
+            for (part, sentences), direction in zip(parts.items(), directions, strict=True):
+                if sentence := sentences[row]:
+                    tokens = attribute_embedding(
+                        sentence, self.model_, self.tokenizer_, direction, max_length=settings.max_length
+                    )
+                    pieces += weigh_words(sentence, tokens, part)
+            explained.append(ranked(pieces))
+        return explained
 
     def write(self, folder: Path) -> None:
         """Write the encoder as `model.safetensors`, its `config.json`, the tokenizer's files, and `head.safetensors`."""

@@ -161,10 +161,20 @@ def embed_tokens(
                 ids[row, : len(content)] = torch.tensor(content)
                 mask[row, : len(content)] = 1
             ids, mask = ids.to(model.device), mask.to(model.device)
-            embeddings[numbers] = _mean(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask)[: len(numbers)]
+            means = mean_embedding(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+            embeddings[numbers] = means.cpu().numpy()[: len(numbers)]
     if not np.isfinite(embeddings).all():
         raise ModelError("the encoder gives embeddings that are not finite; its weights are damaged, or it needs precision fp32")
     return embeddings
+
+
+def mean_embedding(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The mean of a last layer over the tokens that the mask names, scaled to length 1: shape (n_texts, width)."""
+    import torch
+
+    weights = mask.unsqueeze(-1).float()
+    mean = (states.float() * weights).sum(dim=1) / weights.sum(dim=1)
+    return torch.nn.functional.normalize(mean)
 
 
 def length_batches(lengths: Sequence[int], longest: int) -> Iterator[tuple[list[int], int]]:
@@ -231,15 +241,6 @@ def quiet() -> Iterator[None]:
         reports.set_verbosity(level)
         if bars:
             reports.enable_progress_bar()
-
-
-def _mean(states: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
-    import torch
-
-    weights = mask.unsqueeze(-1).float()
-    mean = (states.float() * weights).sum(dim=1) / weights.sum(dim=1)
-    pooled: np.ndarray = torch.nn.functional.normalize(mean).cpu().numpy()
-    return pooled
 
 
 def _device() -> torch.device:

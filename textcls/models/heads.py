@@ -50,6 +50,12 @@ def head_probabilities(regression: LogisticRegression, features: np.ndarray) -> 
     return probabilities
 
 
+def label_coefficients(regression: LogisticRegression) -> np.ndarray:
+    """Each label's coefficients, shape (n_labels, n_features); of two labels the first has none."""
+    coef: np.ndarray = regression.coef_
+    return coef if len(coef) > 1 else np.vstack([np.zeros_like(coef), coef])
+
+
 def write_head(regression: LogisticRegression, folder: Path) -> None:
     """Write `head.safetensors`."""
     save_file({"coef": regression.coef_, "intercept": regression.intercept_}, folder / _FILE)

@@ -151,10 +151,11 @@ class NgramWeights:
         return self._weigh(pieces.counts() @ counts if self.unit == "characters" else counts)
 
     def names(self) -> list[str]:
-        """The n-grams in the order of their columns, as scikit-learn writes them: words with a space between."""
+        """The n-grams in the order of their columns, as scikit-learn writes them: words, and what stands for them in patterns, with a
+        space between. An edge is shown as `¶`."""
         named = [""] * len(self.idf)
-        symbols = ngrams = list(self.symbols)
-        joint = " " if self.unit == "words" else ""
+        symbols = ngrams = ["¶" if symbol == _EDGE else symbol for symbol in self.symbols]
+        joint = "" if self.unit == "characters" else " "
         for length, columns in enumerate(self.columns, 1):
             if length > 1:
                 beginnings, lasts = np.divmod(self.keys[length - 2], len(symbols))

@@ -20,7 +20,18 @@ from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from textcls.config import SetFitConfig
 from textcls.errors import ModelError
-from textcls.models.base import Annotations, Listener, Texts, check_texts, check_training, label_weights, neighbours
+from textcls.models.attributions import attribute_embedding, weigh_words
+from textcls.models.base import (
+    Annotations,
+    Listener,
+    Texts,
+    Weighed,
+    check_texts,
+    check_training,
+    label_weights,
+    neighbours,
+    ranked,
+)
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
     embed,
@@ -32,7 +43,7 @@ from textcls.models.encoders import (
     uses_bf16,
     warn_of_cuts,
 )
-from textcls.models.heads import fit_head, head_probabilities, read_head, write_head
+from textcls.models.heads import fit_head, head_probabilities, label_coefficients, read_head, write_head
 from textcls.models.processors import quick_training
 
 with warnings.catch_warnings():  # setfit changes the filters when it is imported
@@ -89,6 +100,30 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         """Estimate each label's probability; see `TextClassifier.predict_proba`."""
         self._check_fitted()
         return head_probabilities(self.regression_, self._embed(self._join(texts)))
+
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`."""
+        self._check_fitted()
+        settings, coef = self.settings, label_coefficients(self.regression_)
+        checked, around = check_texts(texts), neighbours(texts, self.context)
+        explained = []
+        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+            sides = {
+                "before.words": around.get("before", [""] * len(checked))[row],
+                "words": checked[row],
+                "after.words": around.get("after", [""] * len(checked))[row],
+            }
+            sides = {part: sentence for part, sentence in sides.items() if sentence}
+            tokens = attribute_embedding(
+                " ".join(sides.values()), self.model_, self.tokenizer_, coef[label] - coef[other], max_length=settings.max_length
+            )
+            pieces: list[Weighed] = []
+            start = 0
+            for part, sentence in sides.items():
+                pieces += weigh_words(sentence, tokens, part, start=start)
+                start += len(sentence) + 1
+            explained.append(ranked(pieces))
+        return explained
 
     def write(self, folder: Path) -> None:
         """Write the encoder as `model.safetensors`, its `config.json`, the tokenizer's files, and `head.safetensors`."""

@@ -19,16 +19,19 @@ from tokenizers import Tokenizer
 
 from textcls.config import StaticConfig
 from textcls.errors import ModelError
+from textcls.models.attributions import weigh_words
 from textcls.models.base import (
     Annotations,
     Listener,
     Texts,
+    Weighed,
     check_texts,
     check_training,
     check_validation,
     label_weights,
     neighbours,
     no_number,
+    ranked,
 )
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
@@ -92,6 +95,25 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         self._check_fitted()
         return _probabilities(self.net_, self._encode(texts), len(self.classes_))
 
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+        """Part the log odds among tokens, whose vectors the head takes the sum of, exactly; see `TextClassifier.explain`."""
+        self._check_fitted()
+        parts = {"words": check_texts(texts)}
+        parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}
+        head = self.net_.head.weight.detach()
+        vectors = self.net_.vectors.weight.detach() * self.net_.weights.detach()[:, None]
+        encoded = {part: self.tokenizer_.encode_batch(sentences, add_special_tokens=False) for part, sentences in parts.items()}
+        explained = []
+        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+            pieces: list[Weighed] = []
+            directions = (head[label] - head[other]).chunk(len(parts))
+            for (part, rows), direction in zip(encoded.items(), directions, strict=True):
+                tokens = vectors[rows[row].ids[: self.settings.max_length]]
+                weights = tokens @ direction / tokens.sum(dim=0).norm().clamp(min=1e-12)
+                pieces += weigh_words(parts[part][row], zip(rows[row].offsets, weights.tolist(), strict=False), part)
+            explained.append(ranked(pieces))
+        return explained
+
     def write(self, folder: Path) -> None:
         """Write `model.safetensors`, the vectors and the head, and `tokenizer.json`."""
         save_file({name: tensor.contiguous() for name, tensor in self.net_.state_dict().items()}, folder / "model.safetensors")
@@ -147,7 +169,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
                 wanted = targets[torch.from_numpy(numbers)]
                 loss = -(wanted * net(sides).log_softmax(dim=-1)).sum() / wanted.sum()
                 net.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 for optimizer in optimizers:
                     optimizer.step()
                 losses.append(loss.item())

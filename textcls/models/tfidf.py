@@ -10,11 +10,21 @@ from typing import ClassVar, Self
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from scipy.sparse import hstack
+from scipy.sparse import csr_array, hstack
 
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Annotations, Listener, Texts, check_texts, check_training, label_weights, neighbours
+from textcls.models.base import (
+    Annotations,
+    Listener,
+    Texts,
+    Weighed,
+    check_texts,
+    check_training,
+    label_weights,
+    neighbours,
+    ranked,
+)
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
 from textcls.models.softmax import Regression, fit_regression
@@ -72,9 +82,20 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
         checked = check_texts(texts)
         if not checked:
             return np.empty((0, len(self.classes_)))
-        pieces = self._pieces(checked, texts)
-        features = [_weight(name) * part.transform(pieces[name]) for name, part in self.parts_.items()]
-        return self.regression_.probabilities(hstack(features, format="csr"))
+        return self.regression_.probabilities(self._features(checked, texts))
+
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+        """Weigh each n-gram by its feature times the difference of the labels' coefficients, exactly; see `TextClassifier.explain`."""
+        self._check_fitted()
+        features, coef = self._features(check_texts(texts), texts), self.regression_.coef
+        names = [Weighed(ngram, 0.0, name) for name, part in self.parts_.items() for ngram in part.names()]
+        explained = []
+        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+            span = slice(*features.indptr[row : row + 2])
+            columns = features.indices[span]
+            weights = features.data[span].astype(float) * (coef[label, columns].astype(float) - coef[other, columns])
+            explained.append(ranked(names[c]._replace(weight=float(w)) for c, w in zip(columns, weights, strict=True)))
+        return explained
 
     def write(self, folder: Path) -> None:
         """Write `vocabulary.json`, the symbols that each part's n-grams are made of, and all else as `weights.safetensors`."""
@@ -127,6 +148,11 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
             for unit, span in spans.items()
             if span is not None and not (side and unit == "characters")
         }
+
+    def _features(self, checked: Sequence[str], texts: Texts) -> csr_array:
+        """The weights of the texts' n-grams: shape (n_texts, n_features)."""
+        pieces = self._pieces(checked, texts)
+        return hstack([_weight(name) * part.transform(pieces[name]) for name, part in self.parts_.items()], format="csr")
 
     def _pieces(self, checked: Sequence[str], texts: Texts) -> dict[str, Pieces]:
         """What each part reads: the texts or their neighbours, split; with their capitals, or not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,16 +18,19 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 
 from textcls.config import LoraConfig, TransformerConfig
 from textcls.errors import ModelError
+from textcls.models.attributions import attribute_tokens, weigh_words
 from textcls.models.base import (
     Annotations,
     Listener,
     Texts,
+    Weighed,
     check_texts,
     check_training,
     check_validation,
     label_weights,
     neighbours,
     no_number,
+    ranked,
 )
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import load_tokenizer, loading, locate_encoder, quiet, uses_bf16, warn_of_cuts
@@ -103,6 +106,32 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         windows_of = np.bincount(text_of, minlength=len(texts)).reshape(-1, 1)
         probabilities: np.ndarray = (of_texts / torch.from_numpy(windows_of)).softmax(dim=-1).numpy()
         return probabilities
+
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`."""
+        self._check_fitted()
+        columns = list(zip(self._columns(labels), self._columns(others), strict=True))
+        windows, text_of = self._encode(texts, places=True)
+        sides = neighbours(texts, self.context)
+        parts = [
+            self._parts(text, {side: sentences[number] for side, sentences in sides.items()})
+            for number, text in enumerate(check_texts(texts))
+        ]
+        pieces: list[list[Weighed]] = [[] for _ in columns]
+        for window, number in zip(windows, text_of, strict=True):
+            offsets, sequences = window.pop("offset_mapping"), window.pop("sequence_ids")
+            label, other = columns[number]
+
+            def odds(output: Any, _: torch.Tensor, label: int = label, other: int = other) -> torch.Tensor:
+                difference: torch.Tensor = output.logits[:, label] - output.logits[:, other]
+                return difference
+
+            padding = self.tokenizer_.pad_token_id or 0
+            weights = attribute_tokens(self.model_, window, odds, padding=padding) / text_of.count(number)
+            for part, (sequence, start, text) in parts[number].items():
+                of_part = [row[1:] for row in zip(sequences, offsets, weights, strict=True) if row[0] == sequence]
+                pieces[number] += weigh_words(text, of_part, part, start=start)
+        return [ranked(its) for its in pieces]
 
     def write(self, folder: Path) -> None:
         """Write the encoder with its head as `model.safetensors`, its `config.json`, and the tokenizer's files."""
@@ -192,8 +221,13 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                 source, config=config, use_safetensors=True, dtype=torch.float32, **local
             )
 
-    def _encode(self, texts: Texts) -> tuple[list[dict[str, Any]], list[int]]:
+    def _encode(self, texts: Texts, *, places: bool = False) -> tuple[list[dict[str, Any]], list[int]]:
         """Turn texts into windows of token ids, one each unless `long_texts` are read in windows.
+
+        Args:
+            texts: as for `predict_proba`.
+            places: whether to say of each token as well where it stands (`offset_mapping`), whether in the text, its neighbours, or
+                neither (`sequence_ids`), and whether it parts texts and means nothing (`special_tokens_mask`).
 
         Returns:
             the windows; the number of the text that each is of.
@@ -206,16 +240,35 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         windows = settings.long_texts == "windows"
         encoded = self.tokenizer_(
             checked,
-            [f" {self.tokenizer_.sep_token} ".join(around) for around in zip(*sides.values(), strict=True)] if sides else None,
+            [self._joint.join(around) for around in zip(*sides.values(), strict=True)] if sides else None,
             # Of a text and its neighbours the longer one is cut first.
             truncation="only_first" if windows else True,
             max_length=settings.max_length,
             return_overflowing_tokens=windows,
             stride=int(settings.max_length * _OVERLAP) if windows else 0,
+            return_offsets_mapping=places,
         )
         text_of = encoded.pop("overflow_to_sample_mapping", list(range(len(checked))))
         rows = [{name: values[number] for name, values in encoded.items()} for number in range(len(text_of))]
+        for number, row in enumerate(rows if places else []):
+            row["sequence_ids"] = encoded.sequence_ids(number)
+            # What stands between two neighbours is written in a text, but means no more than what the tokenizer adds.
+            parting = zip(row["sequence_ids"], row["input_ids"], strict=True)
+            row["special_tokens_mask"] = [int(its is None or id == self.tokenizer_.sep_token_id) for its, id in parting]
         return rows, text_of
+
+    @property
+    def _joint(self) -> str:
+        """What stands between two neighbouring sentences."""
+        return f" {self.tokenizer_.sep_token} "
+
+    def _parts(self, text: str, around: Mapping[str, str]) -> dict[str, tuple[int, int, str]]:
+        """What is read with a text: for each part the number of its sequence, where it begins in it, and its text."""
+        parts, start = {"words": (0, 0, text)}, 0
+        for side, sentence in around.items():
+            parts[f"{side}.words"] = (1, start, sentence)
+            start += len(sentence) + len(self._joint)
+        return parts
 
     def _labelled(self, texts: Texts, labels: np.ndarray) -> list[dict[str, Any]]:
         """Windows of texts with their labels: a number each, or a share for each label."""

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
+from textcls.dataset import COLUMNS
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, summarize
+from textcls.evaluation.annotators import ANNOTATORS
+from textcls.evaluation.predictions import OWN
+from textcls.evaluation.slices import parts_rows
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
 from textcls.training.planning import Unit
 
@@ -98,7 +102,10 @@ def measure_unit(
 
 
 def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Intervals, list[dict[str, Any]]]:
-    """Put the measured rows of all units together: their figures with intervals, and a prediction each in the order of the data."""
+    """Put the measured rows of all units together: their figures with intervals, and a prediction each in the order of the data.
+
+    A prediction carries what annotators said of the row, and the data's columns that part rows into few enough sorts to compare.
+    """
     labels = sorted({label for outcome in outcomes for label in outcome.labels})
     rows = np.concatenate([outcome.unit.split.test for outcome in outcomes])
     probabilities = np.zeros((len(rows), len(labels)))
@@ -109,17 +116,24 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
         start = end
     of_unit = [outcome.unit for outcome in outcomes for _ in outcome.unit.split.test]
     order = np.argsort(rows, kind="stable")
-    probabilities, chosen = probabilities[order], dataset.select(rows[order]).to_list()
+    probabilities, measured = probabilities[order], dataset.select(rows[order])
+    chosen = measured.to_list()
+    columns = [name for name in measured.column_names if name not in (*COLUMNS, *OWN)]
+    columns = [name for name in columns if name == ANNOTATORS or parts_rows(measured[name][:])]
+    rounded = probabilities.round(6).tolist()
     predictions = [
         {
-            **row,
+            **predicted,
+            **{name: row[name] for name in columns},
             "fold": of_unit[number].split.name,
             "seed": of_unit[number].seed,
-            "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
+            "probabilities": dict(zip(labels, of_labels, strict=True)),
         }
-        for row, number, of_labels in zip(predicted_rows(chosen, probabilities, labels), order, probabilities, strict=True)
+        for row, predicted, number, of_labels in zip(
+            chosen, predicted_rows(chosen, probabilities, labels), order, rounded, strict=True
+        )
     ]
-    true, groups, ids = ([row[column] for row in chosen] for column in ("label", "group", "id"))
+    true, groups, ids = (measured[column][:] for column in ("label", "group", "id"))
     return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups, ids), predictions
 
 

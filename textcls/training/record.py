@@ -22,9 +22,11 @@ import numpy as np
 
 from textcls.config import Config
 from textcls.dataset import dataset_identity, row_identities
-from textcls.evaluation import Evaluation, Intervals, make_predictions, wrong_predictions
+from textcls.evaluation import Evaluation, Interval, Intervals, make_predictions
+from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
+from textcls.evaluation.weighed import word_weighed
 from textcls.tracking import ROWS, NullRun
 
 if TYPE_CHECKING:
@@ -74,28 +76,29 @@ def log_results(
     evaluation: Evaluation,
     intervals: Intervals,
     predictions: Sequence[Mapping[str, Any]],
+    wrong: Sequence[Mapping[str, Any]],
     *,
     title: str,
     about: Mapping[str, str],
 ) -> None:
-    """Keep figures as pictures and tables, every prediction, and a report of it all.
+    """Keep figures as pictures and tables, every prediction, suspected label errors, and a report of it all.
 
     Args:
         run: the run.
         evaluation, intervals: its figures.
         predictions: its predictions, as `RunResult` has them.
+        wrong: the wrong ones, as `look_at_mistakes` gives them.
         title: its name.
         about: what the report says first: how it was measured, the data, the model.
     """
     if run.id is None:
         return
-    slices: list[Slice] = []
-    if len({row["seed"] for row in predictions}) == 1:  # a row stands once
-        slices = slice_figures(make_predictions(predictions, name=title))
-    shown = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions]
-    wrong = wrong_predictions(shown)
+    # Of several seeds the first one's, so that a row stands once.
+    once = make_predictions([row for row in predictions if row["seed"] == predictions[0]["seed"]], name=title)
+    slices = slice_figures(once)
+    ceiling = measure_annotators(once.true, judgements(once.columns.get(ANNOTATORS, [])), evaluation.labels, once.groups)
     heading = f"{title}\n{next(iter(about.values()), '')}"
-    pictures = {name: run.figure(figure, name) for name, figure in _figures(evaluation, predictions, slices, heading)}
+    pictures = {name: run.figure(figure, name) for name, figure in _figures(evaluation, predictions, slices, ceiling, heading)}
     report = run_report(
         title=title,
         about=about,
@@ -104,34 +107,70 @@ def log_results(
         slices=slices,
         wrong=wrong,
         pictures={name.replace("_", " "): picture for name, picture in pictures.items()},
+        ceiling=ceiling,
     )
     run.text(report, "report.html")
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["label", "precision", "recall", "f1", "f1_low", "f1_high", "support"])
-    for label, scores in evaluation.per_label.items():
-        f1 = intervals.per_label.get(label, {}).get("f1")
-        figures = [scores.precision, scores.recall, scores.f1, *((f1.low, f1.high) if f1 else ())]
-        writer.writerow([label, *(f"{value:.4f}" for value in figures), *([] if f1 else ["", ""]), scores.support])
-    run.text(table.getvalue(), "per_label.csv")
+    run.text(_label_table(evaluation, intervals, ceiling), "per_label.csv")
+    if slices:
+        run.text(_slice_table(slices), "slices.csv")
     run.text(json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False), "evaluation.json")
     run.text(json.dumps(intervals.as_dict(), indent=1, ensure_ascii=False), "intervals.json")
-    run.table(shown, "predictions/test.json")
-    run.table(wrong, "predictions/wrong.json")
-    kept = ("id", "article", "fold", "seed", "text", "label", "prediction", "probabilities")
-    lines = (json.dumps({key: row[key] for key in kept if row.get(key) is not None}, ensure_ascii=False) for row in predictions)
+    if ceiling:
+        run.text(json.dumps(ceiling.as_dict(), indent=1, ensure_ascii=False), "annotators.json")
+    run.table(
+        [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions], "predictions/test.json"
+    )
+    run.table([{**row, "weighed": word_weighed(row["weighed"] or ())} for row in wrong], "predictions/wrong.json")
+    first = ("id", "article", "fold", "seed", "text", "label", "prediction")
+    order = [*first, *(key for key in predictions[0] if key not in (*first, "score"))]
+    lines = (json.dumps({key: row[key] for key in order if row[key] is not None}, ensure_ascii=False) for row in predictions)
     run.text("".join(f"{line}\n" for line in lines), "predictions/test.jsonl")
 
 
+def _label_table(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | None) -> str:
+    rows = []
+    for label, scores in evaluation.per_label.items():
+        f1 = intervals.per_label.get(label, {}).get("f1")
+        theirs = ceiling.per_label.get(label) if ceiling else None
+        rows.append([label, scores.precision, scores.recall, scores.f1, *_ends(f1), scores.support, theirs])
+    return _csv(["label", "precision", "recall", "f1", "f1_low", "f1_high", "support", "annotators_f1"], rows)
+
+
+def _slice_table(slices: Sequence[Slice]) -> str:
+    rows: list[list[Any]] = []
+    for its in slices:
+        accuracy = [its.accuracy, *_ends(its.accuracy_interval), its.rest_accuracy]
+        macro_f1 = [its.macro_f1, *_ends(its.macro_f1_interval)]
+        rows.append([its.column, its.value, its.rows, its.units, *accuracy, *macro_f1, its.stands_out])
+    figures = ["accuracy", "accuracy_low", "accuracy_high", "rest_accuracy", "macro_f1", "macro_f1_low", "macro_f1_high"]
+    return _csv(["column", "value", "rows", "units", *figures, "stands_out"], rows)
+
+
+def _ends(found: Interval | None) -> tuple[float | None, float | None]:
+    return (found.low, found.high) if found else (None, None)
+
+
+def _csv(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(heads)
+    writer.writerows([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    return table.getvalue()
+
+
 def _figures(
-    evaluation: Evaluation, predictions: Sequence[Mapping[str, Any]], slices: Sequence[Slice], title: str
+    evaluation: Evaluation,
+    predictions: Sequence[Mapping[str, Any]],
+    slices: Sequence[Slice],
+    ceiling: Ceiling | None,
+    title: str,
 ) -> Iterator[tuple[str, Figure]]:
     from textcls.evaluation.abstention import risk_coverage
     from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
     from textcls.evaluation.figures import confusion_figure, per_label_figure
 
     yield "confusion_matrix", confusion_figure(evaluation, title=title)
-    yield "per_label", per_label_figure(evaluation, title=title)
+    yield "per_label", per_label_figure(evaluation, title=title, ceiling=ceiling.per_label if ceiling else None)
     true = [row["label"] for row in predictions]
     probabilities = np.array([list(row["probabilities"].values()) for row in predictions])
     measured = (true, probabilities, evaluation.labels)

@@ -22,6 +22,7 @@ from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
 from textcls.training.members import make_ensemble, member_folders
+from textcls.training.mistakes import look_at_mistakes
 from textcls.training.planning import Unit, in_context, plan, protocol
 from textcls.training.record import kept_log, log_inputs, log_results, run_tags
 from textcls.training.workspace import Workspace, check_resumable, open_workspace, unfinished_run
@@ -55,7 +56,8 @@ class RunResult:
         metrics: the run's final metrics, such as `test/macro_f1`; the means over the folds if there are several.
         evaluation: figures over the predictions of all folds together.
         intervals: their 95 % intervals, by a bootstrap over articles.
-        predictions: a row for each measured one: `text`, `prediction`, `label`, `score`, `id`, `article`, `fold`, `seed`.
+        predictions: a row for each measured one: `text`, `prediction`, `label`, `score`, `id`, `article`, `fold`, `seed`,
+            `probabilities`, and the data's columns that part rows into a few sorts.
         classifier: the final model.
         model_folder: where it was written, if the caller named a place.
     """
@@ -180,7 +182,7 @@ def run_config(
             raise RuntimeError("a run of one unit, and a trial, are fitted in this process")
 
         reporter.phase("writing")
-        evaluation, intervals, predictions = pool(dataset, outcomes)
+        evaluation, intervals, predictions = pool(rows, outcomes)
         metrics = final_metrics(outcomes, evaluation, intervals)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith("test/")}
@@ -197,7 +199,8 @@ def run_config(
                 "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
                 "model": config.model.kind,
             }
-            log_results(run, evaluation, intervals, predictions, title=name, about=about)
+            wrong = look_at_mistakes(predictions, outcomes, rows, dataset) if run.id is not None else []
+            log_results(run, evaluation, intervals, predictions, wrong, title=name, about=about)
             run.model(folder, name=name, versions=library_versions())
         if output is not None:
             with new_folder(output) as place:

@@ -1,0 +1,39 @@
+"""Labels that are probably wrong, by confident learning over predictions for rows that the model had not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Find rows whose label a classifier doubts (Northcutt, Jiang and Chuang 2021, Confident Learning; by cleanlab).
+
+    Args:
+        rows: rows with `id`, `text`, `label`, `before` and `after`, and the article as `group`.
+        probabilities: shape (n_rows, n_labels), each row's by a classifier that has not learnt from it.
+        labels: the labels of the columns, sorted.
+
+    Returns:
+        the suspects, the most doubtful first: `id`, `text`, `label`, `suggestion`, `score` (the probability of the
+        given label), `article`, `before`, `after`.
+    """
+    from cleanlab.filter import find_label_issues
+
+    label_ids = np.searchsorted(list(labels), [row["label"] for row in rows])
+    ranked = find_label_issues(label_ids, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    return [
+        {
+            "id": rows[number]["id"],
+            "text": rows[number]["text"],
+            "label": rows[number]["label"],
+            "suggestion": str(labels[int(probabilities[number].argmax())]),
+            "score": round(float(probabilities[number, label_ids[number]]), 4),
+            "article": rows[number]["group"],
+            "before": rows[number]["before"],
+            "after": rows[number]["after"],
+        }
+        for number in map(int, ranked)
+    ]
