@@ -147,7 +147,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
                 wanted = targets[torch.from_numpy(numbers)]
                 loss = -(wanted * net(sides).log_softmax(dim=-1)).sum() / wanted.sum()
                 net.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 for optimizer in optimizers:
                     optimizer.step()
                 losses.append(loss.item())
