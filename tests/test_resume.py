@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,25 @@ def settings(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str,
 
 
 class _Stop(Reporter):
-    """Breaks off when a phase begins."""
+    """Breaks off when a phase begins, or when it has come some way."""
 
-    def __init__(self, phase: str) -> None:
-        self.at = phase
+    def __init__(self, phase: str, within: bool) -> None:
+        self.at, self.within, self.now = phase, within, ""
 
     def phase(self, name: str) -> None:
-        if name.startswith(self.at):
+        self.now = name
+        if name.startswith(self.at) and not self.within:
+            raise KeyboardInterrupt
+
+    def progress(self, done: int, total: int) -> None:
+        if self.now.startswith(self.at) and done >= min(2, total):
             raise KeyboardInterrupt
 
 
-def interrupted(settings: dict[str, Any], phase: str = "fold 2") -> str:
+def interrupted(settings: dict[str, Any], phase: str = "fold 2", *, within: bool = False) -> str:
     """The id of a run that was broken off."""
     with pytest.raises(KeyboardInterrupt):
-        train(settings, reporter=_Stop(phase))
+        train(settings, reporter=_Stop(phase, within))
     (run,) = Store(settings["tracking"]["folder"]).runs()
     return run.id
 
@@ -72,6 +78,19 @@ def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], tmp_p
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("resumed", "whole")]
     assert weights[0] == weights[1]
     assert not list((Path(settings["tracking"]["folder"]) / "unfinished").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["embedding", "setfit", "static"])
+def test_a_fit_that_begins_anew_comes_to_the_same_model(
+    kind: str, settings: dict[str, Any], model_settings: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    settings["model"] = model_settings(kind) | ({"cache": False} if kind == "embedding" else {})
+    resumed = train(settings, resume=interrupted(settings, within=True), output=tmp_path / "resumed")
+    whole = train(settings, output=tmp_path / "whole")
+    assert resumed.predictions == whole.predictions
+    files = [{path.name: path.read_bytes() for path in (tmp_path / name).glob("*.safetensors")} for name in ("resumed", "whole")]
+    assert files[0]
+    assert files[0] == files[1]
 
 
 def test_a_finished_run_is_not_resumed(settings: dict[str, Any]) -> None:
@@ -167,7 +186,7 @@ _KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import mlflow.store.tracking.sqlalchemy_store
-import textcls.models.transformer
+import textcls.models.setfit, textcls.models.transformer
 from textcls.training import train
 
 config, store, output = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
@@ -197,8 +216,13 @@ print(kills, most)
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_ten_random_moments_ends_as_if_it_had_not_been(settings: dict[str, Any], tmp_path: Path) -> None:
-    settings["model"]["epochs"] = 40
+@pytest.mark.parametrize("kind", ["transformer", "setfit"])
+def test_a_run_killed_at_ten_random_moments_ends_as_if_it_had_not_been(
+    kind: str, settings: dict[str, Any], model_settings: Callable[[str], dict[str, Any]], tmp_path: Path
+) -> None:
+    settings["model"] = {"transformer": settings["model"] | {"epochs": 40}, "setfit": model_settings("setfit") | {"epochs": 20}}[
+        kind
+    ]
     settings["splits"]["folds"] = 3
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(settings))

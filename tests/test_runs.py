@@ -138,7 +138,13 @@ def test_a_row_whose_id_is_new_is_known_by_its_text() -> None:
     row = {"id": "1", "text": "abc", "label": "a", "group": None, "split": "train"}
     changes = compare_rows([row], [{**row, "id": "2", "label": "b", "split": "test"}])
     assert str(changes) == "rows: 1 relabelled, 1 moved to another split"
-    assert str(compare_rows([row], [row])) == "rows: none added, removed, relabelled, reworded or moved"
+    voted = {**row, "annotations": '["a", "b"]'}
+    assert str(compare_rows([row], [voted])) == "rows: 1 annotated otherwise"
+    assert (
+        str(compare_rows([voted], [voted]))
+        == str(compare_rows([row], [row]))
+        == "rows: none added, removed, relabelled, reworded or moved"
+    )
 
 
 def test_runs_that_do_not_exist(textcls: Command, store: Path) -> None:

@@ -1,8 +1,7 @@
-"""Measure the tfidf family: its speed beside scikit-learn's own pipeline, its cost by rows, and what its settings bring.
+"""Measure the tfidf family: its speed beside scikit-learn's own pipeline, and what its settings bring.
 
     export OMP_NUM_THREADS=1
     python experiments/tfidf/measure.py speed DISCOURSE [--repeats 5]
-    python experiments/tfidf/measure.py scale DISCOURSE [--rows 1000 10000 100000]
     python experiments/tfidf/measure.py tune DISCOURSE [--folds 5] [--set NAME=VALUE …]…
     python experiments/tfidf/measure.py quality DISCOURSE --real REAL
 
@@ -14,9 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,22 +40,16 @@ PLAIN = {"fold_marks": False, "pattern_ngrams": None, "C": 1.0}
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=["speed", "scale", "once", "tune", "quality"])
+    parser.add_argument("action", choices=["speed", "tune", "quality"])
     parser.add_argument("discourse", type=Path)
     parser.add_argument("--real", type=Path, help="labelled sentences of real news; used to measure only")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000, 100_000])
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--set", nargs="*", action="append", default=[], help="settings to compare, once for each set of them")
     options = parser.parse_args()
     if options.action == "tune":
         for settings in options.set or [[]]:
             tune(options.discourse, options.folds, {k: yaml.safe_load(v) for k, v in (s.split("=", 1) for s in settings)})
-    elif options.action == "scale":
-        for rows in options.rows:
-            subprocess.run([sys.executable, __file__, "once", str(options.discourse), "--rows", str(rows)], check=True)
-    elif options.action == "once":
-        once(options.discourse, options.rows[0])
     elif options.action == "speed":
         speed(options.discourse, options.repeats)
     else:
@@ -138,33 +128,6 @@ def clocked(call: Callable[[], Any]) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     call()
     return time.perf_counter() - wall, time.process_time() - cpu
-
-
-# --- cost by rows ---------------------------------------------------------------------------------------------------
-
-
-def once(folder: Path, n_rows: int) -> None:
-    """Fit and predict so many rows in a process of its own; each is the first half of a sentence and the second of another."""
-    rows = read_rows(folder / "train.jsonl", label="label")
-    draw = np.random.default_rng(0)
-    texts, labels = [], []
-    for first, second in draw.integers(len(rows), size=(n_rows, 2)):
-        one, other = rows[first]["text"].split(), rows[second]["text"].split()
-        texts.append(" ".join([*one[: len(one) // 2 + 1], *other[len(other) // 2 + 1 :]]))
-        labels.append(rows[first]["label"])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    classifier = make()
-    fit, predict = clocked(lambda: classifier.fit(texts, labels)), clocked(lambda: classifier.predict_proba(texts[:10_000]))
-    keep(
-        action="scale",
-        rows=n_rows,
-        features=int(classifier.regression_.coef.shape[1]),
-        fit_s={"wall": round(fit[0], 2), "cpu": round(fit[1], 2)},
-        fit_cpu_ms_a_row=round(1000 * fit[1] / n_rows, 3),
-        predict_rows_a_cpu_s=round(min(n_rows, 10_000) / predict[1]),
-        peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        peak_before_mb=round(before),
-    )
 
 
 # --- quality --------------------------------------------------------------------------------------------------------

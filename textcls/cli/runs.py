@@ -230,12 +230,15 @@ def _changed_rows(changes: Any, most: int) -> list[str]:
         return [*lines[:most], *more]
 
     def pairs(sign: str, column: str, changed: Sequence[tuple[RowIdentity, RowIdentity]]) -> list[str]:
-        return [f"{sign} {after['id']}  {before[column]} → {after[column]}" for before, after in changed]
+        return [
+            f"{sign} {after['id']}  {before.get(column) or 'none'} → {after.get(column) or 'none'}" for before, after in changed
+        ]
 
     return [
         *limited([f"+ {row['id']}  {row['label']}" for row in changes.added]),
         *limited([f"- {row['id']}  {row['label']}" for row in changes.removed]),
         *limited(pairs("~", "label", changes.relabelled)),
+        *limited(pairs("~", "annotations", changes.annotated)),
         *limited([f"~ {after['id']}  another text" for _, after in changes.reworded]),
         *limited(pairs(">", "split", changes.moved)),
     ]

@@ -28,8 +28,16 @@ def dataset_identity(dataset: Dataset) -> str:
 
 
 def row_identities(dataset: Dataset) -> list[dict[str, str | None]]:
-    """What a row is known again by, without its text: `id`, `text` (16 hex digits of its SHA-256), `label`, `group`, `split`."""
-    columns = {name: dataset[name][:] for name in ("id", "text", "label", "group", "split")}
+    """What a row is known again by, without its text.
+
+    Returns:
+        rows of `id`, `text` (16 hex digits of its SHA-256), `label`, `annotations` (its annotators' labels, sorted, as JSON), `group`
+        and `split`.
+    """
+    columns = {name: dataset[name][:] for name in ("id", "text", "label", "annotations", "group", "split")}
+    columns["annotations"] = [
+        json.dumps(sorted(labels), ensure_ascii=False) if labels is not None else None for labels in columns["annotations"]
+    ]
     columns["text"] = [text_digest(text) for text in columns["text"]]
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 

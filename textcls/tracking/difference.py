@@ -18,18 +18,21 @@ class RowChanges:
 
     Attributes:
         added, removed: rows that only the other has.
-        relabelled, reworded, moved: the row before and after, where its label, its text or its split is another.
+        relabelled, annotated, reworded, moved: the row before and after, where its label, its annotators' labels, its text
+            or its split is another.
     """
 
     added: list[RowIdentity]
     removed: list[RowIdentity]
     relabelled: list[tuple[RowIdentity, RowIdentity]]
+    annotated: list[tuple[RowIdentity, RowIdentity]]
     reworded: list[tuple[RowIdentity, RowIdentity]]
     moved: list[tuple[RowIdentity, RowIdentity]]
 
     def __str__(self) -> str:
-        counts = {name: len(getattr(self, name)) for name in ("added", "removed", "relabelled", "reworded", "moved")}
-        words = [f"{count:,} {'moved to another split' if name == 'moved' else name}" for name, count in counts.items() if count]
+        names = ("added", "removed", "relabelled", "annotated", "reworded", "moved")
+        said = {"annotated": "annotated otherwise", "moved": "moved to another split"}
+        words = [f"{len(rows):,} {said.get(name, name)}" for name in names if (rows := getattr(self, name))]
         return f"rows: {', '.join(words)}" if words else "rows: none added, removed, relabelled, reworded or moved"
 
 
@@ -91,6 +94,8 @@ def compare_rows(before: Iterable[RowIdentity], after: Iterable[RowIdentity]) ->
         added=[row for rows in unmatched.values() for row in rows],
         removed=removed,
         relabelled=[(a, b) for a, b in pairs if a["label"] != b["label"]],
+        # Of runs that an older textcls made, they are not known.
+        annotated=[(a, b) for a, b in pairs if a.get("annotations") != b.get("annotations")],
         reworded=[(a, b) for a, b in pairs if a["text"] != b["text"]],
         moved=[(a, b) for a, b in pairs if a["split"] != b["split"]],
     )
