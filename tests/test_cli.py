@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, Done, run_textcls, toy_rows, write_jsonl
+from conftest import ROOT, Done, Forked, toy_rows, write_jsonl
 
 from textcls.artifacts import load_model, save_model
 from textcls.config import load_config
@@ -378,15 +378,17 @@ def test_two_inputs_of_which_one_is_missing_leave_no_file(textcls: Command, mode
 
 
 @pytest.mark.slow
-def test_no_bar_is_drawn_where_there_is_no_terminal(config: Path, model_settings: Any) -> None:
+def test_no_bar_is_drawn_where_there_is_no_terminal(
+    config: Path, model_settings: Any, fork_textcls: Callable[..., Forked]
+) -> None:
     # A transformer, whose libraries draw bars of their own.
     settings = yaml.safe_load(config.read_text())
     settings["model"] = model_settings("transformer") | {"epochs": 1}
     settings["splits"] = {"kind": "k-fold", "folds": 2, "validation": 0.3}
     config.write_text(yaml.safe_dump(settings))
-    done = run_textcls("train", config, "--output", "model")
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("WARNING: the store was moved")]
+    done = fork_textcls("train", config, "--output", "model").wait()
+    assert done.code == 0, done.err
+    lines = [line for line in done.err.splitlines() if not line.startswith("WARNING: the store was moved")]
     assert lines == [
         "reading the data …",
         "fold 1 (1 of 2) …",
@@ -394,7 +396,7 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(config: Path, model_settings
         "fitting the final model …",
         "writing …",
     ]
-    assert not re.search(r"[\r\x1b]|it/s|%\|", done.stdout + done.stderr)
+    assert not re.search(r"[\r\x1b]|it/s|%\|", done.out + done.err)
     assert {file.name for file in Path.cwd().iterdir()} == {"model"}
 
 

@@ -37,15 +37,16 @@ def test_rows_without_an_article_have_no_neighbours() -> None:
 
 @pytest.fixture
 def echoes(tmp_path: Path) -> Path:
-    """Rows whose label only the sentence before them tells."""
-    rows = []
+    """A file of rows whose label only the sentence before them tells, and beside it another to measure on."""
+    rows: list[dict[str, str]] = []
     chance = random.Random(0)
     for article in range(30):
         kind = ("good", "bad")[article % 2]
         word, other = ("".join(chance.choices("klmnoprst", k=6)) for _ in range(2))
         rows.append({"text": f"{kind} news came to {word}", "label": kind, "article": str(article)})
         rows.append({"text": f"it was a day for {other}", "label": kind, "article": str(article)})
-    return write_jsonl(tmp_path / "echoes.jsonl", rows)
+    write_jsonl(tmp_path / "measured.jsonl", rows[40:])
+    return write_jsonl(tmp_path / "echoes.jsonl", rows[:40])
 
 
 def test_a_model_with_context_knows_what_one_without_cannot(
@@ -53,8 +54,9 @@ def test_a_model_with_context_knows_what_one_without_cannot(
 ) -> None:
     def run(context: dict[str, int] | None) -> float:
         model = model_settings(kind) | {"context": context}
-        splits = {"kind": "k-fold", "folds": 3, "duplicates": "warn", "validation": 0}
-        config = {"data": {"train": str(echoes)}, "splits": splits, "model": model, "tracking": {"enabled": False}}
+        data = {"train": str(echoes), "test": str(echoes.with_name("measured.jsonl"))}
+        splits = {"duplicates": "warn", "validation": 0}
+        config = {"data": data, "splits": splits, "model": model, "tracking": {"enabled": False}}
         return train(config, output=tmp_path / f"model-{context is not None}").evaluation.accuracy
 
     assert run({"before": 1, "after": 0}) > run(None) + 0.1

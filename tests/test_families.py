@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import toy_rows
+from conftest import Forked, toy_rows
 from sklearn.base import clone
 
 from textcls.artifacts import DataSummary, load_model, save_model
@@ -235,15 +233,16 @@ def test_the_cache_is_bounded_and_the_oldest_go(cache_folder: Path, monkeypatch:
     assert sorted(map(int, cache.get([str(number) for number in range(30)]))) == list(range(20, 30))
 
 
-def test_several_processes_share_a_cache(cache_folder: Path) -> None:
+def test_several_processes_share_a_cache(cache_folder: Path, fork: Callable[..., Forked]) -> None:
     code = (
-        "import sys, numpy as np\n"
+        "import warnings, numpy as np\n"
         "from textcls.models.cache import EmbeddingCache\n"
+        "warnings.simplefilter('error')\n"
         "cache = EmbeddingCache('f', 2)\n"
-        "for n in range(40): cache.put([f'{n}', sys.argv[1] + f'-{n}'], np.full((2, 2), n, dtype=np.float32))\n"
+        "for n in range(40): cache.put([f'{n}', f'%d-{n}'], np.full((2, 2), n, dtype=np.float32))\n"
     )
-    processes = [subprocess.Popen([sys.executable, "-W", "error", "-c", code, str(who)]) for who in range(4)]
-    assert [process.wait(120) for process in processes] == [0] * 4
+    processes = [fork(exec, code % who) for who in range(4)]
+    assert [process.wait() for process in processes] == [(0, "", "")] * 4
     assert count(cache_folder) == 40 + 4 * 40
     np.testing.assert_array_equal(EmbeddingCache("f", 2).get(["7"])["7"], [7, 7])
 
@@ -271,15 +270,14 @@ def test_setfit_tells_curves_and_steps_and_leaves_nothing_behind(make: Callable[
     assert list(Path.cwd().iterdir()) == []
 
 
-def test_importing_setfit_changes_no_warnings_filter() -> None:
+def test_importing_setfit_changes_no_warnings_filter(fork: Callable[..., Forked]) -> None:
     code = (
         "import warnings, datasets, transformers, sentence_transformers, sklearn.linear_model, textcls.models.encoders\n"
         "before = list(warnings.filters)\n"
         "import textcls.models.setfit\n"
         "assert warnings.filters == before"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert fork(exec, code).wait() == (0, "", "")
 
 
 # --- static ---------------------------------------------------------------------------------------------------------

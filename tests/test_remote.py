@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +13,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from conftest import Done, toy_rows
+from conftest import Done, Forked, toy_rows
 from matplotlib.figure import Figure
 
 from textcls.artifacts import library_versions, save_model
@@ -50,25 +47,31 @@ def port() -> int:
     return number
 
 
+def _serve(folder: Path, port: int) -> None:
+    """What `mlflow server` does in its worker, without the process around it, which would import MLflow once more."""
+    import uvicorn
+
+    os.environ["_MLFLOW_SERVER_FILE_STORE"] = f"sqlite:///{folder}/mlflow.db"
+    os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = "mlflow-artifacts:/"
+    os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION"] = str(folder / "artifacts")
+    os.environ["_MLFLOW_SERVER_SERVE_ARTIFACTS"] = "true"
+    uvicorn.run("mlflow.server.fastapi_app:app", host="127.0.0.1", port=port)
+
+
 @contextmanager
-def mlflow_server(folder: Path, port: int) -> Iterator[str]:
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")]
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("a") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=60)
+def mlflow_server(folder: Path, port: int, fork: Callable[..., Forked]) -> Iterator[str]:
+    forked = fork(_serve, folder, port)
+    deadline = time.monotonic() + 120
+    while forked.process.is_alive() and time.monotonic() < deadline:
+        try:
+            urlopen(f"http://127.0.0.1:{port}/health", timeout=5).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    assert forked.process.is_alive(), forked.err.read_text()
+    yield f"http://127.0.0.1:{port}"
+    forked.process.terminate()
+    forked.wait(60)
 
 
 def log_everything(run: NullRun, model_folder: Path) -> None:
@@ -99,7 +102,12 @@ def assert_everything(store: Store, name: str) -> None:
 
 @pytest.mark.slow
 def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
-    port: int, store_template: Path, tmp_path: Path, textcls: Command, caplog: pytest.LogCaptureFixture
+    port: int,
+    store_template: Path,
+    tmp_path: Path,
+    textcls: Command,
+    caplog: pytest.LogCaptureFixture,
+    fork: Callable[..., Forked],
 ) -> None:
     model = tmp_path / "model"
     save_model(classifier_class("tfidf")(min_df=1).fit(TEXTS, [row["label"] for row in toy_rows()]), model)
@@ -111,7 +119,7 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     def tracked(uri: str, name: str) -> object:
         return track(TrackingConfig(uri=uri, folder=str(folder)), experiment="news", name=name, tags={"textcls.kind": "parent"})
 
-    with mlflow_server(server, port) as uri:
+    with mlflow_server(server, port, fork) as uri:
         with tracked(uri, "whole") as run, run.child("a fold", "fold") as child:
             child.metrics({"test/macro_f1": 0.5})
             log_everything(run, model)
@@ -140,7 +148,7 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     done = textcls("runs", "sync", "--store", folder)
     assert (done.code, f"{uri}: no tracking server answers" in done.err) == (1, True)
 
-    with mlflow_server(server, port) as uri:
+    with mlflow_server(server, port, fork) as uri:
         (kept.folder / "sent.json").write_text('{"sent": 0, "ids": {}}')
         done = textcls("runs", "sync", "--store", folder)
         assert (done.code, done.out) == (0, f"cut: {kept.calls} calls sent to {uri}\n")

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import sys
+import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from conftest import Done, toy_rows, write_jsonl
+from conftest import Done, Forked, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.tracking import Store, track
-from textcls.training import Reporter, train
+from textcls.training import Reporter, RunResult, train
 
 
 @pytest.fixture
 def settings(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str, Any]:
     """Two folds and a final model of a tiny transformer, some seconds in all."""
+    return _settings(tiny_encoder, tmp_path) | {"tracking": {"folder": str(store_folder)}}
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_encoder: str, tmp_path_factory: pytest.TempPathFactory) -> RunResult:
+    """What the run of these settings comes to if nothing interrupts it."""
+    folder = tmp_path_factory.mktemp("whole")
+    return train(_settings(tiny_encoder, folder) | {"tracking": {"enabled": False}}, output=folder / "model")
+
+
+def _settings(tiny_encoder: str, folder: Path) -> dict[str, Any]:
     model = {
         "kind": "transformer",
         "encoder": tiny_encoder,
@@ -33,10 +42,9 @@ def settings(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str,
     }
     return {
         "seed": 3,
-        "data": {"name": "toy", "train": str(write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdef")))},
+        "data": {"name": "toy", "train": str(write_jsonl(folder / "toy.jsonl", toy_rows("abcdef")))},
         "splits": {"kind": "k-fold", "folds": 2, "validation": 0.3, "duplicates": "warn"},
         "model": model,
-        "tracking": {"folder": str(store_folder)},
     }
 
 
@@ -64,19 +72,24 @@ def interrupted(settings: dict[str, Any], phase: str = "fold 2", *, within: bool
     return run.id
 
 
-def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], tmp_path: Path) -> None:
+def assert_same_models(first: Path, second: Path) -> None:
+    assert (first / "model.safetensors").read_bytes() == (second / "model.safetensors").read_bytes()
+    described = [json.loads((folder / "textcls.json").read_text())["metrics"] for folder in (first, second)]
+    assert described[0] == described[1]
+
+
+def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], whole: RunResult, tmp_path: Path) -> None:
     run = interrupted(settings)
     resumed = train(settings, resume=run, output=tmp_path / "resumed")
     assert resumed.run_id == run
     (found,) = Store(settings["tracking"]["folder"]).runs()
     assert found.status == "FINISHED"
-    whole = train(settings, output=tmp_path / "whole")
     assert resumed.predictions == whole.predictions
     assert {name: value for name, value in resumed.metrics.items() if name.startswith(("test", "pooled"))} == {
         name: value for name, value in whole.metrics.items() if name.startswith(("test", "pooled"))
     }
-    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("resumed", "whole")]
-    assert weights[0] == weights[1]
+    assert whole.model_folder is not None
+    assert_same_models(tmp_path / "resumed", whole.model_folder)
     assert not list((Path(settings["tracking"]["folder"]) / "unfinished").iterdir())
 
 
@@ -181,65 +194,46 @@ def test_only_a_tracked_run_is_resumed(settings: dict[str, Any], tmp_path: Path)
         train(settings, resume="x", output=tmp_path / "model")
 
 
-# The imports are made once; each child is killed at a moment of its own, once the first fit has begun.
-_KILLED = """
-import os, random, signal, sys, time
-from pathlib import Path
-import mlflow.store.tracking.sqlalchemy_store
-import textcls.models.setfit, textcls.models.transformer
-from textcls.training import train
+class _Doomed(Reporter):
+    """Has the system kill the process when it has worked for some seconds of processor time in fits and what comes after them."""
 
-config, store, output = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-chance = random.Random(5)
-kills = 0
-most = 0
-while kills < 10:
-    begun = [path.name for path in store.glob("unfinished/*")]
-    child = os.fork()
-    if not child:
-        train(config, output=output, resume=begun[0] if begun else None)
-        os._exit(0)
-    until = time.monotonic() + 60
-    while not list(store.glob("unfinished/*/unit-1")) and time.monotonic() < until:
-        time.sleep(0.05)
-    time.sleep(chance.uniform(0.5, 2.5))
-    os.kill(child, signal.SIGKILL)
-    if os.waitpid(child, 0)[1] == 0:
-        break
-    kills += 1
-    most = max(most, len(list(store.glob("unfinished/*/*/checkpoints/checkpoint-*"))))
-begun = [path.name for path in store.glob("unfinished/*")]
-if begun:
-    train(config, output=output, resume=begun[0])
-print(kills, most)
-"""
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds  # until the clock is set, which is set once
+
+    def phase(self, name: str) -> None:
+        if self.seconds and name.startswith("f"):  # a fold, or fitting
+            signal.setitimer(signal.ITIMER_PROF, self.seconds)
+            self.seconds = 0
+
+
+def _train(settings: dict[str, Any], output: Path, resume: str | None, seconds: float) -> None:
+    train(settings, output=output, resume=resume, reporter=_Doomed(seconds))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["transformer", "setfit"])
 def test_a_run_killed_at_ten_random_moments_ends_as_if_it_had_not_been(
-    kind: str, settings: dict[str, Any], model_settings: Callable[[str], dict[str, Any]], tmp_path: Path
+    settings: dict[str, Any], whole: RunResult, fork: Callable[..., Forked], tmp_path: Path
 ) -> None:
-    settings["model"] = {"transformer": settings["model"] | {"epochs": 40}, "setfit": model_settings("setfit") | {"epochs": 20}}[
-        kind
-    ]
-    settings["splits"]["folds"] = 3
-    config = tmp_path / "config.yaml"
-    config.write_text(yaml.safe_dump(settings))
-    store = settings["tracking"]["folder"]
-    command = [sys.executable, "-c", _KILLED, str(config), store, str(tmp_path / "killed")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
-    assert done.returncode == 0, done.stderr
-    kills, checkpoints = map(int, done.stdout.split())
+    store = Path(settings["tracking"]["folder"])
+    chance = random.Random(5)
+    most = kills = 0
+    resume = None
+    while kills < 10:
+        done = fork(_train, settings, tmp_path / "killed", resume, chance.uniform(0.05, 0.9)).wait()
+        if done.code == 0:
+            break
+        assert done.code == -signal.SIGPROF, done.err  # no more than SIGKILL does Python see it coming
+        kills += 1
+        most = max(most, len(list(store.glob("unfinished/*/*/checkpoints/checkpoint-*"))))
+        (resume,) = [path.name for path in store.glob("unfinished/*")]
+    else:
+        train(settings, output=tmp_path / "killed", resume=resume)
     assert kills >= 3
-    assert checkpoints <= 2
+    assert most <= 2
     (run,) = Store(store).runs()
     assert run.status == "FINISHED"
-    train(config, output=tmp_path / "whole")
-    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("killed", "whole")]
-    assert weights[0] == weights[1]
-    described = [json.loads((tmp_path / name / "textcls.json").read_text())["metrics"] for name in ("killed", "whole")]
-    assert described[0] == described[1]
+    assert whole.model_folder is not None
+    assert_same_models(tmp_path / "killed", whole.model_folder)
 
 
 def test_several_seeds_are_children_of_one_run(settings: dict[str, Any], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import toy_rows, write_jsonl
+from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
 
 from textcls.artifacts import library_versions, load_model, save_model
@@ -114,10 +116,12 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
 
 
 @pytest.mark.slow
-def test_a_training_that_is_stopped_says_so(store_folder: Path, tiny_encoder: str, tmp_path: Path) -> None:
+def test_a_training_that_is_stopped_says_so(
+    store_folder: Path, tiny_encoder: str, tmp_path: Path, fork_textcls: Callable[..., Forked]
+) -> None:
     data = write_jsonl(tmp_path / "data.jsonl", toy_rows())
     numbers = (signal.SIGTERM, signal.SIGINT)
-    stores, processes = {}, {}
+    stores, forked = {}, {}
     for number in numbers:
         stores[number] = Path(shutil.copytree(store_folder, tmp_path / number.name))
         config = tmp_path / f"{number.name}.yaml"
@@ -127,36 +131,20 @@ def test_a_training_that_is_stopped_says_so(store_folder: Path, tiny_encoder: st
             f"splits: {{kind: k-fold, folds: 2, validation: 0}}\n"
             f"tracking: {{folder: '{stores[number]}'}}\n"
         )
-        command = [sys.executable, "-m", "textcls", "train", str(config), "--output", str(tmp_path / f"{number.name}-model")]
-        processes[number] = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},  # two of them with two threads each slow each other tenfold
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
-        )
+        forked[number] = fork_textcls("train", config, "--output", tmp_path / f"{number.name}-model")
     deadline = time.monotonic() + 150
     for number in numbers:
         # The run and its first fold, and then into the training itself.
-        while len(statuses(stores[number])) < 2 and processes[number].poll() is None and time.monotonic() < deadline:
-            time.sleep(0.2)
+        while len(statuses(stores[number])) < 2 and forked[number].process.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.1)
     time.sleep(1)
     for number in numbers:
-        processes[number].send_signal(number)
-    ends = {}
-    try:
-        for number in numbers:
-            ends[number] = processes[number].communicate(timeout=150)
-    finally:
-        for process in processes.values():
-            process.kill()
-            process.communicate()
+        os.kill(forked[number].process.pid, number)
     for number in numbers:
-        out, err = ends[number]
-        assert processes[number].returncode == 130, (out, err)
-        assert "Traceback" not in err
-        assert "go on with the same command and --resume " in err
+        done = forked[number].wait(150)
+        assert done.code == 130, done
+        assert "Traceback" not in done.err
+        assert "go on with the same command and --resume " in done.err
         assert list(statuses(stores[number]).values()) == ["KILLED"] * 2
         assert not (tmp_path / f"{number.name}-model").exists()
 
@@ -494,29 +482,18 @@ def test_experiments_of_odd_names_have_folders_of_their_own(config: TrackingConf
     assert {file.name for file in store_folder.parent.iterdir()} == {"experiments", "cwd"}
 
 
-# The imports are made once, so that all six come to the database at the same moment.
-_OPEN = """
-import os, sys
-import mlflow.store.tracking.sqlalchemy_store
-from textcls.config import TrackingConfig
-from textcls.tracking import track
-children = []
-for number in range(6):
-    child = os.fork()
-    if not child:
-        with track(TrackingConfig(folder=sys.argv[1]), experiment="news", name=f"run {number}", tags={}) as run:
-            run.metrics({"test/macro_f1": 0.5})
-        os._exit(0)
-    children.append(child)
-print([os.waitpid(child, 0)[1] for child in children])
-"""
+def _track_one(folder: Path, number: int, start: Any) -> None:
+    start.wait()  # so that all come to the database at the same moment
+    with track(TrackingConfig(folder=str(folder)), experiment="news", name=f"run {number}", tags={}) as run:
+        run.metrics({"test/macro_f1": 0.5})
 
 
 @pytest.mark.slow
-def test_six_processes_open_a_new_store_at_once(tmp_path: Path) -> None:
+def test_six_processes_open_a_new_store_at_once(tmp_path: Path, fork: Callable[..., Forked]) -> None:
     folder = tmp_path / "new"
-    done = subprocess.run([sys.executable, "-c", _OPEN, str(folder)], capture_output=True, text=True, timeout=200)
-    assert done.stdout == "[0, 0, 0, 0, 0, 0]\n", done.stderr
+    start = multiprocessing.get_context("forkserver").Barrier(6)
+    processes = [fork(_track_one, folder, number, start) for number in range(6)]
+    assert [process.wait() for process in processes] == [(0, "", "")] * 6
     assert {run.name: run.status for run in Store(folder).runs()} == {f"run {number}": "FINISHED" for number in range(6)}
 
 
@@ -534,29 +511,24 @@ def test_a_taken_port_is_told(store_folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_ui_serves_this_machine_only_until_it_is_stopped(config: TrackingConfig, store_folder: Path) -> None:
+def test_the_ui_serves_this_machine_only_until_it_is_stopped(
+    config: TrackingConfig, store_folder: Path, fork_textcls: Callable[..., Forked]
+) -> None:
     with tracked(config, "a run to see"):
         pass
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "textcls", "ui", "--store", str(store_folder), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert f"http://127.0.0.1:{port}/#/experiments/" in line
-            deadline = time.monotonic() + 60
-            while (status := answer(port)) is None and time.monotonic() < deadline:
-                time.sleep(0.2)
-            assert status == 200
-            assert answer(port, host="evil.example") == 403
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
-            assert process.returncode == 0
-            assert answer(port) is None, "the server outlives the command"
-        finally:
-            process.kill()
+    forked = fork_textcls("ui", "--store", store_folder, "--port", port)
+    deadline = time.monotonic() + 150
+    while (status := answer(port)) is None and forked.process.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert status == 200, forked.err.read_text()
+    assert f"http://127.0.0.1:{port}/#/experiments/" in forked.out.read_text().splitlines()[0]
+    assert answer(port, host="evil.example") == 403
+    os.kill(forked.process.pid, signal.SIGTERM)
+    assert forked.wait(30).code == 0
+    assert answer(port) is None, "the server outlives the command"
 
 
 def answer(port: int, host: str | None = None) -> int | None:

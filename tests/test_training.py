@@ -1,4 +1,4 @@
-"""Runs from end to end, with both families, tracked and not."""
+"""Runs from end to end, with every family, tracked and not."""
 
 from __future__ import annotations
 
@@ -98,10 +98,12 @@ def read(store: Store, run_id: str, file: str) -> str:
 # --- one split ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tracked", [True, False])
-def test_a_run_end_to_end(kind: str, tracked: bool, settings: Settings, store_folder: Path, tmp_path: Path) -> None:
-    given = settings(kind, tracked=tracked)
+def test_a_run_end_to_end(
+    kind: str, settings: Settings, store_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = settings(kind, tracked=True)
     result = train(given, output=tmp_path / "model")
+    assert capfd.readouterr() == ("", ""), "library code prints nothing"
 
     names = list(result.metrics)
     assert names[:4] == HEADLINE
@@ -134,12 +136,7 @@ def test_a_run_end_to_end(kind: str, tracked: bool, settings: Settings, store_fo
     )
 
     assert list(Path.cwd().iterdir()) == []
-    runs = Store(store_folder).runs(children=True)
-    if not tracked:
-        assert result.run_id is None
-        assert runs == []
-        return
-    (run,) = runs
+    (run,) = Store(store_folder).runs(children=True)
     assert (run.id, run.name, run.experiment, run.kind, run.status) == (
         result.run_id,
         result.name,
@@ -153,6 +150,16 @@ def test_a_run_end_to_end(kind: str, tracked: bool, settings: Settings, store_fo
     assert run.parameters["seed"] == run.parameters["model.seed"] == "1"
     assert (run.parameters["data.rows"], run.parameters["data.labels"]) == ("24", "3")
     assert len(run.parameters) <= 40
+
+
+def test_a_run_that_is_not_tracked_comes_to_the_same_and_leaves_no_run(
+    settings: Settings, store_folder: Path, tmp_path: Path
+) -> None:
+    tracked, untracked = (train(settings(tracked=how), output=tmp_path / f"model {how}") for how in (True, False))
+    assert (untracked.run_id, untracked.model_folder) == (None, tmp_path / "model False")
+    assert untracked.predictions == tracked.predictions
+    assert list(untracked.metrics) == list(tracked.metrics)
+    assert [run.id for run in Store(store_folder).runs(children=True)] == [tracked.run_id]
 
 
 def test_a_run_keeps_everything_needed_to_repeat_it(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
@@ -220,6 +227,7 @@ def test_curves_of_a_transformer_are_kept(settings: Settings, store_folder: Path
 # --- folds ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["tfidf", "transformer"])
 def test_folds_are_children_of_one_run_with_mean_spread_and_interval(kind: str, folds: Settings, store_folder: Path) -> None:
     result = train(folds(kind, tracked=True))
     runs = Store(store_folder).runs(children=True)
@@ -387,11 +395,6 @@ def test_a_reporter_is_told_of_phases_and_steps(folds: Settings, tmp_path: Path)
     assert told.phases[-2:] == ["fitting the final model", "writing"]
     assert "train/loss" in told.points
     assert told.steps > 0
-
-
-def test_library_code_prints_nothing(kind: str, settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    train(settings(kind, tracked=True), output=tmp_path / "model")
-    assert capfd.readouterr() == ("", "")
 
 
 def test_a_config_comes_as_a_file_a_mapping_or_an_object(settings: Settings, tmp_path: Path) -> None:

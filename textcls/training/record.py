@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -199,9 +200,11 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
     return tags
 
 
-def installed_versions() -> dict[str, str]:
+@cache
+def installed_versions() -> Mapping[str, str]:
     """Versions of all that is installed."""
-    return {d.metadata["Name"]: d.version for d in distributions()}
+    # Read and parsed once each: a distribution's `metadata` and `version` would do so every time they are asked for.
+    return {found["Name"]: found["Version"] for found in (distribution.metadata for distribution in distributions())}
 
 
 def machine() -> str:

@@ -135,7 +135,7 @@ def _commit(run: RunSummary, config: Config) -> Restored:
 
 
 def _versions(store: Store, run: RunSummary) -> Restored:
-    then, now = read_versions(store, run), installed_versions()
+    then, now = read_versions(store, run), dict(installed_versions())
     relevant = library_versions()
     try:
         then["python"] = describe_model(store.model_folder(run.id)).versions["python"]
