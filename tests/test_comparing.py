@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from conftest import Done, predicted, rows_of, write_jsonl
+import pytest
+from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig
 from textcls.evaluation import Predictions
-from textcls.tracking import track
+from textcls.tracking import Store, track
+from textcls.training import train
 
 Command = Callable[..., Done]
 
@@ -19,12 +24,15 @@ def write_predictions(*several: Predictions) -> list[Path]:
     return [write_jsonl(Path(f"{one.name}.jsonl"), rows_of(one)) for one in several]
 
 
-def tracked(store: Path, name: str, one: Predictions | None, *, error: bool = False, data: str = "d" * 64) -> None:
+def tracked(
+    store: Path, name: str, one: Predictions | None, *, error: bool = False, damaged: bool = False, data: str = "d" * 64
+) -> None:
     tags = {"textcls.kind": "single", "textcls.data_sha": data}
     try:
         with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
             if one is not None:
-                run.text("".join(json.dumps(row) + "\n" for row in rows_of(one)), "predictions/test.jsonl")
+                lines = "".join(json.dumps(row) + "\n" for row in rows_of(one))
+                run.text(lines[: -20 if damaged else None], "predictions/test.jsonl")
             if error:
                 raise RuntimeError
     except RuntimeError:
@@ -54,6 +62,7 @@ def test_compare_runs_by_name_with_files_and_as_a_table(textcls: Command, store_
     write_predictions(predicted("C", 2.5, seed=3))
     done = textcls("compare", "weak [run]", "strong", "C.jsonl", "--store", store_folder)
     assert done.code == 0, done.err
+    assert "written to the runs" not in done.out, "one of them is no run"
     assert "it is better than weak [run] (by " in done.out
     assert "p (Holm)" in done.out
     table = textcls("compare", "weak [run]", "strong", "--table", "--store", store_folder)
@@ -67,6 +76,9 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
     tracked(store_folder, "good", a)
     tracked(store_folder, "broken", a, error=True)
     tracked(store_folder, "empty", None)
+    tracked(store_folder, "damaged", a, damaged=True)
+    tracked(store_folder, "foreign", replace(a, texts=["other"] * 60))
+    tracked(store_folder, "relabelled", replace(a, true=["quote" if label == "fact" else label for label in a.true]))
     (file,) = write_predictions(a)
     write_jsonl(Path("half.jsonl"), rows_of(a)[:30])
     Path("model").mkdir()
@@ -76,13 +88,36 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
         (("good", "broken"), "): expected a finished run, found one that is failed"),
         (("good", "empty"), "): it has kept no predictions; train it again to compare it"),
         (("good", "gone"), "no run 'gone'; "),
-        (("good", "model"), "model: expected a run or a file of predictions, found a folder; name the run that made it"),
+        (
+            ("good", "model"),
+            "model: expected a run or a file of predictions, found a folder; name the rows that it is to predict with --data FILE",
+        ),
+        (
+            ("good", "models:/m@champion"),
+            "models:/m@champion: expected a run or a file of predictions, found a registered model; name the rows ",
+        ),
+        (("good", "damaged"), "): its predictions/test.jsonl is damaged: Expecting"),
+        (
+            ("good", "foreign"),
+            "good and foreign were measured on different data: 60 rows with another text, such as 'row 0': 'text 0' and",
+        ),
+        (
+            ("good", "relabelled"),
+            "good and relabelled were measured on different data: 19 rows with another label, such as 'row 3': ",
+        ),
+        (("good", "model", "--data", "gone.jsonl"), "gone.jsonl: no such file"),
+        (
+            ("good", "--data", "half.jsonl"),
+            "--data, --report, --output and --figures are for a comparison; name two runs or more",
+        ),
+        (("good", "--report", "r.html"), "--data, --report, --output and --figures are for a comparison; name two runs or more"),
+        (("good", file, "--report", file), "A.jsonl: exists already; remove it or name another output"),
         (("good", "gone.jsonl"), "gone.jsonl: no such file"),
         (
             ("good", "half.jsonl"),
             "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'), 0 only in",
         ),
-        (("good", "--output", "o.json"), "--output and --figures are for a comparison; name two runs or more"),
+        (("good", "--output", "o.json"), "--data, --report, --output and --figures are for a comparison; name two runs or more"),
         (("good", file, "--output", file), "A.jsonl: exists already; remove it or name another output"),
     )
     for arguments, message in cases:
@@ -91,3 +126,166 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
         errors = [line for line in done.err.splitlines() if not line.startswith("WARNING: the store was moved")]
         assert len(errors) == 1, errors
         assert message in errors[0]
+
+
+# --- models on rows -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def two_models(store_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with the run `run` on given splits, and a model folder of other data, beside each other; and their files of rows."""
+    place = tmp_path_factory.mktemp("two models")
+    store = Path(shutil.copytree(store_template, place / "experiments"))
+    for name, articles in (("train", "abcd"), ("test", "efghij"), ("other", "klmn")):
+        write_jsonl(place / f"{name}.jsonl", toy_rows(list(articles)))
+    model = {"kind": "tfidf", "min_df": 1, "C": 100}
+    tracking = {"folder": str(store), "name": "run"}
+    train({"data": {"train": f"{place}/train.jsonl", "test": f"{place}/test.jsonl"}, "model": model, "tracking": tracking})
+    other = {"data": {"train": f"{place}/other.jsonl"}, "model": model, "splits": {"folds": 2}, "tracking": {"enabled": False}}
+    train(other, output=place / "model")
+    return place
+
+
+def test_models_are_compared_on_rows(textcls: Command, two_models: Path) -> None:
+    store = ("--store", two_models / "experiments")
+    model, data = two_models / "model", two_models / "test.jsonl"
+    done = textcls("compare", model, "run", "--data", data, "--output", "c.json", *store)
+    assert (done.code, done.err) == (0, "")
+    assert "written to the runs" not in done.out, "its figures are of other rows than the run's own"
+    content = json.loads(Path("c.json").read_text())
+    assert [its["name"] for its in content["systems"]] == [str(model), "run"]
+    assert (content["comparisons"][0]["rows"], content["comparisons"][0]["n_units"]) == (36, 6)
+    # The run has kept what it predicted for the same rows.
+    (run,) = Store(two_models / "experiments").runs(["run"])
+    assert content["systems"][1]["evaluation"]["macro_f1"] == pytest.approx(run.metrics["test/macro_f1"], abs=1e-4)
+
+
+def test_models_are_not_compared_on_rows_that_they_have_learnt(
+    textcls: Command, two_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = ("--store", two_models / "experiments")
+    model = two_models / "model"
+    for data, learner in (("train.jsonl", "run"), ("other.jsonl", str(model))):
+        done = textcls("compare", model, "run", "--data", two_models / data, *store)
+        message = (
+            f"{learner}: it has learnt from the very rows of {two_models / data}, so its figures there say nothing of others; "
+        )
+        assert (done.code, done.err) == (1, f"error: {message}name rows that are new to all\n")
+    some = write_jsonl(tmp_path / "some.jsonl", [*toy_rows()[-6:], *toy_rows(["e", "f"])])
+    done = textcls("compare", model, "run", "--data", some, *store)
+    assert done.code == 0
+    assert f"run: it has learnt from 6 of the 18 texts of {some}" in caplog.messages
+
+
+def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_models: Path, tmp_path: Path) -> None:
+    store = ("--store", two_models / "experiments")
+    rows = toy_rows(["e", "f"])
+    unknown = write_jsonl(tmp_path / "unknown.jsonl", [*rows, {**rows[0], "id": "new", "label": "rumour"}])
+    done = textcls("compare", two_models / "model", "run", "--data", unknown, *store)
+    assert (done.code, done.out) == (1, "")
+    assert f"{unknown}: unknown label 'rumour'; known: fact, opinion, quote" in done.err
+    broken = Path(shutil.copytree(two_models / "model", tmp_path / "broken"))
+    (broken / "textcls.json").write_text("{")
+    done = textcls("compare", broken, "run", "--data", two_models / "test.jsonl", *store)
+    assert (done.code, done.err) == (1, f"error: {broken}: damaged: textcls.json is not valid JSON\n")
+
+
+# --- written back ---------------------------------------------------------------------------------------------------
+
+
+def kept(store: Path, name: str) -> tuple[dict[str, float], dict[str, str], dict[str, int], list[int]]:
+    """What a comparison has left at a run: metrics, tags, files, and how many values each metric has had."""
+    opened = Store(store)
+    run = opened.run(name)
+    metrics = {key: value for key, value in run.metrics.items() if key.startswith("compare/")}
+    tags = {key: value for key, value in run.tags.items() if key.startswith("compared")}
+    files = {path: size for path, size in opened.artifacts(run).items() if "compar" in path}
+    return metrics, tags, files, [len(opened.client.get_metric_history(run.id, key)) for key in metrics]
+
+
+def test_a_comparison_is_written_to_the_runs_and_again_replaces_it(textcls: Command, store_folder: Path) -> None:
+    a, b = predicted("A", 1.0), predicted("B", 2.5, seed=2)
+    tracked(store_folder, "weak/[run]", a)
+    tracked(store_folder, "strong", b)
+    before = Store(store_folder).runs()
+    ids = {run.name: run.id[:8] for run in before}
+    done = textcls("compare", "weak/[run]", "strong", "--no-write", "--store", store_folder)
+    assert done.code == 0
+    assert kept(store_folder, "strong") == ({}, {}, {}, [])
+    done = textcls("compare", "weak/[run]", "strong", "--store", store_folder)
+    assert done.code == 0
+    assert done.out.endswith("written to the runs: metrics compare/…, the tag compared, compare/…/report.html\n")
+    metrics, tags, files, _ = strong = kept(store_folder, "strong")
+    verdict = done.out.splitlines()[0]
+    found = re.match(r"strong is better by ([\d.]+) points of macro-F1 \(([\d.]+) to ([\d.]+)\)", verdict)
+    assert found is not None
+    for word, points in zip(("difference", "difference_low", "difference_high"), found.groups(), strict=True):
+        assert 100 * metrics[f"compare/macro_f1_{word}"] == pytest.approx(float(points), abs=0.06)
+    assert set(metrics) == {f"compare/macro_f1_{word}" for word in ("difference", "difference_low", "difference_high", "p")}
+    assert tags == {
+        "compared": f"better than weak/[run] by {found[1]} points of macro-F1",
+        f"compared.{ids['weak/[run]']}": f"with weak/[run]: {verdict}",
+    }
+    folder = f"compare/weak--run--{ids['weak/[run]']}"
+    assert {f"{folder}/report.html", f"{folder}/comparison.json", "plots/comparison.png"} < set(files)
+    assert len(files) == 5, "and the picture and its small copy for the grid of images"
+    metrics, tags, _, _ = kept(store_folder, "weak/[run]")
+    assert metrics["compare/macro_f1_difference"] == -strong[0]["compare/macro_f1_difference"]
+    assert metrics["compare/macro_f1_difference_low"] == -strong[0]["compare/macro_f1_difference_high"]
+    assert tags["compared"] == f"worse than strong by {found[1]} points of macro-F1"
+    # Once more, the other way round.
+    assert textcls("compare", "strong", "weak/[run]", "--store", store_folder).code == 0
+    again = kept(store_folder, "strong")
+    assert (again[0], again[1], set(again[2])) == (strong[0], strong[1], set(strong[2]))
+    assert set(again[3]) == {1}, "the same value is not another point of a curve"
+    for was, run in zip(before, Store(store_folder).runs(), strict=True):
+        assert (was.id, was.status, was.started, was.ended) == (run.id, run.status, run.started, run.ended)
+    shown = textcls("runs", "show", "strong", "--store", store_folder).out
+    assert f"compared  with weak/[run]: {verdict}\n" in shown
+    assert "compare/macro_f1_difference" in shown
+
+
+def test_a_comparison_of_several_is_written_with_each_other_and_the_best_other(textcls: Command, store_folder: Path) -> None:
+    for name, skill, seed in (("A", 1.0, 1), ("B", 2.5, 2), ("C", 1.1, 3)):
+        tracked(store_folder, name, predicted(name, skill, seed=seed))
+    ids = {run.name: run.id[:8] for run in Store(store_folder).runs()}
+    assert textcls("compare", "A", "B", "C", "--store", store_folder).code == 0
+    metrics, tags, files, _ = kept(store_folder, "A")
+    assert set(tags) == {"compared", f"compared.{ids['B']}", f"compared.{ids['C']}"}
+    assert re.fullmatch(r"worse than B by .* points of macro-F1; cannot tell from C", tags["compared"])
+    content = Store(store_folder).artifact(Store(store_folder).run("A"), f"compare/{ids['B']}+{ids['C']}/comparison.json")
+    scores = {its["name"]: its["evaluation"]["macro_f1"] for its in json.loads(content or b"")["systems"]}
+    assert metrics["compare/macro_f1_difference"] == pytest.approx(scores["A"] - scores["B"], abs=1e-4)
+    assert any(path == f"compare/{ids['B']}+{ids['C']}/report.html" for path in files)
+
+
+def test_runs_of_several_seeds_are_compared(textcls: Command, two_models: Path, tmp_path: Path) -> None:
+    store = Path(shutil.copytree(two_models / "experiments", tmp_path / "experiments"))
+    model = {"kind": "tfidf", "min_df": 1, "C": 0.01}
+    data = {"train": f"{two_models}/train.jsonl", "test": f"{two_models}/test.jsonl"}
+    tracking = {"folder": str(store), "name": "three"}
+    train({"data": data, "splits": {"repeats": 3}, "model": model, "tracking": tracking})
+    done = textcls("compare", "run", "three", "--report", "r.html", "--figures", "figures", "--store", store)
+    assert done.code == 0, done.err
+    assert "36 sentences of 6 articles" in done.out
+    assert "run has one seed only, so what its seed does is not in the intervals" in done.out
+    assert "seed 43" in Path("r.html").read_text()
+    assert {file.name for file in Path("figures").iterdir()} == {"difference.png", "folds_and_seeds.png"}
+
+
+def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:
+    rows = [{**row, "seed": seed} for seed in (1, 2) for row in rows_of(predicted("A", 1.0, rows=60))]
+    write_jsonl(Path("A.jsonl"), rows)
+    write_jsonl(Path("B.jsonl"), rows_of(predicted("B", 2.5, rows=60, seed=2)))
+    done = textcls("compare", "A.jsonl", "B.jsonl")
+    assert (done.code, done.err) == (0, "")
+    assert "60 sentences of" in done.out
+
+
+def test_a_single_article_is_told(textcls: Command) -> None:
+    write_predictions(predicted("A", 1.0, articles=1), predicted("B", 2.5, articles=1, seed=2))
+    done = textcls("compare", "A.jsonl", "B.jsonl", "--report", "r.html")
+    assert done.code == 0
+    for where in (done.out, Path("r.html").read_text()):
+        assert "cannot tell: all 600 sentences are of one article, which says nothing of others" in where
+        assert "all rows are of one article, so there are no intervals over articles" in where

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+<<<<<<< HEAD
 from conftest import Done, Forked, toy_rows
+=======
+from conftest import Done, predicted, rows_of, toy_rows
+>>>>>>> comparison
 from matplotlib.figure import Figure
 
 from textcls.artifacts import library_versions, save_model
@@ -116,7 +121,7 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     (server / "mlflow.db").write_bytes((store_template / "mlflow.db").read_bytes())
     folder = tmp_path / "experiments"
 
-    def tracked(uri: str, name: str) -> object:
+    def tracked(uri: str, name: str) -> AbstractContextManager[NullRun]:
         return track(TrackingConfig(uri=uri, folder=str(folder)), experiment="news", name=name, tags={"textcls.kind": "parent"})
 
     with mlflow_server(server, port, fork) as uri:
@@ -126,6 +131,19 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
         assert_everything(Store(uri), "whole")
         assert not folder.exists()
         assert textcls("runs", "--store", uri).out.splitlines()[-1].split()[0] == "whole"
+        for name, skill in (("weak", 1.0), ("strong", 2.5)):
+            with tracked(uri, name) as run:
+                rows = rows_of(predicted(name, skill, rows=90, articles=10, seed=int(skill)))
+                run.text("".join(json.dumps(row) + "\n" for row in rows), "predictions/test.jsonl")
+        done = textcls("compare", "weak", "strong", "--store", uri)
+        assert done.code == 0, done.err
+        compared = Store(uri).run("strong")
+        assert compared.tags["compared"].endswith(("than weak", "from weak", "of macro-F1"))
+        assert compared.metrics["compare/macro_f1_difference"] == -Store(uri).run("weak").metrics["compare/macro_f1_difference"]
+        assert {path.rpartition("/")[2] for path in Store(uri).artifacts(compared, "compare")} == {
+            "report.html",
+            "comparison.json",
+        }
         done = textcls("register", "whole", "--store", uri)
         assert "run whole: it has kept no config" in done.err, "it is no run of textcls train"
         done = textcls("runs", "gc", "--store", uri)

@@ -1,12 +1,14 @@
-"""The report of a run: whole in itself, and safe against what the data hold."""
+"""The reports of a run and of a comparison: whole in themselves, and safe against what the data hold."""
 
 from __future__ import annotations
 
 import re
 
 import numpy as np
+import pytest
 
-from textcls.evaluation import bootstrap_intervals, evaluate, wrong_predictions
+from textcls.evaluation import bootstrap_intervals, compare, evaluate, make_predictions, wrong_predictions
+from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.report import run_report
 
 HOSTILE = "<script>alert('x')</script> & $\\frac{1}{2}$"
@@ -35,18 +37,82 @@ def report() -> str:
     )
 
 
-def test_text_of_the_data_stays_text() -> None:
-    page = report()
+def comparison(several: int) -> str:
+    """The report of a comparison in which everything that can be a string is hostile."""
+    rng = np.random.default_rng(0)
+    predictions = []
+    for number in range(several):
+        sure = rng.dirichlet([1, 1], 40)
+        rows = [
+            {
+                "id": f"{HOSTILE} {row}",
+                "article": f"{HOSTILE} {row // 4}",
+                "text": f"{HOSTILE} {row}",
+                "label": "fact" if row % 3 else HOSTILE,
+                "fold": f"{HOSTILE} {row // 8}",
+                "seed": seed,
+                "prediction": "given",
+                "probabilities": dict(zip(("fact", HOSTILE), sure[row], strict=True)),
+            }
+            for seed in (f"{HOSTILE} 1", "2")
+            for row in range(40)
+        ]
+        predictions.append(make_predictions(rows, name=f"{HOSTILE} {number}"))
+    measured = [
+        Measured(
+            its.name,
+            HOSTILE,
+            evaluate(its.true, its.probabilities, its.labels),
+            bootstrap_intervals(its.true, its.probabilities, its.labels, its.groups, its.ids, number=200),
+        )
+        for its in predictions
+    ]
+    return comparison_report(measured, compare(predictions, number=200), {HOSTILE: b"\x89PNG"})
+
+
+PAGES = {"run": report, "two": lambda: comparison(2), "three": lambda: comparison(3)}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_text_of_the_data_stays_text(name: str) -> None:
+    page = PAGES[name]()
     assert "<script" not in page
     assert "<b>odd</b>" not in page
     assert "&lt;script&gt;" in page
+    assert "alert(&#x27;x&#x27;)" in page
+    # Whatever opens is one of ours, and it closes.
+    opened = re.findall(r"<(\w+)", page)
+    ours = "html head meta title style body h1 h2 h3 p table tr th td div ul li b br span figure img"
+    assert set(opened) <= set(ours.split())
+    for tag in set(opened) - {"meta", "br", "img"}:
+        assert opened.count(tag) == page.count(f"</{tag}>"), tag
 
 
-def test_a_report_needs_nothing_from_elsewhere() -> None:
-    page = report()
+@pytest.mark.parametrize("name", PAGES)
+def test_a_report_needs_nothing_from_elsewhere(name: str) -> None:
+    page = PAGES[name]()
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
-    assert "http" not in page
+    assert not re.search(r"http|@import|url\(", page)
     assert "data:image/png;base64," in page
+    assert "color-scheme: light dark" in page
+    assert "@media print" in page
+
+
+def test_a_comparison_says_the_verdict_first_and_then_why() -> None:
+    page = comparison(2)
+    places = [
+        page.index(part)
+        for part in ('<p class="verdict">', "Figures", "Differences", "F1 of each label", "Folds and seeds", "How it")
+    ]
+    assert places == sorted(places)
+    assert "Measured on the same 40 sentences of 10 articles" in page
+    assert re.search(r"\d+ sentences? that .* 1 has right more often than .* 0</h3>", page)
+    neighbours = re.search(r'<span class="near">[^<]* 4</span> <b>[^<]* 5</b> <span class="near">[^<]* 6</span>', page)
+    assert neighbours, "a sentence stands between those around it"
+    assert "p (Holm)" not in page
+    several = comparison(3)
+    assert "p (Holm)" in several
+    assert "p is corrected for 3 comparisons (Holm 1979)" in several
 
 
 def test_a_report_says_what_is_taken_for_what() -> None:

@@ -71,9 +71,9 @@ def measure_annotators(
         number: resamples to draw.
         seed: of the resampling.
     """
-    row_of = np.repeat(np.arange(len(true)), [len(its) for its in judged])
-    if not len(row_of):
+    if not any(judged):
         return None
+    row_of = np.repeat(np.arange(len(true)), [len(its) for its in judged])
     column_of = {str(label): column for column, label in enumerate(labels)}
     said = np.array([column_of.get(label, len(column_of)) for its in judged for label in its])
     settled = np.array([column_of[label] for label in true])[row_of]
