@@ -14,11 +14,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-<<<<<<< HEAD
-from conftest import Done, Forked, toy_rows
-=======
-from conftest import Done, predicted, rows_of, toy_rows
->>>>>>> comparison
+from conftest import Done, Forked, predicted, rows_of, toy_rows
 from matplotlib.figure import Figure
 
 from textcls.artifacts import library_versions, save_model
