@@ -17,7 +17,8 @@ from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
 from textcls.models.base import Listener, Texts, check_texts, check_training, neighbours
 from textcls.models.configured import ConfiguredClassifier
-from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
+from textcls.models.ngrams import NgramWeights, Unit
+from textcls.models.pieces import Pieces, fold_marks
 from textcls.models.softmax import Regression, fit_regression
 
 logger = logging.getLogger(__name__)
