@@ -49,7 +49,7 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
         | {f"model.{key}": value for key, value in settings["model"].items()}
         | {f"splits.{key}": value for key, value in settings["splits"].items()}
         | {f"data.{key}": settings["data"][key] for key in ("train", "validation", "test", "group") if settings["data"][key]}
-        | {"data.rows": len(dataset), "data.labels": len(set(dataset["label"]))}
+        | {"data.rows": len(dataset), "data.n_labels": len(set(dataset["label"]))}
     )
     contexts = {"train": "training", "validation": "validation", "test": "test"}
     for split, context in contexts.items():
