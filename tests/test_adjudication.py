@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from conftest import Done
 
 from textcls.annotation import (
     Annotation,
     adjudicate,
+    append_annotations,
     build_rows,
     current,
     differences,
+    labelled_once,
     read_annotations,
     suspected_errors,
 )
@@ -59,6 +63,32 @@ def test_an_undecided_difference_is_named() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
     with pytest.raises(DataError, match=r"^1 differences are undecided, the first at a 0–4$"):
         adjudicate(held, [], annotator="all", time=NOW)
+
+
+def test_what_one_annotator_alone_has_labelled_is_not_agreed_on() -> None:
+    held = current([note("x", "fact"), note("y", "fact"), note("x", "fact", start=9), note("y", "quote", start=18)])
+    assert [(span.start, list(said)) for span, said in labelled_once(held).items()] == [(9, ["x"]), (18, ["y"])]
+    with pytest.raises(DataError) as caught:
+        adjudicate(held, [], annotator="all", time=NOW)
+    assert str(caught.value) == (
+        "2 spans are labelled by one annotator only, the first at a 9–13; decide them, or keep these labels with --keep-single"
+    )
+    kept = adjudicate(held, [], annotator="all", time=NOW, keep_single=True)
+    assert [(a.start, a.label) for a in kept] == [(0, "fact"), (9, "fact"), (18, "quote")]
+    decided = adjudicate(held, [note("j", "skip", start=9), note("j", "quote", start=18)], annotator="all", time=NOW)
+    assert [(a.start, a.label) for a in decided] == [(0, "fact"), (9, "skip"), (18, "quote")]
+
+
+def test_single_labels_are_kept_when_told_and_counted(tmp_path: Path, textcls: Callable[..., Done]) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact"), note("x", "fact", start=9)])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "fact")])
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl", "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    done = textcls("adjudicate", *stores)
+    assert (done.code, Path("all.jsonl").exists()) == (1, False)
+    assert "1 spans are labelled by one annotator only, the first at a 9–13; " in done.err
+    done = textcls("adjudicate", *stores, "--keep-single")
+    assert (done.code, done.err) == (0, "2 labels written to all.jsonl, 0 of them decided, 1 of one annotator only\n")
+    assert [a.start for a in read_annotations("all.jsonl")] == [0, 9]
 
 
 def test_deciders_who_differ_are_refused() -> None:

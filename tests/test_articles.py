@@ -450,10 +450,23 @@ def test_a_missing_article(tmp_path: Path) -> None:
 
 def test_find_articles(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
-    for name in ("b.txt", "sub/a.txt", "a.txt", "notes.md"):
+    for name in ("b.txt", "sub/c.txt", "a.txt", "notes.md"):
         (tmp_path / name).touch()
-    assert find_articles(tmp_path) == [tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "sub/a.txt"]
+    assert find_articles(tmp_path) == [tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "sub/c.txt"]
     assert find_articles(tmp_path / "notes.md") == [tmp_path / "notes.md"]  # who names a file means it
+    assert find_articles(tmp_path / "b.txt", tmp_path / "sub") == [tmp_path / "b.txt", tmp_path / "sub/c.txt"]
+
+
+def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    for name in ("a.txt", "sub/a.txt"):
+        (tmp_path / name).touch()
+    for places in ([tmp_path], [tmp_path / "a.txt", tmp_path / "sub"]):
+        with pytest.raises(DataError) as caught:
+            find_articles(*places)
+        assert str(caught.value) == (
+            f"{tmp_path / 'sub' / 'a.txt'}: the article would be called 'a', as {tmp_path / 'a.txt'} is already; rename one of them"
+        )
 
 
 def test_find_articles_where_there_are_none(tmp_path: Path) -> None:

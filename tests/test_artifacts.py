@@ -11,9 +11,18 @@ import numpy as np
 import pytest
 import yaml
 from conftest import toy_rows
+from packaging.requirements import Requirement
 from safetensors.numpy import load_file
 
-from textcls.artifacts import DataSummary, describe_model, folder_megabytes, library_versions, load_model, save_model
+from textcls.artifacts import (
+    DataSummary,
+    describe_model,
+    folder_megabytes,
+    library_versions,
+    load_model,
+    pip_requirements,
+    save_model,
+)
 from textcls.errors import ModelError, OutputError
 from textcls.models import FAMILIES, TextClassifier, classifier_class
 
@@ -323,3 +332,33 @@ def test_size_counts_all_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 1000)
     (tmp_path / "below" / "b").write_bytes(b"x" * 500)
     assert folder_megabytes(tmp_path) == pytest.approx(0.0015)
+
+
+# --- what it needs --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("origin", "requirement"),
+    [
+        (None, "textcls==7.0"),
+        ('{"url": "file:///home/me/textcls", "dir_info": {"editable": true}}', "textcls @ file:///home/me/textcls"),
+        (
+            '{"url": "https://host/textcls", "vcs_info": {"vcs": "git", "commit_id": "abc"}}',
+            "textcls @ git+https://host/textcls@abc",
+        ),
+    ],
+)
+def test_requirements_name_what_is_on_no_index_by_where_it_came_from(
+    origin: str | None, requirement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "textcls-7.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: textcls\nVersion: 7.0\n")
+    if origin is not None:
+        (folder / "direct_url.json").write_text(origin)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = pip_requirements()
+    assert found[0] == requirement
+    assert f"numpy=={np.__version__}" in found
+    assert not [line for line in found if line.startswith("python")]
+    assert all(Requirement(line) for line in found)

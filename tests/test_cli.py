@@ -278,6 +278,23 @@ def test_an_existing_output_is_refused_before_work_is_done(arguments: tuple[str,
     assert Path("there").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "no model", "no input.txt", "--output", "there.xlsx"),
+        ("evaluate", "no model", "no data.jsonl", "--wrong", "there.xlsx"),
+        ("sentences", "no article.txt", "--output", "there.xlsx"),
+        ("data", "build", "no articles", "no labels.jsonl", "--output", "there.xlsx"),
+        ("data", "check", "{config}", "--set", "data.train=nothing.jsonl", "--suspects", "there.xlsx"),
+    ],
+)
+def test_an_output_of_another_suffix_is_refused_before_work_is_done(
+    arguments: tuple[str, ...], textcls: Command, config: Path
+) -> None:
+    done = textcls(*(argument.format(config=config) for argument in arguments))
+    assert_one_line(done, "there.xlsx: expected a name that ends in .jsonl, .csv, .parquet, found .xlsx")
+
+
 # --- train, evaluate, predict, compare ------------------------------------------------------------------------------
 
 

@@ -135,7 +135,7 @@ def test_inputs_keep_their_order_past_a_batch(classifier: TextClassifier, tmp_pa
 
 def test_rows_come_before_all_are_read(classifier: TextClassifier, tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "many.jsonl", [{"id": number, "text": "it rains"} for number in range(1100)])
-    rows = predict_inputs(classifier, [str(file), "no such file.txt"])
+    rows = predict_inputs(classifier, [str(file), "no such file.jsonl"])
     assert next(rows)["id"] == 0
     with pytest.raises(DataError):
         list(rows)
@@ -162,18 +162,44 @@ def test_standard_input_is_cut_at_line_feeds_only(classifier: TextClassifier, mo
     assert [row["text"] for row in predicted(classifier, "-")] == [text]
 
 
-@pytest.mark.parametrize("line", [b'{"title": "no text"}', b"{", b"[1]", b"5", b'"text"', b'{"text": "\xff"}'])
-def test_broken_standard_input(line: bytes, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    feed(monkeypatch, b'{"text": "fine"}\n\n' + line + b"\n")
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"title": "no text"}', "no column 'text'; known: title"),
+        ('{"text": null}', "expected a text, found null"),
+        ('{"text": " "}', 'expected a text, found " "'),
+        ("{", "not valid JSON: Expecting property name enclosed in double quotes at column 2"),
+        ("[1]", "expected a JSON object, found list"),
+        ('"text"', "expected a JSON object, found str"),
+    ],
+)
+def test_broken_standard_input(line: str, message: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, f'{{"text": "fine"}}\n\n{line}\n'.encode())
     with pytest.raises(DataError) as caught:
         predicted(classifier, "-")
-    assert str(caught.value) == "standard input, line 3: expected a JSON object with 'text'"
+    assert str(caught.value) == f"standard input, line 3: {message}"
 
 
 def test_standard_input_that_is_no_utf_8(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     feed(monkeypatch, b"A caf\xe9 opened.\n")
     with pytest.raises(DataError, match=r"^standard input: expected UTF-8, found byte 0xe9 on line 1; "):
         predicted(classifier, "-")
+
+
+# --- articles of one name -------------------------------------------------------------------------------------------
+
+
+def test_articles_of_one_name_are_told_before_any_is_labelled(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
+    other = tmp_path / "another folder" / article.name
+    other.parent.mkdir()
+    other.write_text("It rains.")
+    with pytest.raises(DataError) as caught:
+        next(predict_inputs(classifier, [str(article), str(other)]))
+    assert str(caught.value) == (
+        f"{other}: the article would be called {article.stem!r}, as {article} is already; rename one of them"
+    )
+    once = predicted(classifier, article)
+    assert list(predict_inputs(classifier, [str(article)] * 2)) == once * 2
 
 
 # --- what cannot be read --------------------------------------------------------------------------------------------

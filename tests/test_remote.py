@@ -17,7 +17,7 @@ import pytest
 from conftest import Done, Forked, predicted, rows_of, toy_rows
 from matplotlib.figure import Figure
 
-from textcls.artifacts import library_versions, save_model
+from textcls.artifacts import pip_requirements, save_model
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, TrackingError
 from textcls.models import classifier_class
@@ -84,7 +84,7 @@ def log_everything(run: NullRun, model_folder: Path) -> None:
     run.table([{"text": "two", "prediction": "b"}], "predictions/wrong.json")
     run.figure(Figure(figsize=(1, 1)), "confusion_matrix")
     run.data("news-train", "ab" * 32, "/data/train.jsonl", "training")
-    run.model(model_folder, name="a: model", versions=library_versions())
+    run.model(model_folder, name="a: model", requirements=pip_requirements())
 
 
 def assert_everything(store: Store, name: str) -> None:

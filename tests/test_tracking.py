@@ -23,7 +23,7 @@ import pytest
 from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
 
-from textcls.artifacts import library_versions, load_model, save_model
+from textcls.artifacts import load_model, pip_requirements, save_model
 from textcls.config import TrackingConfig
 from textcls.errors import ModelError, TextclsError, TrackingError
 from textcls.models import classifier_class
@@ -53,7 +53,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def keep_model(config: TrackingConfig, model_folder: Path, name: str = "a run") -> str:
     with tracked(config, name) as run:
-        run.model(model_folder, name=name, versions=library_versions())
+        run.model(model_folder, name=name, requirements=pip_requirements())
     return str(run.id)
 
 
@@ -230,7 +230,7 @@ def use_everything(run: NullRun, model_folder: Path) -> None:
     run.table([{"a": 1}], "table.json")
     run.figure(Figure(figsize=(1, 1)), "figure")
     run.data("news", "0" * 64, "news.jsonl", "training")
-    run.model(model_folder, name="model", versions={"numpy": version("numpy")})
+    run.model(model_folder, name="model", requirements=[f"numpy=={version('numpy')}"])
 
 
 def test_a_null_run_takes_what_a_run_takes(config: TrackingConfig, model_folder: Path) -> None:
@@ -374,7 +374,7 @@ def test_a_moved_store_lists_artifacts_loads_models_and_takes_runs(
 ) -> None:
     with tracked(config, "old") as run:
         run.text("words", "words.txt")
-        run.model(model_folder, name="old", versions=library_versions())
+        run.model(model_folder, name="old", requirements=pip_requirements())
     caplog.clear()
     moved = store_folder.rename(tmp_path / "other place" / "runs") if (tmp_path / "other place").mkdir() is None else store_folder
     store = Store(moved)

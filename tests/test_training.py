@@ -148,7 +148,7 @@ def test_a_run_end_to_end(
     assert {name: run.metrics[name] for name in names} == pytest.approx(result.metrics, abs=1e-4)
     assert run.parameters["model.kind"] == kind
     assert run.parameters["seed"] == run.parameters["model.seed"] == "1"
-    assert (run.parameters["data.rows"], run.parameters["data.labels"]) == ("24", "3")
+    assert (run.parameters["data.rows"], run.parameters["data.n_labels"]) == ("24", "3")
     assert len(run.parameters) <= 40
 
 

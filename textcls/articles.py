@@ -114,13 +114,22 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
     return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def find_articles(path: str | Path) -> list[Path]:
-    """List the article files of a path: the file itself, or every `*.txt` below a folder, by name.
+def find_articles(*paths: str | Path) -> list[Path]:
+    """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name.
 
     Raises:
-        DataError: the path does not exist, or the folder holds no article.
+        DataError: a path does not exist, a folder holds no article, or two files would be articles of one name.
     """
-    path = Path(path)
+    found = [file for path in paths for file in _find_articles(Path(path))]
+    first: dict[str, Path] = {}
+    for file in found:
+        other = first.setdefault(file.stem, file)
+        if other != file and not other.samefile(file):  # who names a file twice means it
+            raise DataError(f"{file}: the article would be called {file.stem!r}, as {other} is already; rename one of them")
+    return found
+
+
+def _find_articles(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():

@@ -12,7 +12,7 @@ import json
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,20 @@ def library_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+def pip_requirements() -> list[str]:
+    """What pip must install where a model folder is to be loaded: `library_versions`, each from where it was installed here."""
+    return [_requirement(name, number) for name, number in library_versions().items() if name != "python"]
+
+
+def _requirement(name: str, number: str) -> str:
+    """A library as `pip freeze` names it: what came from a folder or a repository stands under its version on no index (PEP 610)."""
+    origin = json.loads(distribution(name).read_text("direct_url.json") or "{}")
+    if not origin:
+        return f"{name}=={number.partition('+')[0]}"  # a local build, such as 2.13.0+cpu, is on no index either
+    vcs = origin.get("vcs_info")
+    return f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else f"{name} @ {origin['url']}"
 
 
 def _verify(folder: Path, description: ModelDescription) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -14,7 +12,7 @@ import numpy as np
 
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
-from textcls.dataset import SUFFIXES, add_context, read_rows
+from textcls.dataset import SUFFIXES, add_context, parse_rows, read_rows
 from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.models import TextClassifier
@@ -60,8 +58,9 @@ def predict_inputs(classifier: TextClassifier, inputs: Sequence[str], *, text: s
         policy is to abstain. Headings of articles are left out.
 
     Raises:
-        DataError: an input is missing or broken.
+        DataError: an input is missing or broken, or two articles have one name.
     """
+    find_articles(*filter(_holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
     rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text)))
     while batch := list(islice(rows, _BATCH)):
         yield from _predict_batch(classifier, batch)
@@ -114,9 +113,8 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
     if name == "-":
         yield from _read_standard_input(text)
     elif path.suffix in SUFFIXES:
-        for row in read_rows(path, text=text):
-            yield {key: row[key] for key in ("id", "text", "article", "before", "after") if key in row}
-    elif path.is_dir() or path.suffix == ".txt":
+        yield from map(_known_columns, read_rows(path, text=text))
+    elif _holds_articles(name):
         for file in find_articles(path):
             yield from _sentences(read_article(file))
     elif path.exists():
@@ -126,17 +124,21 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
 
 
 def _read_standard_input(text: str) -> Iterator[Row]:
-    raw = sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8)
-    if not raw.lstrip().startswith(b"{"):
-        yield from _sentences(decode_article(raw, id="-", name="standard input"))
+    article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
+    if not article.text.lstrip().startswith("{"):
+        yield from _sentences(article)
         return
-    for number, line in enumerate(raw.split(b"\n"), 1):  # not splitlines, which cuts at marks that JSON allows in a text
-        if line.strip():
-            try:
-                row = json.loads(line.decode("utf-8"))
-                yield {"text": row[text]} | ({"id": row["id"]} if "id" in row else {})
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"standard input, line {number}: expected a JSON object with {text!r}") from error
+    lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
+    yield from map(_known_columns, parse_rows(lines, name="standard input", text=text))
+
+
+def _holds_articles(name: str) -> bool:
+    path = Path(name)
+    return path.is_dir() or path.suffix == ".txt"
+
+
+def _known_columns(row: Row) -> Row:
+    return {key: row[key] for key in ("id", "text", "article", "before", "after") if key in row}
 
 
 def _sentences(article: Article) -> Iterator[Row]:

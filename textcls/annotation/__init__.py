@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.annotation.adjudication import adjudicate, differences
+from textcls.annotation.adjudication import adjudicate, differences, labelled_once
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
 from textcls.annotation.store import SKIP, Annotation, append_annotations, current, read_annotations
@@ -17,6 +17,7 @@ __all__ = [
     "build_rows",
     "current",
     "differences",
+    "labelled_once",
     "measure_agreement",
     "read_annotations",
     "suspected_errors",

@@ -15,15 +15,25 @@ def differences(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dic
     Args:
         held: what each annotator holds, as `store.current` gives it.
     """
-    by_span: dict[Span, dict[str, Annotation]] = {}
-    for name in sorted(held):
-        for span, annotation in held[name].items():
-            by_span.setdefault(span, {})[name] = annotation
-    return {span: by_span[span] for span in sorted(by_span) if len({a.label for a in by_span[span].values()}) > 1}
+    return {span: said for span, said in _by_span(held).items() if len({a.label for a in said.values()}) > 1}
+
+
+def labelled_once(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:
+    """Find the spans that one annotator alone has labelled, so that nobody agreed: what that one says, in the order of the articles.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+    """
+    return {span: said for span, said in _by_span(held).items() if len(said) == 1}
 
 
 def adjudicate(
-    held: Mapping[str, Mapping[Span, Annotation]], decisions: Iterable[Annotation], *, annotator: str, time: datetime
+    held: Mapping[str, Mapping[Span, Annotation]],
+    decisions: Iterable[Annotation],
+    *,
+    annotator: str,
+    time: datetime,
+    keep_single: bool = False,
 ) -> list[Annotation]:
     """Put one set of labels together: what annotators agree on, and what was decided where they do not.
 
@@ -32,12 +42,13 @@ def adjudicate(
         decisions: labels that settle differences; they count as well against a label that all annotators share.
         annotator: whom the result is written under.
         time: when it was put together.
+        keep_single: whether the label of a span that one annotator alone has labelled counts; else it must be decided.
 
     Returns:
         an annotation for every span, in the order of the articles; decided ones keep their reason.
 
     Raises:
-        DataError: a difference is undecided, a decision is on a span that nobody labelled, or two deciders differ.
+        DataError: a difference or a single label is undecided, a decision is on a span that nobody labelled, or two deciders differ.
     """
     decided: dict[Span, Annotation] = {}
     for by_span in current(decisions).values():
@@ -48,6 +59,12 @@ def adjudicate(
     undecided = [span for span in differences(held) if span not in decided]
     if undecided:
         raise DataError(f"{len(undecided)} differences are undecided, the first at {_name(undecided[0])}")
+    single = [span for span in labelled_once(held) if span not in decided]
+    if single and not keep_single:
+        raise DataError(
+            f"{len(single)} spans are labelled by one annotator only, the first at {_name(single[0])}; decide them, or keep these "
+            "labels with --keep-single"
+        )
     spans = {span: annotation for by_span in held.values() for span, annotation in by_span.items()}
     for span in decided:
         if span not in spans:
@@ -56,6 +73,15 @@ def adjudicate(
             )
     settled = [decided.get(span, spans[span]) for span in sorted(spans)]
     return [annotation.model_copy(update={"annotator": annotator, "time": time}) for annotation in settled]
+
+
+def _by_span(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:
+    """What each annotator says of each span, in the order of the articles."""
+    by_span: dict[Span, dict[str, Annotation]] = {}
+    for name in sorted(held):
+        for span, annotation in held[name].items():
+            by_span.setdefault(span, {})[name] = annotation
+    return dict(sorted(by_span.items()))
 
 
 def _name(span: Span) -> str:

@@ -20,6 +20,12 @@ def adjudicate(
     decisions: Annotated[Path, typer.Option(help="File of what was decided, which grows with every answer.", show_default=False)],
     output: Annotated[Path, typer.Option(help="File to write the one set of labels to.", show_default=False)],
     annotator: Annotated[str, typer.Option(help="Your name, for the decisions that you make.")] = "adjudicator",
+    keep_single: Annotated[
+        bool,
+        typer.Option(
+            "--keep-single", help="Keep labels of sentences that one annotator alone has labelled; else they are decided."
+        ),
+    ] = False,
 ) -> None:
     """Settle differences one by one, on a terminal, and write one set of labels when none is left."""
     from datetime import UTC, datetime
@@ -31,17 +37,21 @@ def adjudicate(
     held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
     decided = annotation.read_annotations(decisions) if decisions.exists() else []
     settled = {a.span for a in decided}
-    undecided = {span: said for span, said in annotation.differences(held).items() if span not in settled}
+    single = annotation.labelled_once(held)
+    unsettled = annotation.differences(held) | ({} if keep_single else single)
+    undecided = {span: said for span, said in sorted(unsettled.items()) if span not in settled}
     labels = sorted({a.label for spans in held.values() for a in spans.values()})
     if undecided and sys.stdin.isatty():
         for number, said in enumerate(undecided.values(), 1):
             decision = _ask(said, labels, annotator, f"{number} of {len(undecided)}")
             annotation.append_annotations(decisions, [decision])
             decided.append(decision)
-    merged = annotation.adjudicate(held, decided, annotator="adjudicated", time=datetime.now(UTC))
+    merged = annotation.adjudicate(held, decided, annotator="adjudicated", time=datetime.now(UTC), keep_single=keep_single)
     with new_file(output) as scratch:
         annotation.append_annotations(scratch, merged)
-    print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided", file=sys.stderr)
+    alone = len(single.keys() - {a.span for a in decided})
+    kept = f", {alone:,} of one annotator only" if alone else ""
+    print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided{kept}", file=sys.stderr)
 
 
 def _ask(said: Mapping[str, Annotation], labels: list[str], annotator: str, place: str) -> Annotation:

@@ -36,9 +36,10 @@ def build(
     """Make a dataset of articles and the labels of their sentences."""
     from textcls.annotation import build_rows, current, read_annotations
     from textcls.articles import find_articles, read_article
-    from textcls.cli.output import deliver
+    from textcls.cli.output import check_delivery, deliver
     from textcls.dataset import read_columns
 
+    check_delivery(output)
     more = read_columns(columns, key="article") if columns is not None else None
     annotators = current(annotation for store in stores for annotation in read_annotations(store)) if stores else None
     texts = [read_article(path) for path in find_articles(articles)]
@@ -119,16 +120,14 @@ def check(
 ) -> None:
     """Check the data of a config: counts, duplicates, conflicts, leaks, label errors. Exit code 1 if something must be mended."""
     from textcls.annotation import suspected_errors
-    from textcls.cli.output import console, deliver
+    from textcls.cli.output import check_delivery, console, deliver
     from textcls.cli.progress import ProgressBar
     from textcls.config import load_config
     from textcls.dataset import check_dataset, describe_rows, load_dataset
     from textcls.errors import DataError
-    from textcls.files import check_new
 
     settings = load_config(config, set_ or [])
-    if suspects is not None:
-        check_new(suspects)
+    check_delivery(suspects)
     dataset = load_dataset(settings.data)
     out = console()
     splits = [name for name in ("train", "validation", "test") if name in set(dataset["split"])]

@@ -27,13 +27,13 @@ def evaluate(
     """Measure a model on labelled rows and print the figures as JSON."""
     import json
 
-    from textcls.cli.output import deliver
+    from textcls.cli.output import check_delivery, deliver
     from textcls.files import check_new, new_file
     from textcls.prediction import evaluate_file, load
 
-    for place in (output, wrong):
-        if place is not None:
-            check_new(place)
+    if output is not None:
+        check_new(output)
+    check_delivery(wrong)
     evaluation, intervals, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
     figures = json.dumps(evaluation.as_dict() | {"intervals": intervals.as_dict()}, indent=2, ensure_ascii=False)
     if output is not None:

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+def check_delivery(output: Path | None) -> None:
+    """Check that `deliver` can write to a file, if one is named, before work is spent on the rows."""
+    if output is not None:
+        from textcls.dataset import check_new_rows
+
+        check_new_rows(output)
+
+
 def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -> None:
     """Write rows to a file, with a bar on a terminal, and say so; or print them as JSON Lines."""
     if output is None:

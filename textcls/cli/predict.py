@@ -30,13 +30,11 @@ def predict(
     """Label the sentences of articles, or the rows of files."""
     from itertools import chain
 
-    from textcls.cli.output import deliver
+    from textcls.cli.output import check_delivery, deliver
     from textcls.errors import DataError
-    from textcls.files import check_new
     from textcls.prediction import load, predict_inputs
 
-    if output is not None:
-        check_new(output)
+    check_delivery(output)
     rows = predict_inputs(load(model, store=store), inputs, text=text)
     first = next(rows, None)
     if first is None:

@@ -16,12 +16,12 @@ def sentences(
 ) -> None:
     """Cut articles into sentences with exact offsets."""
     from textcls.articles import find_articles, read_article
-    from textcls.cli.output import deliver
+    from textcls.cli.output import check_delivery, deliver
 
+    check_delivery(output)
     rows = (
         {"article": article.id, "start": s.start, "end": s.end, "block": s.block, "text": s.text}
-        for place in articles
-        for article in map(read_article, find_articles(place))
+        for article in map(read_article, find_articles(*articles))
         for s in article.sentences
     )
     deliver(rows, output, what="sentences")

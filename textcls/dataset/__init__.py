@@ -6,9 +6,9 @@ from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
-from textcls.dataset.load import COLUMNS, SUFFIXES, load_dataset, read_columns, read_rows, read_table
+from textcls.dataset.load import COLUMNS, SUFFIXES, load_dataset, parse_rows, read_columns, read_rows, read_table
 from textcls.dataset.statistics import describe_rows
-from textcls.dataset.write import write_rows
+from textcls.dataset.write import check_new_rows, write_rows
 
 __all__ = [
     "COLUMNS",
@@ -16,6 +16,7 @@ __all__ = [
     "Finding",
     "add_context",
     "check_dataset",
+    "check_new_rows",
     "conflicts",
     "dataset_identity",
     "dataset_name",
@@ -23,6 +24,7 @@ __all__ = [
     "load_dataset",
     "near_duplicates",
     "normalize_text",
+    "parse_rows",
     "read_columns",
     "read_rows",
     "read_table",

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,12 @@ def read_table(path: str | Path) -> list[Row]:
         DataError: the file is missing or broken.
     """
     return [row for _, row in _read_file(Path(path))]
+
+
+def parse_rows(lines: Iterable[str], *, name: str, text: str = "text") -> Iterator[Row]:
+    """Read rows of JSON Lines that do not lie in a file; `name` is what an error calls them. See `read_rows`."""
+    for where, raw in _parse_jsonl(lines, name):
+        yield {**raw, "text": _required(raw, text, where)}
 
 
 def read_columns(path: str | Path, *, key: str) -> dict[str, Row]:
@@ -201,16 +207,20 @@ def _read_file(path: Path) -> Iterator[tuple[str, Row]]:
 
 def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: not valid JSON: {error.msg} at column {error.colno}") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{path}, line {number}: expected a JSON object, found {type(row).__name__}")
-            yield f"{path}, line {number}", row
+        yield from _parse_jsonl(lines, str(path))
+
+
+def _parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[str, Row]]:
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{name}, line {number}: not valid JSON: {error.msg} at column {error.colno}") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{name}, line {number}: expected a JSON object, found {type(row).__name__}")
+        yield f"{name}, line {number}", row
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:

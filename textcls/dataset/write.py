@@ -10,7 +10,7 @@ from typing import Any
 
 from textcls.dataset.load import SUFFIXES
 from textcls.errors import OutputError
-from textcls.files import new_file
+from textcls.files import check_new, new_file
 
 Row = dict[str, Any]
 
@@ -23,12 +23,22 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> int:
     Raises:
         OutputError: the file exists, has another suffix, or cannot be written.
     """
-    path = Path(path)
+    path = check_new_rows(path)
     writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
-    if path.suffix not in writers:
-        raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}")
     with new_file(path) as scratch:
         return writers[path.suffix](rows, scratch)
+
+
+def check_new_rows(path: str | Path) -> Path:
+    """Check that rows can be written to a path, before work is spent on them.
+
+    Raises:
+        OutputError: something is there, its name has another suffix, or the folder that it would lie in cannot be written to.
+    """
+    path = check_new(path)
+    if path.suffix not in SUFFIXES:
+        raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}")
+    return path
 
 
 def _write_jsonl(rows: Iterable[Row], path: Path) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from textcls.errors import ModelError
 from textcls.models.base import Weighed
 from textcls.models.encoders import mean_embedding
-from textcls.models.ngrams import WORDS_AND_MARKS
+from textcls.models.pieces import WORDS_AND_MARKS
 
 if TYPE_CHECKING:
     import torch

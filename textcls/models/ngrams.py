@@ -1,72 +1,20 @@
-"""TF-IDF weights of n-grams, those of scikit-learn's TfidfVectorizer, from each distinct piece of text taken apart once.
+"""TF-IDF weights of n-grams, those of scikit-learn's TfidfVectorizer, counted in the distinct pieces of texts.
 
-Texts are split at white space into pieces. What is in a piece, its words, its marks and its characters' n-grams, depends on the piece
-alone, and few pieces are distinct: only those are looked at, and a matrix (texts, pieces) of counts times a matrix (pieces, n-grams) of
-counts is the matrix (texts, n-grams). An n-gram is a number, by a sorted array of keys for each length; no strings are made.
+A matrix (texts, pieces) of counts times a matrix (pieces, n-grams) of counts is the matrix (texts, n-grams). An n-gram is a number, by a
+sorted array of keys for each length; no strings are made.
 """
 
 from __future__ import annotations
 
-import re
-from array import array
-from collections.abc import Callable, Iterable
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
-WORDS_AND_MARKS = re.compile(r"\w+|[^\w\s]")
-"""Quotation marks, question marks and dashes tell a quote from a fact, so they are tokens."""
-_MARKS = str.maketrans(dict.fromkeys("“”„«»", '"') | dict.fromkeys("‘’‚", "'") | dict.fromkeys("–—―", "--"))
-_PATTERN_WORDS = 300
-"""How many words a pattern keeps: about those that every text needs, such as `but`, `will`, `said`, `president`."""
-_EDGE = "\n"
-"""Where a text begins and ends; white space is no token."""
-
+from textcls.models.pieces import EDGE, Pieces, Sequences, characters, frequent_words, patterns, words_and_marks
 
 Unit = Literal["words", "characters", "patterns"]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """Texts, split at white space.
-
-    Attributes:
-        distinct: each different piece once.
-        ids: the pieces of all texts, one text after another, as numbers into `distinct`; 32 bits, as all that becomes a matrix, since
-            SciPy would keep 64, which take twice as long to read.
-        bounds: shape (n_texts + 1,), where each text begins in `ids`, and where the last one ends.
-    """
-
-    distinct: list[str]
-    ids: np.ndarray
-    bounds: np.ndarray
-
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> Pieces:
-        """Split texts."""
-        numbers: dict[str, int] = {}
-        ids, bounds = array("i"), array("i", [0])
-        for text in texts:
-            ids.extend([numbers.setdefault(piece, len(numbers)) for piece in text.split()])
-            bounds.append(len(ids))
-        return cls(list(numbers), np.array(ids, dtype=np.int32), np.array(bounds, dtype=np.int32))
-
-    def changed(self, change: Callable[[str], str]) -> Pieces:
-        """Change every piece; those that become alike become one."""
-        distinct, numbers = _distinct(map(change, self.distinct))
-        return Pieces(distinct, numbers[self.ids].astype(np.int32), self.bounds)
-
-    def counts(self) -> csr_array:
-        """How often each text has each piece: shape (n_texts, n_distinct)."""
-        ones = np.ones(len(self.ids), dtype=np.float32)
-        shape = (len(self.bounds) - 1, len(self.distinct))
-        counts = csr_array((ones, self.ids, self.bounds), shape=shape, copy=True)
-        counts.sum_duplicates()  # in place
-        return counts
 
 
 @dataclass
@@ -154,7 +102,7 @@ class NgramWeights:
         """The n-grams in the order of their columns, as scikit-learn writes them: words, and what stands for them in patterns, with a
         space between. An edge is shown as `¶`."""
         named = [""] * len(self.idf)
-        symbols = ngrams = ["¶" if symbol == _EDGE else symbol for symbol in self.symbols]
+        symbols = ngrams = ["¶" if symbol == EDGE else symbol for symbol in self.symbols]
         joint = "" if self.unit == "characters" else " "
         for length, columns in enumerate(self.columns, 1):
             if length > 1:
@@ -165,15 +113,15 @@ class NgramWeights:
                     named[column] = ngram
         return named
 
-    def _sequences(self, pieces: Pieces) -> _Sequences:
+    def _sequences(self, pieces: Pieces) -> Sequences:
         if self.unit == "characters":
-            return _characters(pieces)
-        words = _words(pieces)
+            return characters(pieces)
+        words = words_and_marks(pieces)
         if self.unit == "words":
             return words
         if self.frequent is None:
-            self.frequent = _most_frequent(words, _PATTERN_WORDS)
-        return _patterns(words, set(self.frequent))
+            self.frequent = frequent_words(words)
+        return patterns(words, set(self.frequent))
 
     def _number_columns(self, chosen: np.ndarray) -> None:
         """Give those `chosen` of all n-grams that are not -1 their columns, in order, and make the others -1."""
@@ -188,76 +136,6 @@ class NgramWeights:
         lengths = np.sqrt(squares @ np.ones(counts.shape[1], dtype=np.float32))
         weights /= np.repeat(np.where(lengths, lengths, 1), np.diff(counts.indptr))
         return csr_array((weights, counts.indices, counts.indptr), shape=counts.shape)
-
-
-class _Sequences(NamedTuple):
-    """What n-grams are taken of.
-
-    Attributes:
-        symbols: the different words or characters.
-        ids: all sequences, one after another, as numbers of symbols.
-        lengths: how many symbols each has.
-    """
-
-    symbols: list[str]
-    ids: np.ndarray
-    lengths: np.ndarray
-
-
-def fold_marks(text: str) -> str:
-    """Write quotation marks and dashes one way."""
-    return text.translate(_MARKS).replace("''", '"').replace("``", '"')
-
-
-def _characters(pieces: Pieces) -> _Sequences:
-    """The characters of each distinct piece."""
-    text = "".join(f" {piece} " for piece in pieces.distinct)
-    points, ids = np.unique(np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32), return_inverse=True)
-    lengths = np.array([len(piece) + 2 for piece in pieces.distinct], dtype=np.int64)
-    return _Sequences([chr(point) for point in points], ids, lengths)
-
-
-def _words(pieces: Pieces) -> _Sequences:
-    """The words and marks of each text."""
-    words = [WORDS_AND_MARKS.findall(piece) for piece in pieces.distinct]
-    symbols, ids = _distinct(chain.from_iterable(words))
-    sizes = np.array([len(its_words) for its_words in words], dtype=np.int64)
-    begins, sizes = (np.cumsum(sizes) - sizes)[pieces.ids], sizes[pieces.ids]
-    ends = np.append(0, np.cumsum(sizes))
-    places = np.arange(ends[-1]) + np.repeat(begins - ends[:-1], sizes)
-    return _Sequences(symbols, ids[places], np.diff(ends[pieces.bounds]))
-
-
-def _patterns(words: _Sequences, frequent: AbstractSet[str]) -> _Sequences:
-    """The words of each text between two edges, with shapes in place of all that are not frequent."""
-    symbols, numbers = _distinct([_EDGE, *(low if (low := word.lower()) in frequent else _shape(word) for word in words.symbols)])
-    ends = np.cumsum(words.lengths)
-    ids = np.insert(numbers[1:][words.ids], np.concatenate([ends - words.lengths, ends]), 0)
-    return _Sequences(symbols, ids, words.lengths + 2)
-
-
-def _shape(word: str) -> str:
-    """What is left of a word: its capitals or its last letters; marks stay. No word or mark begins with `~` and goes on."""
-    if not word[0].isalnum():
-        return word
-    if not word[0].isalpha():
-        return "~0"
-    if word[0].isupper():
-        return "~XX" if len(word) > 1 and word.isupper() else "~Xx"
-    return f"~{word[-3:].lower()}"
-
-
-def _most_frequent(words: _Sequences, count: int) -> list[str]:
-    lowered, numbers = _distinct(word.lower() for word in words.symbols)
-    occurrences = np.bincount(numbers[words.ids], minlength=len(lowered))
-    return [lowered[number] for number in np.argsort(-occurrences, kind="stable")[:count]]
-
-
-def _distinct(symbols: Iterable[str]) -> tuple[list[str], np.ndarray]:
-    """The different symbols in the order they first occur, and all of them as numbers."""
-    numbers: dict[str, int] = {}
-    ids = [numbers.setdefault(symbol, len(numbers)) for symbol in symbols]
-    return list(numbers), np.array(ids, dtype=np.int64)
 
 
 class _Ngrams:

@@ -26,7 +26,8 @@ from textcls.models.base import (
     ranked,
 )
 from textcls.models.configured import ConfiguredClassifier
-from textcls.models.ngrams import NgramWeights, Pieces, Unit, fold_marks
+from textcls.models.ngrams import NgramWeights, Unit
+from textcls.models.pieces import Pieces, fold_marks
 from textcls.models.softmax import Regression, fit_regression
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,8 +60,8 @@ def carry_out(store: Store, call: Call) -> str:
             client.log_artifact(call.run, str(call.content), folder or None)
         case "data", {"name": name, "identity": identity, "source": source, "context": context}:
             _data(store, call.run, name, identity, source, context)
-        case "model", {"name": name, "versions": versions} if call.content is not None:
-            _model(store, call.run, call.content, name, versions)
+        case "model", {"name": name, "requirements": requirements} if call.content is not None:
+            _model(store, call.run, call.content, name, requirements)
         case "end", {"status": status, "time": time}:
             client.set_terminated(call.run, status=status, end_time=time)
         case _:
@@ -91,7 +91,7 @@ def _data(store: Store, run: str, name: str, identity: str, source: str, context
     store.client.log_inputs(run, [entity])
 
 
-def _model(store: Store, run_id: str, folder: Path, name: str, versions: Mapping[str, str]) -> None:
+def _model(store: Store, run_id: str, folder: Path, name: str, requirements: Sequence[str]) -> None:
     import mlflow.pyfunc
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -123,6 +123,6 @@ def _model(store: Store, run_id: str, folder: Path, name: str, versions: Mapping
             model_id=logged.model_id,
             loader_module="textcls.serving",
             data_path=str(folder),
-            pip_requirements=[f"{library}=={number}" for library, number in versions.items() if library != "python"],
+            pip_requirements=list(requirements),
             signature=ModelSignature(Schema([ColSpec(DataType.string, "text")]), Schema(outputs)),
         )

@@ -68,8 +68,8 @@ class NullRun:
     def data(self, name: str, identity: str, source: str, context: str) -> None:
         """Say which data the run used, by their identity, for `training`, `validation` or `test`."""
 
-    def model(self, folder: Path, *, name: str, versions: Mapping[str, str]) -> None:
-        """Keep a model folder as an MLflow model."""
+    def model(self, folder: Path, *, name: str, requirements: Sequence[str]) -> None:
+        """Keep a model folder as an MLflow model, with what pip must install to load it."""
 
 
 class Run(NullRun):
@@ -150,8 +150,8 @@ class Run(NullRun):
     def data(self, name: str, identity: str, source: str, context: str) -> None:
         self._send("data", {"name": name, "identity": identity, "source": source, "context": context})
 
-    def model(self, folder: Path, *, name: str, versions: Mapping[str, str]) -> None:
-        self._send("model", {"name": name, "versions": dict(versions)}, folder)
+    def model(self, folder: Path, *, name: str, requirements: Sequence[str]) -> None:
+        self._send("model", {"name": name, "requirements": list(requirements)}, folder)
 
     @property
     def _run_id(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import shutil
 import sqlite3
@@ -19,23 +18,13 @@ from textcls.errors import TrackingError, did_you_mean
 from textcls.tracking.folder import opened_folder
 from textcls.tracking.processes import is_alive
 from textcls.tracking.remote import reach, reason, server_uri
-from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary, summarize_run
+from textcls.tracking.summaries import CHILDREN, RunSummary, summarize_run
+from textcls.tracking.views import VIEW_TAG, page_of, run_table
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
     from mlflow.entities import Run as MlflowRun
-
-SHOWN_COLUMNS = (
-    "metrics.`test/macro_f1`",
-    "metrics.`test/accuracy`",
-    "metrics.`test/log_loss`",
-    "metrics.`time/fit_s`",
-    "metrics.`size/model_mb`",
-    "params.`model.kind`",
-    f"tags.`{COMPARED}`",
-)
-"""Columns of the run table that `textcls ui` opens."""
 
 
 class Store:
@@ -137,16 +126,8 @@ class Store:
             found = self.client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
             raise TrackingError(f"{self.place}: the experiment {name!r} was deleted; restore it in MLflow or set data.name")
-        view = json.dumps(
-            {
-                "selectedColumns": SHOWN_COLUMNS,
-                "orderByKey": SHOWN_COLUMNS[0],
-                "orderByAsc": False,
-                "searchFilter": " AND ".join(f"tags.`textcls.kind` != '{kind}'" for kind in CHILDREN),
-            }
-        )
-        if found.tags.get("mlflow.sharedViewState.textcls") != view:
-            self.client.set_experiment_tag(found.experiment_id, "mlflow.sharedViewState.textcls", view)
+        if found.tags.get(VIEW_TAG) != run_table():
+            self.client.set_experiment_tag(found.experiment_id, VIEW_TAG, run_table())
         return found
 
     # --- finding runs -----------------------------------------------------------------------------------------------
@@ -296,10 +277,7 @@ class Store:
     def page(self) -> str:
         """The path and query of the page that MLflow's UI should open on: the run table of the newest run's experiment."""
         newest = self.runs()
-        if not newest:
-            return "/#/experiments"
-        found = self.client.get_experiment_by_name(newest[0].experiment)
-        return f"/#/experiments/{found.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=textcls"
+        return page_of(self.client.get_experiment_by_name(newest[0].experiment).experiment_id if newest else None)
 
 
 def path_of(uri: str) -> Path:

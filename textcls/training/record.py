@@ -55,7 +55,7 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
             for key in ("train", "validation", "test", "group", "annotations")
             if settings["data"][key]
         }
-        | {"data.rows": len(dataset), "data.labels": len(set(dataset["label"]))}
+        | {"data.rows": len(dataset), "data.n_labels": len(set(dataset["label"]))}
     )
     contexts = {"train": "training", "validation": "validation", "test": "test"}
     for split, context in contexts.items():

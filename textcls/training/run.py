@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from textcls.artifacts import DataSummary, folder_megabytes, library_versions, save_model
+from textcls.artifacts import DataSummary, folder_megabytes, pip_requirements, save_model
 from textcls.config import Config, EnsembleConfig, load_config, make_config
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError
@@ -201,7 +201,7 @@ def run_config(
             }
             wrong = look_at_mistakes(predictions, outcomes, rows, dataset) if run.id is not None else []
             log_results(run, evaluation, intervals, predictions, wrong, title=name, about=about)
-            run.model(folder, name=name, versions=library_versions())
+            run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
             with new_folder(output) as place:
                 shutil.copytree(folder, place, dirs_exist_ok=True)
