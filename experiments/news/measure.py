@@ -95,14 +95,14 @@ def run(model: str, share: int, seed: int, real: Path) -> None:
 
 
 def interval(values: list[float]) -> tuple[float, float]:
-    """Mean and half the width of its 95 % interval over seeds, by Student's t."""
-    if len(values) < 2:
+    """Mean and half the width of its 95 % interval over seeds, by Student's t; fewer than three say too little for one."""
+    if len(values) < 3:
         return float(np.mean(values)), float("nan")
     return float(np.mean(values)), float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
 
 
 def shown(mean: float, half: float) -> str:
-    """A mean with half its interval, which one seed does not have."""
+    """A mean with half its interval, if it has one."""
     return f"{mean:.3f}" if np.isnan(half) else f"{mean:.3f} ± {half:.3f}"
 
 
