@@ -272,8 +272,10 @@ def test_other_numbers_of_seeds_are_compared_and_a_single_one_is_noted() -> None
     a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.1), predicted("B", 2.5, seed=4)
     (found,) = compare([a, b], number=500)
     assert found.seeds == (3, 1)
-    assert found.note == "B has one seed only, so what its seed does is not in the intervals"
+    assert found.note == "B has one seed only, which is taken to matter as much as those of A do"
     assert found.verdict.endswith(" lost over 3 seeds of A and 1 of B")
+    scores = [evaluate(part.true, part.probabilities, NAMES).macro_f1 for part in parts_of(a)]
+    assert found.seed_error == pytest.approx((np.var(scores, ddof=1) * (1 / 3 + 1)) ** 0.5)
     (two,) = compare([with_seeds("A", 1.0, (1, 2), luck=0.1), with_seeds("B", 2.5, (4, 5, 6), luck=0.1)], number=500)
     assert (two.seeds, two.note) == ((2, 3), None)
 

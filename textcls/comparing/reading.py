@@ -62,6 +62,7 @@ def read_systems(
         TrackingError: there is no such run, or it is not finished or has kept no predictions.
         ModelError: a model folder is damaged.
     """
+    rows = _read_data(data, text, label) if data is not None else []
     found: dict[str, _Found] = {}
     opened: Store | None = None
     for name in names:
@@ -71,7 +72,6 @@ def read_systems(
         if its.source in found:
             raise DataError(f"{name}: the same as another that is compared, {found[its.source].full}; name two different ones")
         found[its.source] = its
-    rows = _read_data(data, text, label) if data is not None else []
     systems = [System(_predictions(its, opened, data, rows), its.run if data is None else None) for its in found.values()]
     short = [its.name for its in found.values()]
     return [
@@ -97,7 +97,7 @@ def _find(name: str, store: Store | None, data: Path | None) -> _Found:
     if name.startswith("models:/"):
         return _Found(name, name, name, model=store.model_folder(name))
     run = store.run(name)
-    model = store.model_folder(run.id) if data is not None else None
+    model = store.model_folder(name) if data is not None else None
     return _Found(run.id, run.name, f"{run.name} ({run.id[:8]})", run=run, model=model)
 
 

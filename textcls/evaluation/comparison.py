@@ -263,8 +263,9 @@ def _note(a: _System, b: _System, units: Units) -> str | None:
         if units.count > 1 and least_p(units.count) > ALPHA
         else unit_note(units)
     ]
-    counts = {one.predictions.name: len(one.repeats.seeds) for one in (a, b)}
-    if len(set(counts.values())) > 1 and min(counts.values()) == 1:
-        lone = min(counts, key=lambda name: counts[name])
-        notes.append(f"{lone} has one seed only, so what its seed does is not in the intervals")
+    for lone, other in ((a, b), (b, a)):
+        if len(lone.repeats.seeds) == 1 and other.repeats.of_seed is not None:
+            notes.append(
+                f"{lone.predictions.name} has one seed only, which is taken to matter as much as those of {other.predictions.name} do"
+            )
     return "; ".join(note for note in notes if note) or None

@@ -101,7 +101,7 @@ def spread(
     """Add to the difference in resamples of articles what other seeds would.
 
     Seeds of one system have nothing to do with those of the other. (Where they have, since the same seed parted the rows for both,
-    the spread is rather too large.)
+    the spread is rather too large.) A system with a single seed is taken to depend on it as much as the other does on its own.
 
     Args:
         changes: the second system's figure less the first's in each resample of articles.
@@ -110,11 +110,15 @@ def spread(
         units: the articles.
     """
     parts = [(float(np.nanvar(changes)) * units.count / (units.count - 1), units.count - 1)]
+    lone = any(len(repeats.seeds) == 1 for repeats, _ in both)
     for (repeats, drawn), sign in zip(both, (-1, 1), strict=True):
         if repeats.of_seed is not None and drawn is not None:
             scores = np.nan_to_num(figure(repeats.of_seed))
-            changes = changes + sign * (scores - scores.mean())[drawn].mean(axis=1)
-            parts.append((float(scores.var(ddof=1)) / len(scores), len(scores) - 1))
+            count, deviations, variance = len(scores), scores - scores.mean(), float(scores.var(ddof=1))
+            changes = changes + sign * deviations[drawn].mean(axis=1)
+            parts.append((variance * (1 / count + lone), count - 1))
+            if lone:  # drawn for the resample before, which has nothing to do with what is drawn for this one
+                changes = changes - sign * np.roll(deviations[drawn[:, 0]], 1) * (count / (count - 1)) ** 0.5
     whole = sum(variance for variance, _ in parts)
     square = sum(variance**2 / freedom for variance, freedom in parts)
     freedom = whole**2 / square if square > 0 else float(units.count - 1)
