@@ -184,7 +184,9 @@ def test_a_run_keeps_everything_needed_to_repeat_it(settings: Settings, store_fo
     lines = [json.loads(line) for line in read(store, run_id, "predictions/test.jsonl").splitlines()]
     assert [line["probabilities"] for line in lines] == [row["probabilities"] for row in result.predictions]
     assert json.loads(read(store, run_id, "evaluation.json")) == result.evaluation.as_dict()
-    assert read(store, run_id, "per_label.csv").splitlines()[0] == "label,precision,recall,f1,f1_low,f1_high,support"
+    assert (
+        read(store, run_id, "per_label.csv").splitlines()[0] == "label,precision,recall,f1,f1_low,f1_high,support,annotators_f1"
+    )
 
     inputs = {
         item.dataset.name: (item.dataset.digest, item.tags[0].value)

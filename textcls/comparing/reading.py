@@ -150,4 +150,5 @@ def _identity(rows: Sequence[Row]) -> str:
     from datasets import Dataset
 
     columns = {name: [row.get(name) or None for row in rows] for name in ("text", "label", "before", "after")}
-    return dataset_identity(Dataset.from_dict(columns | {"group": [row.get("article") or None for row in rows]}))
+    columns |= {"group": [row.get("article") or None for row in rows], "annotations": [None] * len(rows)}
+    return dataset_identity(Dataset.from_dict(columns))
