@@ -17,6 +17,8 @@ from textcls.evaluation.units import find_units, pool
 ANNOTATORS = "annotator_labels"
 """The column of data that holds what annotators said of each row, before their differences were settled: a list of labels."""
 
+_MOST_UNITS = 1_000
+
 
 @dataclass(frozen=True)
 class Ceiling:
@@ -71,16 +73,16 @@ def measure_annotators(
         number: resamples to draw.
         seed: of the resampling.
     """
-    row_of = np.repeat(np.arange(len(true)), [len(its) for its in judged])
-    if not len(row_of):
+    if not any(judged):
         return None
+    row_of = np.repeat(np.arange(len(true)), [len(its) for its in judged])
     column_of = {str(label): column for column, label in enumerate(labels)}
     said = np.array([column_of.get(label, len(column_of)) for its in judged for label in its])
     settled = np.array([column_of[label] for label in true])[row_of]
     units = find_units(groups, len(true))
     kinds, unit = np.unique(units.of_row[row_of], return_inverse=True)
     rng = np.random.default_rng(seed)
-    of_row, count = pool(type(units)(units.kind, len(kinds), unit), rng)
+    of_row, count = pool(type(units)(units.kind, len(kinds), unit), rng, _MOST_UNITS)
     sums = sum_rows(settled, np.eye(len(column_of) + 1)[said], of_row, count)
     whole = sums.total()
     of_accuracy = of_macro_f1 = None
@@ -114,4 +116,4 @@ def _labels(value: Any) -> list[str]:
             value = json.loads(value)
         except ValueError:
             return []
-    return [str(label) for label in value] if isinstance(value, list | tuple) else []
+    return [*map(str, value)] if isinstance(value, list | tuple) else []
