@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Done
+from conftest import Done, write_jsonl
 
 from textcls.annotation import (
     Annotation,
+    Span,
     adjudicate,
     append_annotations,
     build_rows,
@@ -18,7 +20,9 @@ from textcls.annotation import (
     differences,
     labelled_once,
     read_annotations,
+    read_suspects,
     suspected_errors,
+    undecided_suspects,
 )
 from textcls.articles import find_articles, read_article
 from textcls.config import make_config
@@ -122,9 +126,10 @@ def test_the_news_corpus_is_what_its_stores_make() -> None:
     )
     assert merged == kept
     articles = [read_article(path) for path in find_articles(news / "articles")]
-    built = build_rows(articles, kept, columns=read_columns(news / "articles.jsonl", key="article"))
+    built = build_rows(articles, kept, columns=read_columns(news / "articles.jsonl", key="article"), annotators=held)
     published = [row for split in ("train", "validation", "test") for row in read_rows(news / f"{split}.jsonl", label="label")]
     assert sorted(built, key=lambda row: row["id"]) == sorted(published, key=lambda row: row["id"])
+    assert all(len(row["annotator_labels"]) == 2 for row in built)
     assert all(sum(a.span in spans for spans in held.values()) == 2 for a in kept)
 
 
@@ -145,3 +150,75 @@ def test_confident_learning_finds_the_planted_error(mislabelled: Path) -> None:
     config = make_config({"data": {"train": str(mislabelled)}, "model": {"kind": "tfidf", "C": 10.0}})
     suspects = suspected_errors(config, load_dataset(config.data))
     assert [(row["id"], row["label"], row["suggestion"]) for row in suspects] == [("7", "sport", "weather")]
+
+
+# --- suspects as a queue --------------------------------------------------------------------------------------------
+
+
+def doubt(**fields: Any) -> dict[str, Any]:
+    """What `suspected_errors` writes of a row."""
+    return {
+        "id": "a:0",
+        "text": "Rain",
+        "label": "fact",
+        "suggestion": "quote",
+        "score": 0.03,
+        "article": "a",
+        "before": None,
+        "after": "It fell.",
+        "time": "2026-01-01T00:00:00+00:00",
+        **fields,
+    }
+
+
+def test_what_is_suspected_can_be_read_as_a_queue(mislabelled: Path, tmp_path: Path) -> None:
+    config = make_config({"data": {"train": str(mislabelled)}, "model": {"kind": "tfidf", "C": 10.0}})
+    (suspect,) = suspected_errors(config, load_dataset(config.data))
+    file = write_jsonl(tmp_path / "suspects.jsonl", [{**suspect, "article": "a"}])
+    text = suspect["text"]
+    held = current([note("x", "sport").model_copy(update={"text": text, "end": len(text)})])
+    ((span, found),) = read_suspects(file, held).items()
+    assert span == Span("a", 0, len(text))
+    assert (found.label, found.suggestion, found.score) == ("sport", "weather", suspect["score"])
+
+
+def test_a_text_that_stands_twice_is_told_apart_by_its_place(tmp_path: Path) -> None:
+    held = current([note("x", "fact"), note("y", "fact"), note("x", "quote", start=9)])
+    file = write_jsonl(tmp_path / "suspects.jsonl", [doubt(id="a:9")])
+    assert [span.start for span in read_suspects(file, held)] == [9]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (doubt(text="Snow"), "no annotator labelled 'Snow' of article 'a'; the stores and the suspects do not belong together"),
+        (doubt(time="soon"), "time: Input should be a valid datetime"),
+        (
+            {"id": "a:0", "text": "Rain"},
+            "article: Field required; expected suspects as `textcls data check --suspects` writes them",
+        ),
+    ],
+)
+def test_a_queue_that_does_not_fit(row: dict[str, Any], message: str, tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "suspects.jsonl", [row])
+    with pytest.raises(DataError) as caught:
+        read_suspects(file, current([note("x", "fact")]))
+    assert str(caught.value).startswith(f"{file}, row 1: {message}")
+
+
+def test_a_suspect_is_answered_by_what_is_decided_later_and_with_a_reason(tmp_path: Path) -> None:
+    held = current([note("x", "fact"), note("x", "fact", start=9)])
+    earlier = "2026-01-03T00:00:00+00:00"  # than the decisions, which are of January 2
+    file = write_jsonl(tmp_path / "suspects.jsonl", [doubt(), doubt(id="a:9", time=earlier)])
+    suspects = read_suspects(file, held)
+    decisions = [note("judge", "fact", reason="as it is"), note("judge", "quote", start=9, reason="before it was doubted")]
+    assert [span.start for span in undecided_suspects(suspects, decisions)] == [9]
+    with pytest.raises(DataError, match=r"^a 0–4: the suspected label error was decided without a reason; give one$"):
+        undecided_suspects(suspects, [note("judge", "fact")])
+
+
+def test_what_was_reopened_takes_the_last_decision_whoever_made_it() -> None:
+    held = current([note("x", "fact"), note("y", "quote")])
+    decisions = [note("judge", "fact", reason="first"), note("other", "quote", reason="second")]
+    (merged,) = adjudicate(held, decisions, annotator="all", time=NOW, reopened=[Span("a", 0, 4)])
+    assert (merged.label, merged.reason) == ("quote", "second")

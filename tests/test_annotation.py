@@ -309,6 +309,12 @@ def test_rows_take_the_newest_label() -> None:
     assert [row["label"] for row in rows] == ["fact", "speculation", "opinion", "quote"]
 
 
+def test_rows_carry_what_annotators_said() -> None:
+    said = current([note("It rained.", 34, annotator=name, label=label) for name, label in (("zoe", "quote"), ("bob", "fact"))])
+    rows = build_rows([STORM], label_storm(), annotators=said)
+    assert [row["annotator_labels"] for row in rows] == [[], ["fact", "quote"], [], []]
+
+
 def test_a_heading_needs_no_label_and_a_sentence_does() -> None:
     assert len(build_rows([STORM], label_storm(By=None))) == 4
     with pytest.raises(DataError) as caught:
@@ -341,7 +347,8 @@ def seeds() -> list[Article]:
 
 
 def test_the_seeds_dataset_is_what_build_rows_makes(seeds: list[Article]) -> None:
-    rows = build_rows(seeds, read_annotations(SEEDS / "adjudicated.jsonl"))
+    annotators = current(a for name in ("annotator-a", "annotator-b") for a in read_annotations(SEEDS / f"{name}.jsonl"))
+    rows = build_rows(seeds, read_annotations(SEEDS / "adjudicated.jsonl"), annotators=annotators)
     with (SEEDS / "sentences.jsonl").open(encoding="utf-8") as lines:
         assert [json.loads(line) for line in lines] == rows
     assert {row["label"] for row in rows} == LABELS

@@ -12,10 +12,11 @@ import pytest
 
 from textcls.evaluation import Predictions, bootstrap_intervals, evaluate
 from textcls.evaluation.abstention import risk_coverage
+from textcls.evaluation.annotators import judgements, measure_annotators
 from textcls.evaluation.bootstrap import interval
 from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
 from textcls.evaluation.figures import confusion_figure, per_label_figure
-from textcls.evaluation.slices import built_in_columns, slice_figures, worst_slices
+from textcls.evaluation.slices import built_in_columns, parts_rows, slice_figures, worst_slices
 from textcls.evaluation.units import swaps
 
 NAMES = ["a", "b", "c"]
@@ -181,6 +182,72 @@ def test_built_in_slices_by_hand() -> None:
     assert columns["length"] == ["1 to 10 words", "11 to 20 words", "1 to 10 words", None, "1 to 10 words", "1 to 10 words"]
     assert columns["quotation marks"] == ["without", "without", "with", None, "without", "without"]
     assert columns["position"] == ["first third", "second third", "last third", "first third", None, "second third"]
+
+
+def test_columns_of_the_data_are_slices_if_their_values_are_few() -> None:
+    kinds = {
+        "desk": ["war", "sport"] * 50,
+        "url": [f"u{i}" for i in range(100)],
+        "annotator_labels": [["a", "a"], ["a", "b"]] * 50,
+    }
+    found = slice_figures(predictions(100, articles=20, **kinds), number=100)
+    assert {(its.column, its.value) for its in found if its.column not in ("label", "position")} == {
+        ("desk", "war"),
+        ("desk", "sport"),
+        ("annotators", "agree"),
+        ("annotators", "differ"),
+    }
+
+
+def test_what_parts_rows() -> None:
+    assert parts_rows(["x", None, "y", "x", ""])
+    assert parts_rows([1, 2, 1, 2])
+    assert not parts_rows(["x", "x", None, None])  # one value
+    assert not parts_rows(["x", "y", "z", "x"])  # nearly as many as rows
+    assert not parts_rows([["x"], ["y"], ["x"], ["y"]])
+    assert not parts_rows([float("nan"), 1.0, 2.0, 1.0, 1.0, 2.0])
+
+
+def test_large_slices_have_the_intervals_of_small_ones() -> None:
+    """Articles past 250 are put into groups, which must not change how sure the figures are."""
+    rng = np.random.default_rng(3)
+    held = predictions(40_000, articles=1000)
+    slices = slice_figures(held, {"x": rng.choice([*"ab"], 40_000).tolist()}, number=2000)
+    whole = bootstrap_intervals(held.true, held.probabilities, NAMES, held.groups, number=2000, areas=False).metrics["accuracy"]
+    for its in slices:
+        assert its.units == 1000
+        assert its.accuracy_interval is not None
+        width = its.accuracy_interval.high - its.accuracy_interval.low
+        assert 0.85 < width / (whole.high - whole.low) < 1.35
+
+
+# --- the annotators' ceiling ----------------------------------------------------------------------------------------
+
+
+def test_annotators_by_hand() -> None:
+    true = ["a", "a", "b", "c"]
+    judged = [["a", "a"], ["a", "b"], ["b", "skip"], []]
+    found = measure_annotators(true, judged, NAMES, ["p", "p", "q", "r"], number=500)
+    assert found is not None
+    assert (found.rows, found.judgements, found.agreement) == (3, 6, pytest.approx(1 / 3))
+    assert found.accuracy == pytest.approx(4 / 6)
+    # a: 3 of 4 found, none wrong; b: 1 of 2 found, 1 wrong; c is in none of the rows that were labelled.
+    assert found.per_label == {"a": pytest.approx(6 / 7), "b": pytest.approx(2 / 4)}
+    assert found.macro_f1 == pytest.approx((6 / 7 + 2 / 4) / 2)
+    assert found.macro_f1_interval is not None
+    assert found.macro_f1_interval.low < found.macro_f1 < found.macro_f1_interval.high
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_annotators_who_are_not_known_or_alone() -> None:
+    assert measure_annotators(["a", "b"], [[], []], NAMES) is None
+    alone = measure_annotators(["a", "b"], [["a"], ["a"]], NAMES, ["p", "p"])
+    assert alone is not None
+    assert (alone.agreement, alone.accuracy, alone.accuracy_interval) == (None, 0.5, None)
+
+
+def test_labels_of_annotators_are_read_from_lists_and_from_csv() -> None:
+    assert judgements([["a", "b"], '["a", "b"]', None, "a", "[a", 3]) == [["a", "b"], ["a", "b"], [], [], [], []]
 
 
 # --- abstention -----------------------------------------------------------------------------------------------------

@@ -341,3 +341,26 @@ def test_a_model_that_is_neither_a_folder_nor_a_run() -> None:
         "experiments: no runs here; expected a folder that `textcls train` has tracked runs in"
     )
     assert not Path("experiments").exists()
+
+
+# --- what weighed ---------------------------------------------------------------------------------------------------
+
+
+def test_what_weighed_comes_with_the_label(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
+    rows = predicted(classifier, article, explain=True)
+    assert list(rows[0]) == ["article", "start", "end", "text", "label", "probabilities", "weighed"]
+    strongest = rows[1]["weighed"][0]
+    assert strongest["piece"].strip() in rows[1]["text"].lower()
+    assert strongest["weight"] > 0
+    for name in ("rows.csv", "rows.parquet"):
+        write_rows(rows, tmp_path / name)
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as lines:
+        assert [json.loads(row["weighed"]) for row in csv.DictReader(lines)] == [row["weighed"] for row in rows]
+    kept = pyarrow.parquet.read_table(tmp_path / "rows.parquet").to_pylist()
+    assert [row["weighed"] for row in kept] == [row["weighed"] for row in rows]
+
+
+def test_a_model_that_cannot_say_what_weighed(classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(classifier), "explain", TextClassifier.explain)
+    with pytest.raises(ModelError, match=r"^a model of kind 'tfidf' cannot say what weighed; predict without it$"):
+        predicted(classifier, article, explain=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import numpy as np
 import pytest
 
 from textcls.evaluation import bootstrap_intervals, compare, evaluate, make_predictions, wrong_predictions
+from textcls.evaluation.annotators import measure_annotators
 from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.report import run_report
+from textcls.models import Weighed
 
 HOSTILE = "<script>alert('x')</script> & $\\frac{1}{2}$"
 
@@ -23,7 +26,16 @@ def report() -> str:
     order = [labels.index(name) for name in names]
     evaluation = evaluate(true, probabilities[:, order], names)
     predictions = [
-        {"text": HOSTILE, "label": label, "prediction": labels[int(row.argmax())], "score": float(row.max()), "article": group}
+        {
+            "text": HOSTILE,
+            "label": label,
+            "prediction": labels[int(row.argmax())],
+            "score": float(row.max()),
+            "article": group,
+            "before": f"before {HOSTILE}",
+            "after": f"after {HOSTILE}",
+            "weighed": [Weighed(HOSTILE, 1.25, "words"), Weighed(HOSTILE, -0.5, "patterns"), Weighed(" <i>", 0.1, "characters")],
+        }
         for label, row, group in zip(true, probabilities, groups, strict=True)
     ]
     return run_report(
@@ -34,6 +46,7 @@ def report() -> str:
         slices=[],
         wrong=wrong_predictions(predictions),
         pictures={"confusion matrix": b"\x89PNG"},
+        ceiling=measure_annotators(true, [["fact", "fact"], [], [HOSTILE], ["fact"]], names, groups, number=200),
     )
 
 
@@ -78,6 +91,7 @@ def test_text_of_the_data_stays_text(name: str) -> None:
     page = PAGES[name]()
     assert "<script" not in page
     assert "<b>odd</b>" not in page
+    assert "<i>" not in page
     assert "&lt;script&gt;" in page
     assert "alert(&#x27;x&#x27;)" in page
     # Whatever opens is one of ours, and it closes.
@@ -120,3 +134,16 @@ def test_a_report_says_what_is_taken_for_what() -> None:
     assert "1 of 3 rows of <b>fact</b> (33%) are called <b>&lt;b&gt;odd&lt;/b&gt;</b>" in page
     assert "1 of 1 wrong predictions." in page
     assert "interval over 3 articles" in page
+
+
+def test_a_wrong_prediction_stands_between_its_neighbours_with_what_weighed() -> None:
+    page = report()
+    text = escape(HOSTILE)
+    assert f'<span class="about">before {text}</span> {text} <span class="about">after {text}</span><br>' in page
+    assert f"for &lt;b&gt;odd&lt;/b&gt;: <code>{text}</code>&nbsp;0.75 <code>‹ &lt;i&gt;›</code>&nbsp;0.10</span>" in page
+
+
+def test_a_report_says_what_annotators_reach() -> None:
+    page = report()
+    assert "Annotators are measured by 4 labels that they gave 3 of the rows; two of them agree on 100.0%." in page
+    assert "annotators' F1" in page

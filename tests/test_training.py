@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from conftest import toy_rows, write_jsonl
 from textcls.artifacts import describe_model, load_model
 from textcls.config import Config, load_config, make_config
 from textcls.dataset import dataset_identity, load_dataset
-from textcls.errors import ConfigError, DataError, OutputError, TextclsError
+from textcls.errors import ConfigError, DataError, ModelError, OutputError, TextclsError
 from textcls.models import FAMILIES, classifier_class
 from textcls.tracking import Store
 from textcls.training import Reporter, RunResult, run_name, train
@@ -93,6 +94,64 @@ def read(store: Store, run_id: str, file: str) -> str:
     experiment = store.client.get_run(run_id).info.experiment_id
     name = store.client.get_experiment(experiment).name
     return (store.folder / "artifacts" / name / run_id / "artifacts" / file).read_text(encoding="utf-8")
+
+
+# --- what people look at --------------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_the_columns_of_the_data_and_shows_mistakes_in_their_place(
+    settings: Settings, store_folder: Path, tmp_path: Path
+) -> None:
+    rows = [
+        {**row, "desk": "war" if place % 2 else "sport", "url": f"u{place}", "annotator_labels": [row["label"], "fact"]}
+        for place, row in enumerate(toy_rows("efghijklmn", per_article=4))
+    ]
+    rows[5]["label"] = "fact"  # which is an opinion
+    data = {"name": "toy", "train": str(tmp_path / "toy-train.jsonl"), "test": str(write_jsonl(tmp_path / "test.jsonl", rows))}
+    result = train(settings(tracked=True, data=data))
+    assert result.run_id is not None
+    assert (result.predictions[1]["desk"], result.predictions[5]["annotator_labels"]) == ("war", ["opinion", "fact"])
+    assert "url" not in result.predictions[0]
+    store = Store(store_folder)
+    wrong = json.loads(read(store, result.run_id, "predictions/wrong.json"))
+    assert wrong["columns"][:7] == ["text", "prediction", "label", "score", "weighed", "before", "after"]
+    (first,) = [dict(zip(wrong["columns"], row, strict=True)) for row in wrong["data"] if row[0] == rows[5]["text"]]
+    assert (first["before"], first["after"]) == (rows[4]["text"], rows[6]["text"])
+    assert re.search(r"\+\d\.\d\d", first["weighed"])
+    slices = read(store, result.run_id, "slices.csv").splitlines()
+    assert slices[0].startswith("column,value,rows,units,accuracy,accuracy_low")
+    assert {"desk,war", "annotators,differ"} <= {",".join(line.split(",")[:2]) for line in slices}
+    assert json.loads(read(store, result.run_id, "annotators.json"))["judgements"] == 2 * len(rows)
+    assert read(store, result.run_id, "per_label.csv").splitlines()[0].endswith("support,annotators_f1")
+    kept = [json.loads(line) for line in read(store, result.run_id, "predictions/test.jsonl").splitlines()]
+    assert [row["desk"] for row in kept] == [row["desk"] for row in rows]
+
+
+def test_folds_keep_what_they_doubt_as_a_queue(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
+    rows = toy_rows("abcdef", per_article=4)
+    rows[5]["label"] = "fact"  # which is an opinion
+    data = {"name": "toy", "train": str(write_jsonl(tmp_path / "doubted.jsonl", rows))}
+    for repeats in (1, 2):
+        splits = {"kind": "k-fold", "folds": 3, "validation": 0, "repeats": repeats}
+        result = train(settings(tracked=True, data=data, splits=splits))
+        assert result.run_id is not None
+        suspects = [json.loads(line) for line in read(Store(store_folder), result.run_id, "suspects.jsonl").splitlines()]
+        assert (suspects[0]["id"], suspects[0]["label"], suspects[0]["suggestion"]) == (rows[5]["id"], "fact", "opinion")
+        assert (suspects[0]["article"], suspects[0]["before"]) == ("a", rows[4]["text"])
+
+
+def test_a_run_is_not_lost_because_nothing_can_say_what_weighed(
+    settings: Settings, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any) -> None:
+        raise ModelError("what weighed is told by captum")
+
+    monkeypatch.setattr(classifier_class("tfidf"), "explain", refuse)
+    given = settings(tracked=True)
+    given["model"] |= {"C": 1e-6}
+    result = train(given)
+    assert result.run_id is not None
+    assert "what weighed is told by captum" in read(Store(store_folder), result.run_id, "log.txt")
 
 
 # --- one split ------------------------------------------------------------------------------------------------------

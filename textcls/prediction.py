@@ -21,6 +21,8 @@ from textcls.tracking import Store
 Row = dict[str, Any]
 
 _BATCH = 1024
+_EXPLAINED_BATCH = 64
+_MOST_WEIGHED = 10
 _WRITTEN = ("id", "article", "start", "end", "text")
 
 
@@ -43,7 +45,9 @@ def load(model: str | Path, *, store: str | Path = "experiments") -> TextClassif
     return load_model(folder)
 
 
-def predict_inputs(classifier: TextClassifier, inputs: Sequence[str], *, text: str = "text") -> Iterator[Row]:
+def predict_inputs(
+    classifier: TextClassifier, inputs: Sequence[str], *, text: str = "text", explain: bool = False
+) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
     Args:
@@ -51,19 +55,23 @@ def predict_inputs(classifier: TextClassifier, inputs: Sequence[str], *, text: s
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
             as JSONL if it begins with `{` and else as an article.
         text: the column of the text, for files with columns.
+        explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
     Yields:
         for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
         `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
-        policy is to abstain. Headings of articles are left out.
+        policy is to abstain. Headings of articles are left out. If it is to be explained, `weighed` are the pieces of the text
+        that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
     Raises:
         DataError: an input is missing or broken, or two articles have one name.
+        ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
     find_articles(*filter(_holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
     rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text)))
-    while batch := list(islice(rows, _BATCH)):
-        yield from _predict_batch(classifier, batch)
+    while batch := list(islice(rows, _EXPLAINED_BATCH if explain else _BATCH)):
+        predicted = _predict_batch(classifier, batch)
+        yield from _explained(classifier, batch, list(predicted)) if explain else predicted
 
 
 def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
@@ -166,3 +174,14 @@ def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]
             "label": labels[int(np.argmax(of_labels))] if sure else None,
             "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
         }
+
+
+def _explained(classifier: TextClassifier, rows: list[Row], predicted: list[Row]) -> list[Row]:
+    ranked = [sorted(row["probabilities"], key=row["probabilities"].__getitem__, reverse=True) for row in predicted]
+    weighed = classifier.explain(rows, [labels[0] for labels in ranked], [labels[1] for labels in ranked])
+    if weighed is None:
+        raise ModelError(f"a model of kind {classifier.kind!r} cannot say what weighed; predict without it")
+    return [
+        {**row, "weighed": [{**piece._asdict(), "weight": round(piece.weight, 4)} for piece in pieces[:_MOST_WEIGHED]]}
+        for row, pieces in zip(predicted, weighed, strict=True)
+    ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from textcls.annotation.adjudication import adjudicate, differences, labelled_once
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
-from textcls.annotation.store import SKIP, Annotation, append_annotations, current, read_annotations
-from textcls.annotation.suspects import suspected_errors
+from textcls.annotation.store import SKIP, Annotation, Span, append_annotations, current, read_annotations
+from textcls.annotation.suspects import Suspect, read_suspects, suspected_errors, undecided_suspects
 
 __all__ = [
     "SKIP",
     "Agreement",
     "Annotation",
+    "Span",
+    "Suspect",
     "adjudicate",
     "append_annotations",
     "build_rows",
@@ -20,5 +22,7 @@ __all__ = [
     "labelled_once",
     "measure_agreement",
     "read_annotations",
+    "read_suspects",
     "suspected_errors",
+    "undecided_suspects",
 ]

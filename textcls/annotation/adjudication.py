@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from textcls.annotation.store import Annotation, Span, current
@@ -34,6 +34,7 @@ def adjudicate(
     annotator: str,
     time: datetime,
     keep_single: bool = False,
+    reopened: Collection[Span] = (),
 ) -> list[Annotation]:
     """Put one set of labels together: what annotators agree on, and what was decided where they do not.
 
@@ -43,6 +44,7 @@ def adjudicate(
         annotator: whom the result is written under.
         time: when it was put together.
         keep_single: whether the label of a span that one annotator alone has labelled counts; else it must be decided.
+        reopened: spans that were decided anew, of whose decisions the last counts, whoever made it.
 
     Returns:
         an annotation for every span, in the order of the articles; decided ones keep their reason.
@@ -50,12 +52,14 @@ def adjudicate(
     Raises:
         DataError: a difference or a single label is undecided, a decision is on a span that nobody labelled, or two deciders differ.
     """
+    decisions = list(decisions)
     decided: dict[Span, Annotation] = {}
-    for by_span in current(decisions).values():
+    for by_span in current(decision for decision in decisions if decision.span not in reopened).values():
         for span, decision in by_span.items():
             if span in decided and decided[span].label != decision.label:
                 raise DataError(f"{_name(span)} was decided as {decided[span].label!r} and as {decision.label!r}; keep one")
             decided[span] = decision
+    decided |= {decision.span: decision for decision in decisions if decision.span in reopened}
     undecided = [span for span in differences(held) if span not in decided]
     if undecided:
         raise DataError(f"{len(undecided)} differences are undecided, the first at {_name(undecided[0])}")

@@ -1,18 +1,99 @@
-"""Suspected label errors: found by fits on all other folds, and read again as a queue for people to decide."""
+"""Suspected label errors: found by classifiers that have not learnt from the row, and read again as a queue for people to decide."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
+from textcls.annotation.store import Annotation, Span
 from textcls.config import Config
+from textcls.dataset import read_rows
+from textcls.errors import DataError, quoted
 from textcls.evaluation.suspects import rank_suspects
 from textcls.models import Listener, classifier_class, make_classifier
 from textcls.splits import make_splits
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+class Suspect(BaseModel):
+    """A label that is doubted, and what a classifier suggests in its place."""
+
+    id: str
+    article: str
+    text: str
+    label: str
+    suggestion: str
+    score: float
+    """The probability of the given label."""
+    time: datetime
+    """When it was suspected; what was decided later is an answer to it."""
+    before: str | None = None
+    after: str | None = None
+
+
+def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, Suspect]:
+    """Read a file that `textcls data check --suspects` or a run has written, as what annotators have labelled.
+
+    Args:
+        path: the file.
+        held: what each annotator holds, as `store.current` gives it.
+
+    Raises:
+        DataError: the file cannot be read, or a suspect is no sentence that annotators labelled.
+    """
+    spans: dict[tuple[str, str], set[Span]] = {}
+    for by_span in held.values():
+        for span, annotation in by_span.items():
+            spans.setdefault((span.article, annotation.text), set()).add(span)
+    found = {}
+    for number, row in enumerate(read_rows(path), 1):
+        try:
+            suspect = Suspect.model_validate(row)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            raise DataError(
+                f"{path}, row {number}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}; expected suspects as "
+                "`textcls data check --suspects` writes them"
+            ) from error
+        same = spans.get((suspect.article, suspect.text), set())
+        # A text may stand twice in an article; `data build` puts the place into the id.
+        its = same if len(same) == 1 else {span for span in same if suspect.id == f"{span.article}:{span.start}"}
+        if not its:
+            raise DataError(
+                f"{path}, row {number}: no annotator labelled {quoted(suspect.text)} of article {suspect.article!r}; the stores and the "
+                "suspects do not belong together"
+            )
+        found[its.pop()] = suspect
+    return found
+
+
+def undecided_suspects(suspects: Mapping[Span, Suspect], decisions: Iterable[Annotation]) -> dict[Span, Suspect]:
+    """Leave out the suspects that were decided after they were suspected.
+
+    Raises:
+        DataError: such a decision has no reason.
+    """
+    answered = set()
+    for decision in decisions:
+        suspect = suspects.get(decision.span)
+        if suspect is not None and _aware(decision.time) >= _aware(suspect.time):
+            if not (decision.reason or "").strip():
+                raise DataError(
+                    f"{decision.article} {decision.start}–{decision.end}: the suspected label error was decided without a reason; give one"
+                )
+            answered.add(decision.span)
+    return {span: suspect for span, suspect in suspects.items() if span not in answered}
+
+
+def _aware(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def suspected_errors(
@@ -29,7 +110,7 @@ def suspected_errors(
         listener: told of the fits' progress.
 
     Returns:
-        the suspects, the most doubtful first, with `time`, when they were suspected.
+        the suspects, as `rank_suspects` gives them.
 
     Raises:
         DataError: fewer groups, or rows of a label, than folds.

@@ -1,4 +1,4 @@
-"""`textcls adjudicate`: settle what annotators label differently."""
+"""`textcls adjudicate`: settle what annotators label differently, and what a classifier doubts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from textcls.annotation import Annotation
+    from textcls.annotation import Annotation, Suspect
 
 
 def adjudicate(
@@ -19,6 +19,12 @@ def adjudicate(
     ],
     decisions: Annotated[Path, typer.Option(help="File of what was decided, which grows with every answer.", show_default=False)],
     output: Annotated[Path, typer.Option(help="File to write the one set of labels to.", show_default=False)],
+    suspects: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of suspected label errors to decide as well, from `textcls data check` or a run.", show_default=False
+        ),
+    ] = None,
     annotator: Annotated[str, typer.Option(help="Your name, for the decisions that you make.")] = "adjudicator",
     keep_single: Annotated[
         bool,
@@ -27,10 +33,11 @@ def adjudicate(
         ),
     ] = False,
 ) -> None:
-    """Settle differences one by one, on a terminal, and write one set of labels when none is left."""
+    """Settle differences and doubts one by one, on a terminal, and write one set of labels when none is left."""
     from datetime import UTC, datetime
 
     from textcls import annotation
+    from textcls.errors import DataError
     from textcls.files import check_new, new_file
 
     check_new(output)
@@ -41,12 +48,25 @@ def adjudicate(
     unsettled = annotation.differences(held) | ({} if keep_single else single)
     undecided = {span: said for span, said in sorted(unsettled.items()) if span not in settled}
     labels = sorted({a.label for spans in held.values() for a in spans.values()})
-    if undecided and sys.stdin.isatty():
-        for number, said in enumerate(undecided.values(), 1):
-            decision = _ask(said, labels, annotator, f"{number} of {len(undecided)}")
+    doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
+    doubts = annotation.undecided_suspects(doubted, decided)
+    queue = undecided | {span: {name: its[span] for name, its in held.items() if span in its} for span in doubts}
+    if sys.stdin.isatty():
+        now = {a.span: a.label for a in decided}
+        for number, (span, said) in enumerate(queue.items(), 1):
+            decision = _ask(said, labels, annotator, f"{number} of {len(queue)}", doubts.get(span), now.get(span))
             annotation.append_annotations(decisions, [decision])
             decided.append(decision)
-    merged = annotation.adjudicate(held, decided, annotator="adjudicated", time=datetime.now(UTC), keep_single=keep_single)
+        doubts = {}
+    merged = annotation.adjudicate(
+        held, decided, annotator="adjudicated", time=datetime.now(UTC), keep_single=keep_single, reopened=doubted
+    )
+    if doubts:
+        first = next(iter(doubts))
+        raise DataError(
+            f"{len(doubts)} suspected label errors are undecided, the first at {first.article} {first.start}–{first.end}; decide them on a "
+            f"terminal, or in {decisions}, each with a reason and a time after it was suspected"
+        )
     with new_file(output) as scratch:
         annotation.append_annotations(scratch, merged)
     alone = len(single.keys() - {a.span for a in decided})
@@ -54,13 +74,19 @@ def adjudicate(
     print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided{kept}", file=sys.stderr)
 
 
-def _ask(said: Mapping[str, Annotation], labels: list[str], annotator: str, place: str) -> Annotation:
+def _ask(
+    said: Mapping[str, Annotation], labels: list[str], annotator: str, place: str, doubt: Suspect | None, decided: str | None
+) -> Annotation:
     """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
     from datetime import UTC, datetime
 
     some = next(iter(said.values()))
-    print(f"\n{place}   {some.article} {some.start}–{some.end}\n{some.text}")
-    print("   ".join(f"{name}: {a.label}" for name, a in said.items()))
+    around = (doubt.before, doubt.after) if doubt else (None, None)
+    print(f"\n{place}   {some.article} {some.start}–{some.end}")
+    print("\n".join(line for line in (around[0] and f"({around[0]})", some.text, around[1] and f"({around[1]})") if line))
+    print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided}"] if decided else [])]))
+    if doubt:
+        print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
     label = ""
     while label not in labels:
         label = typer.prompt(f"label ({', '.join(labels)})")

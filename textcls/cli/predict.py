@@ -23,6 +23,7 @@ def predict(
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
+    explain: Annotated[bool, typer.Option("--explain", help="Say what in each text weighed, as far as the model can.")] = False,
     store: Annotated[
         str, typer.Option(help="Folder of the MLflow store or address of a tracking server, for runs and registered models.")
     ] = "experiments",
@@ -35,7 +36,7 @@ def predict(
     from textcls.prediction import load, predict_inputs
 
     check_delivery(output)
-    rows = predict_inputs(load(model, store=store), inputs, text=text)
+    rows = predict_inputs(load(model, store=store), inputs, text=text, explain=explain)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{', '.join(inputs)}: expected sentences, found none")

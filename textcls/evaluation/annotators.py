@@ -17,6 +17,8 @@ from textcls.evaluation.units import find_units, pool
 ANNOTATORS = "annotator_labels"
 """The column of data that holds what annotators said of each row, before their differences were settled: a list of labels."""
 
+_MOST_UNITS = 1_000
+
 
 @dataclass(frozen=True)
 class Ceiling:
@@ -80,7 +82,7 @@ def measure_annotators(
     units = find_units(groups, len(true))
     kinds, unit = np.unique(units.of_row[row_of], return_inverse=True)
     rng = np.random.default_rng(seed)
-    of_row, count = pool(type(units)(units.kind, len(kinds), unit), rng)
+    of_row, count = pool(type(units)(units.kind, len(kinds), unit), rng, _MOST_UNITS)
     sums = sum_rows(settled, np.eye(len(column_of) + 1)[said], of_row, count)
     whole = sums.total()
     of_accuracy = of_macro_f1 = None
@@ -114,4 +116,4 @@ def _labels(value: Any) -> list[str]:
             value = json.loads(value)
         except ValueError:
             return []
-    return [str(label) for label in value] if isinstance(value, list | tuple) else []
+    return [*map(str, value)] if isinstance(value, list | tuple) else []

@@ -81,9 +81,9 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
     """
     if not rows:
         raise DataError(f"{name}: expected predictions, found none")
-    maps = [_probabilities(row, f"{name}, row {number}") for number, row in enumerate(rows, 1)]
-    true = [_required(row, "label", f"{name}, row {number}") for number, row in enumerate(rows, 1)]
-    ids = [_required(row, "id", f"{name}, row {number}") for number, row in enumerate(rows, 1)]
+    maps = [_probabilities(row, (name, number)) for number, row in enumerate(rows, 1)]
+    true = [_required(row, "label", (name, number)) for number, row in enumerate(rows, 1)]
+    ids = [_required(row, "id", (name, number)) for number, row in enumerate(rows, 1)]
     labels = sorted({label for of_row in maps for label in of_row} | set(true))
     probabilities = np.array([[of_row.get(label, 0.0) for label in labels] for of_row in maps])
     seeds = _column(rows, "seed")
@@ -192,20 +192,26 @@ def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
     return [None if (value := row.get(key)) is None or value == "" else str(value) for row in rows]
 
 
-def _required(row: Mapping[str, Any], key: str, where: str) -> str:
+def _required(row: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
     value = row.get(key)
     if value is None or value == "":
-        raise DataError(f"{where}: expected {key!r}, found columns {', '.join(sorted(map(str, row))) or 'none'}")
+        raise DataError(
+            f"{where[0]}, row {where[1]}: expected {key!r}, found columns {', '.join(sorted(map(str, row))) or 'none'}"
+        )
     return str(value)
 
 
-def _probabilities(row: Mapping[str, Any], where: str) -> dict[str, float]:
+def _probabilities(row: Mapping[str, Any], where: tuple[str, int]) -> dict[str, float]:
     given = row.get("probabilities")
     if given is None:
         given = {key.removeprefix(_COLUMN): value for key, value in row.items() if key.startswith(_COLUMN)}
     if not isinstance(given, Mapping) or not given:
-        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {quoted(given or 'none', 40)}")
+        raise DataError(
+            f"{where[0]}, row {where[1]}: expected 'probabilities', a number for each label, found {quoted(given or 'none', 40)}"
+        )
     try:
         return {str(label): float(value) for label, value in given.items() if value is not None and value != ""}
     except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: expected 'probabilities', a number for each label, found {quoted(given, 40)}") from error
+        raise DataError(
+            f"{where[0]}, row {where[1]}: expected 'probabilities', a number for each label, found {quoted(given, 40)}"
+        ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,7 +14,7 @@ import numpy as np
 from textcls.evaluation.annotators import ANNOTATORS, judgements
 from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval
 from textcls.evaluation.metrics import number_labels
-from textcls.evaluation.predictions import Predictions
+from textcls.evaluation.predictions import OWN, Predictions
 from textcls.evaluation.sums import Sums, accuracy, macro_f1, sum_rows
 from textcls.evaluation.units import Units, find_units, pool, resamples
 
@@ -22,11 +24,11 @@ SMALLEST = 30
 MOST_VALUES = 100
 """Values that a column may have; one with more, such as an id, parts rows into slices that nobody reads."""
 
-_MOST_UNITS = 500
-"""Groups that the articles or rows of a slice are put into; slices are many, and from large ones the same resamples serve all."""
+_MOST_UNITS = 250
+"""Groups that the articles or rows of a slice are put into: slices are many, and the same resamples serve all that have so many."""
 
-_LENGTHS = ((10, "1 to 10 words"), (20, "11 to 20 words"), (30, "21 to 30 words"))
-_QUOTES = frozenset('"“”„‟«»‹›「」『』＂')
+_LENGTHS = ("1 to 10 words", "11 to 20 words", "21 to 30 words", "over 30 words")
+_QUOTES = re.compile('["“”„‟«»‹›「」『』＂]')
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,17 @@ def slice_figures(
         seed: of the resampling.
     """
     if columns is None:
-        others = {name: values for name, values in predictions.columns.items() if parts_rows(values)}
+        others = {name: values for name, values in predictions.columns.items() if name not in OWN and parts_rows(values)}
         columns = built_in_columns(predictions) | others
     chosen: list[tuple[str, str, np.ndarray]] = []
     for column, values in columns.items():
-        rows_of: dict[str, list[int]] = {}
-        for row, value in enumerate(values):
-            if value is not None and value != "":
-                rows_of.setdefault(str(value), []).append(row)
-        if 1 < len(rows_of) <= MOST_VALUES:
-            chosen += [(column, kind, np.array(rows)) for kind, rows in sorted(rows_of.items()) if len(rows) >= smallest]
+        names = [None if value is None or value == "" else str(value) for value in values]
+        kinds = sorted({name for name in names if name is not None})
+        if 1 < len(kinds) <= MOST_VALUES:
+            number_of = {kind: number for number, kind in enumerate(kinds)}
+            kind_of = np.array([-1 if name is None else number_of[name] for name in names])
+            rows_of = {kind: np.flatnonzero(kind_of == number) for kind, number in number_of.items()}
+            chosen += [(column, kind, rows) for kind, rows in rows_of.items() if len(rows) >= smallest]
     true = number_labels(predictions.true, predictions.labels)
     right = int((predictions.probabilities.argmax(axis=1) == true).sum())
     unit = find_units(predictions.groups, len(predictions)).of_row
@@ -92,29 +95,27 @@ def slice_figures(
         return np.concatenate(list(resamples(units, number, np.random.default_rng(seed))))
 
     found = []
-    for column, value, rows in chosen:
-        kinds, of_row = np.unique(unit[rows], return_inverse=True)
-        grouped, count = pool(Units("", len(kinds), of_row), np.random.default_rng(seed), _MOST_UNITS)
-        sums = sum_rows(true[rows], predictions.probabilities[rows], grouped, count)
-        n_others = len(true) - len(rows)
+    for column, value, its_rows in chosen:
+        units, of_row = np.unique(unit[its_rows], return_inverse=True)
+        grouped, count = pool(Units("", len(units), of_row), np.random.default_rng(seed), _MOST_UNITS)
+        sums = sum_rows(true[its_rows], predictions.probabilities[its_rows], grouped, count)
+        n_others = len(true) - len(its_rows)
         rest = float((right - sums.right.sum()) / n_others) if n_others else None
-        drawn = sums.weighted(weights(count)) if len(kinds) > 1 else None
-        found.append(_measure(column, value, sums.total(), drawn, len(kinds), rest, len(chosen)))
+        drawn = sums.weighted(weights(count)) if len(units) > 1 else None
+        found.append(_measure(column, value, sums.total(), drawn, len(units), rest, len(chosen)))
     return sorted(found, key=lambda its: its.accuracy)
 
 
 def parts_rows(values: Sequence[Any]) -> bool:
-    """Whether a column parts rows into few enough sorts to be looked at one by one: no lists, and no values nearly all distinct."""
-    kinds: set[str] = set()
-    for value in values:
-        if value is None or value == "":
-            continue
-        if not isinstance(value, str | int | float):
-            return False
-        kinds.add(str(value))
-        if len(kinds) > min(MOST_VALUES, len(values) // 2):
-            return False
-    return len(kinds) > 1
+    """Whether a column parts rows into few enough sorts to be looked at one by one: no lists, no NaN, and not nearly
+    as many values as rows."""
+    try:
+        kinds = {*values} - {None, ""}
+    except TypeError:  # a list, which is no value
+        return False
+    return 1 < len(kinds) <= min(MOST_VALUES, len(values) // 2) and all(
+        isinstance(kind, str | int | float) and kind == kind for kind in kinds
+    )
 
 
 def worst_slices(slices: Sequence[Slice], most: int = 5) -> list[Slice]:
@@ -131,7 +132,7 @@ def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:
         "label": list(predictions.true),
         "length": [None if text is None else _length(text) for text in texts],
         "position": _positions(predictions.groups),
-        "quotation marks": [None if text is None else ("with" if _QUOTES & set(text) else "without") for text in texts],
+        "quotation marks": [None if text is None else ("with" if _QUOTES.search(text) else "without") for text in texts],
         "annotators": agreed or [None] * len(predictions),
         "article": list(predictions.groups),
     }
@@ -152,18 +153,16 @@ def _measure(column: str, value: str, whole: Sums, drawn: Sums | None, units: in
 
 
 def _length(text: str) -> str:
-    words = len(text.split())
-    return next((name for most, name in _LENGTHS if words <= most), f"over {_LENGTHS[-1][0]} words")
+    return _LENGTHS[min(max(len(text.split()) - 1, 0) // 10, 3)]
 
 
 def _positions(groups: Sequence[str | None]) -> list[str | None]:
     """The third of its article that each row stands in, by the order of the rows; None for rows without article."""
-    places: dict[str, list[int]] = {}
-    for row, group in enumerate(groups):
-        if group is not None:
-            places.setdefault(group, []).append(row)
-    found: list[str | None] = [None] * len(groups)
-    for rows in places.values():
-        for place, row in enumerate(rows):
-            found[row] = ("first third", "second third", "last third")[min(3 * place // len(rows), 2)]
+    thirds = ("first third", "second third", "last third")
+    sizes = Counter(groups)
+    seen: Counter[str | None] = Counter()
+    found: list[str | None] = []
+    for group in groups:
+        found.append(None if group is None else thirds[3 * seen[group] // sizes[group]])
+        seen[group] += 1
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,13 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
 
     Returns:
         the suspects, the most doubtful first: `id`, `text`, `label`, `suggestion`, `score` (the probability of the
-        given label), `article`, `before`, `after`.
+        given label), `article`, `before`, `after`, and `time`, when they were suspected.
     """
     from cleanlab.filter import find_label_issues
 
     label_ids = np.searchsorted(list(labels), [row["label"] for row in rows])
     ranked = find_label_issues(label_ids, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    now = datetime.now(UTC).isoformat()
     return [
         {
             "id": rows[number]["id"],
@@ -34,6 +36,7 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
             "article": rows[number]["group"],
             "before": rows[number]["before"],
             "after": rows[number]["after"],
+            "time": now,
         }
         for number in map(int, ranked)
     ]

@@ -123,11 +123,9 @@ class Run(NullRun):
             self._send("file", {"folder": folder}, place)
 
     def table(self, rows: Sequence[Mapping[str, Any]], file: str) -> None:
-        import pandas
-
         if not rows:
             return
-        self.text(pandas.DataFrame(list(rows)).to_json(orient="split", index=False, date_format="iso"), file)
+        self.text(split_json(rows), file)
         # By this MLflow knows it for a table, as by its own log_table, which would add rows to those of a call before.
         self._tables.append({"path": file, "type": "table"})
         self._send("tags", {"mlflow.loggedArtifacts": json.dumps(self._tables)})
@@ -215,6 +213,12 @@ def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
             yield Run(outbox, run.id, run.name, run.experiment, run.tags, stamp=run.started)
     except MlflowException as error:
         raise TrackingError(f"{store.place}: run {run.name} cannot be added to: {reason(error)}") from error
+
+
+def split_json(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write rows as pandas does with `orient="split"`, in which MLflow reads tables; pandas takes several times as long."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    return json.dumps({"columns": columns, "data": [[row.get(column) for column in columns] for row in rows]})
 
 
 def metric_name(name: str) -> str:

@@ -117,9 +117,10 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
     of_unit = [outcome.unit for outcome in outcomes for _ in outcome.unit.split.test]
     order = np.argsort(rows, kind="stable")
     probabilities, measured = probabilities[order], dataset.select(rows[order])
-    chosen = measured.to_list()
-    columns = [name for name in measured.column_names if name not in (*COLUMNS, *OWN)]
-    columns = [name for name in columns if name == ANNOTATORS or parts_rows(measured[name][:])]
+    values = {name: measured[name][:] for name in measured.column_names if name not in ("before", "after", "split")}
+    names = list(values)
+    chosen = [dict(zip(names, of_row, strict=True)) for of_row in zip(*values.values(), strict=True)]
+    columns = [name for name in names if name not in (*COLUMNS, *OWN) and (name == ANNOTATORS or parts_rows(values[name]))]
     rounded = probabilities.round(6).tolist()
     predictions = [
         {
@@ -133,7 +134,7 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
             chosen, predicted_rows(chosen, probabilities, labels), order, rounded, strict=True
         )
     ]
-    true, groups, ids = (measured[column][:] for column in ("label", "group", "id"))
+    true, groups, ids = (values[column] for column in ("label", "group", "id"))
     return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups, ids), predictions
 
 

@@ -1,4 +1,4 @@
-"""A run's wrong predictions as people look at them: with the sentences around them, and with what weighed."""
+"""What people look at after a run: its wrong predictions, with the sentences around them and what weighed, and the labels it doubts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from textcls.dataset import add_context
 from textcls.errors import ModelError
 from textcls.evaluation import wrong_predictions
+from textcls.evaluation.suspects import rank_suspects
 from textcls.training.fitting import Outcome
 
 if TYPE_CHECKING:
@@ -38,9 +41,7 @@ def look_at_mistakes(
     """
     wrong = wrong_predictions(predictions)
     number_of = {id: number for number, id in enumerate(rows["id"][:])}
-    neighbours = rows.to_list()
-    if "article" in rows.column_names:  # rows of other groups, such as customers, need not follow one another
-        neighbours = add_context(neighbours, before=1, after=1)
+    neighbours = _neighbours(rows)
     found = []
     for row in wrong:
         around = neighbours[number_of[row["id"]]]
@@ -61,4 +62,30 @@ def look_at_mistakes(
             break
         for row, pieces in zip(its, weighed or [], strict=weighed is not None):
             row["weighed"] = pieces
+    return found
+
+
+def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], rows: Dataset) -> list[dict[str, Any]]:
+    """Find suspected label errors among rows that were held out in turn, as `rank_suspects` does; of several seeds by the first.
+
+    Where a test set was given there are none: whoever mends a test by what the model doubts measures how well it agrees with itself.
+    """
+    seed = outcomes[0].unit.seed
+    if sum(outcome.unit.seed == seed for outcome in outcomes) == 1:
+        return []
+    number_of = {id: number for number, id in enumerate(rows["id"][:])}
+    neighbours = _neighbours(rows)
+    of_seed = [row for row in predictions if row["seed"] == seed]
+    probabilities = np.array([list(row["probabilities"].values()) for row in of_seed])
+    chosen = [neighbours[number_of[row["id"]]] for row in of_seed]
+    doubted = rank_suspects(chosen, probabilities, list(of_seed[0]["probabilities"]))
+    return [{**row, "before": row["before"] or None, "after": row["after"] or None} for row in doubted]
+
+
+def _neighbours(rows: Dataset) -> list[dict[str, Any]]:
+    """All rows, with the sentences before and after each as far as they are known."""
+    names = ("id", "text", "label", "group", "before", "after")
+    found = [dict(zip(names, values, strict=True)) for values in zip(*(rows[name][:] for name in names), strict=True)]
+    if "article" in rows.column_names:  # rows of other groups, such as customers, need not follow one another
+        found = add_context(found, before=1, after=1)
     return found

@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
@@ -23,7 +23,7 @@ import numpy as np
 
 from textcls.config import Config
 from textcls.dataset import dataset_identity, row_identities
-from textcls.evaluation import Evaluation, Interval, Intervals, make_predictions
+from textcls.evaluation import Evaluation, Interval, Intervals, Predictions
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
@@ -33,6 +33,10 @@ from textcls.tracking import ROWS, NullRun
 if TYPE_CHECKING:
     from datasets import Dataset
     from matplotlib.figure import Figure
+
+
+_MOST_SHOWN = 10_000
+"""Rows of the tables that MLflow's pages show; `predictions/test.jsonl` has all."""
 
 
 def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given: str | None) -> None:
@@ -78,6 +82,7 @@ def log_results(
     intervals: Intervals,
     predictions: Sequence[Mapping[str, Any]],
     wrong: Sequence[Mapping[str, Any]],
+    doubted: Sequence[Mapping[str, Any]],
     *,
     title: str,
     about: Mapping[str, str],
@@ -89,13 +94,11 @@ def log_results(
         evaluation, intervals: its figures.
         predictions: its predictions, as `RunResult` has them.
         wrong: the wrong ones, as `look_at_mistakes` gives them.
+        doubted: suspected label errors, as `doubted_labels` gives them.
         title: its name.
         about: what the report says first: how it was measured, the data, the model.
     """
-    if run.id is None:
-        return
-    # Of several seeds the first one's, so that a row stands once.
-    once = make_predictions([row for row in predictions if row["seed"] == predictions[0]["seed"]], name=title)
+    once = _of_first_seed(predictions, evaluation.labels, title)
     slices = slice_figures(once)
     ceiling = measure_annotators(once.true, judgements(once.columns.get(ANNOTATORS, [])), evaluation.labels, once.groups)
     heading = f"{title}\n{next(iter(about.values()), '')}"
@@ -118,14 +121,27 @@ def log_results(
     run.text(json.dumps(intervals.as_dict(), indent=1, ensure_ascii=False), "intervals.json")
     if ceiling:
         run.text(json.dumps(ceiling.as_dict(), indent=1, ensure_ascii=False), "annotators.json")
-    run.table(
-        [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions], "predictions/test.json"
-    )
-    run.table([{**row, "weighed": word_weighed(row["weighed"] or ())} for row in wrong], "predictions/wrong.json")
-    first = ("id", "article", "fold", "seed", "text", "label", "prediction")
-    order = [*first, *(key for key in predictions[0] if key not in (*first, "score"))]
-    lines = (json.dumps({key: row[key] for key in order if row[key] is not None}, ensure_ascii=False) for row in predictions)
-    run.text("".join(f"{line}\n" for line in lines), "predictions/test.jsonl")
+    plain = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions[:_MOST_SHOWN]]
+    run.table(plain, "predictions/test.json")
+    run.table([{**row, "weighed": word_weighed(row["weighed"] or ())} for row in wrong[:_MOST_SHOWN]], "predictions/wrong.json")
+    run.text(_json_lines(predictions), "predictions/test.jsonl")
+    if doubted:
+        run.text(_json_lines(doubted), "suspects.jsonl")
+
+
+def _of_first_seed(rows: Sequence[Mapping[str, Any]], labels: list[str], name: str) -> Predictions:
+    """A run's own predictions, which need no checks, by columns; of several seeds the first one's, so that a row stands once."""
+    rows = [row for row in rows if row["seed"] == rows[0]["seed"]]
+    columns = {key: [row[key] for row in rows] for key in rows[0] if key != "probabilities"}
+    probabilities = np.array([list(row["probabilities"].values()) for row in rows])
+    named = (columns.pop(key) for key in ("id", "label", "article", "text", "fold"))
+    ids, true, groups, texts, folds = named
+    return Predictions(name, ids, true, probabilities, labels, groups, texts, folds, columns)
+
+
+def _json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make one for each row
+    return "".join(f"{encode(row)}\n" for row in rows)
 
 
 def _label_table(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | None) -> str:

@@ -22,7 +22,7 @@ from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
 from textcls.training.members import make_ensemble, member_folders
-from textcls.training.mistakes import look_at_mistakes
+from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import Unit, in_context, plan, protocol
 from textcls.training.record import kept_log, log_inputs, log_results, run_tags
 from textcls.training.workspace import Workspace, check_resumable, open_workspace, unfinished_run
@@ -199,8 +199,10 @@ def run_config(
                 "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
                 "model": config.model.kind,
             }
-            wrong = look_at_mistakes(predictions, outcomes, rows, dataset) if run.id is not None else []
-            log_results(run, evaluation, intervals, predictions, wrong, title=name, about=about)
+            if run.id is not None:
+                wrong = look_at_mistakes(predictions, outcomes, rows, dataset)
+                doubted = doubted_labels(predictions, outcomes, rows)
+                log_results(run, evaluation, intervals, predictions, wrong, doubted, title=name, about=about)
             run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
             with new_folder(output) as place:
