@@ -353,6 +353,30 @@ def test_pyfunc_opens_the_model_and_predicts_a_column(config: TrackingConfig, st
             loaded.predict(pandas.DataFrame(refused))
 
 
+def test_a_models_page_has_the_runs_parameters_and_final_metrics_and_names_what_it_needs(
+    config: TrackingConfig, store_folder: Path, model_folder: Path
+) -> None:
+    import mlflow
+
+    with tracked(config) as run:
+        run.parameters({"model.C": 1.0})
+        run.point("train/loss", 0.3, 1)
+        run.metrics({"test/macro_f1": 0.5})
+        run.model(model_folder, name="a run", requirements=["numpy==2.0", "mlflow-skinny==3.17.2"])
+    store = Store(store_folder)
+    (model,) = (store.client.get_logged_model(id) for id in store.run("a run").model_ids)
+    assert (model.name, model.status, model.params) == ("a run", "READY", {"model.C": "1.0"})
+    assert {metric.key: metric.value for metric in model.metrics} == {"test/macro_f1": 0.5}
+    assert [point.value for point in store.client.get_metric_history(run.id, "test/macro_f1")] == [0.5]
+    place = store.model_folder("a run").parents[1]
+    described = mlflow.models.Model.load(str(place))
+    assert (described.run_id, described.model_id) == (run.id, model.model_id)
+    assert described.model_size_bytes == sum(file.stat().st_size for file in model_folder.iterdir())
+    for kind in ("conda", "pip"):
+        file = mlflow.pyfunc.get_model_dependencies(str(place), format=kind)
+        assert "numpy==2.0" in Path(file).read_text()
+
+
 def test_pyfunc_says_which_text_is_none(config: TrackingConfig, model_folder: Path) -> None:
     import pandas
 

@@ -28,7 +28,7 @@ classifier.predict(["The minister said that ferries would resume in May."])
 ```
 
 On the command line: `textcls predict PATH_OF_THIS_FOLDER ARTICLE.txt`. As a service, where textcls is installed and the run is tracked:
-`mlflow models serve --env-manager local --model-uri models:/NAME@ALIAS`."""
+`MLFLOW_TRACKING_URI=sqlite:///experiments/mlflow.db mlflow models serve --env-manager local --model-uri models:/NAME@ALIAS`."""
 _LIMITS = (
     "The figures hold for texts like those of the data above. Text from elsewhere, in another language or of another kind, "
     "can be labelled worse. Look at wrong predictions before relying on it."

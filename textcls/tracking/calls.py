@@ -5,12 +5,13 @@ Each call can be carried out twice and leaves the store as if it had been once, 
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from textcls.tracking.models import keep_model
 
 if TYPE_CHECKING:
     from textcls.tracking.store import Store
@@ -61,7 +62,7 @@ def carry_out(store: Store, call: Call) -> str:
         case "data", {"name": name, "identity": identity, "source": source, "context": context}:
             _data(store, call.run, name, identity, source, context)
         case "model", {"name": name, "requirements": requirements} if call.content is not None:
-            _model(store, call.run, call.content, name, requirements)
+            keep_model(store, call.run, call.content, name, requirements)
         case "end", {"status": status, "time": time}:
             client.set_terminated(call.run, status=status, end_time=time)
         case _:
@@ -89,40 +90,3 @@ def _data(store: Store, run: str, name: str, identity: str, source: str, context
         dataset = MetaDataset(resolve_dataset_source(source), name=name, digest=identity[:36])
     entity = DatasetInput(dataset._to_mlflow_entity(), tags=[InputTag("mlflow.data.context", context)])
     store.client.log_inputs(run, [entity])
-
-
-def _model(store: Store, run_id: str, folder: Path, name: str, requirements: Sequence[str]) -> None:
-    import mlflow.pyfunc
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Map
-
-    run = store.client.get_run(run_id)
-    safe_name = re.sub(r"[/:.%\"']", "-", name)
-    held = [store.client.get_logged_model(output.model_id) for output in run.outputs.model_outputs] if run.outputs else []
-    if any(model.name == safe_name and model.status == "READY" for model in held):
-        return
-    outputs = [
-        ColSpec(DataType.string, "label"),
-        ColSpec(DataType.double, "score"),
-        ColSpec(Map(DataType.double), "probabilities"),
-    ]
-    # Left to itself, Model.log would take the default experiment, whose artifacts lie in the working directory.
-    logged = store.client.create_logged_model(
-        run.info.experiment_id,
-        name=safe_name,
-        source_run_id=run_id,
-        params=dict(run.data.params),
-    )
-    with store.as_default(), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # asks for an example, which the signature does not need
-        Model.log(
-            artifact_path=None,
-            flavor=mlflow.pyfunc,
-            run_id=run_id,
-            model_id=logged.model_id,
-            loader_module="textcls.serving",
-            data_path=str(folder),
-            pip_requirements=list(requirements),
-            signature=ModelSignature(Schema([ColSpec(DataType.string, "text")]), Schema(outputs)),
-        )

@@ -1,0 +1,91 @@
+"""Keep a model folder as an MLflow model, by MLflow's client and its format.
+
+MLflow's own `log_model` comes to the same, but takes the default store, which is the user's, reads the history of every metric, and
+looks through every file of every installed library to check requirements that were taken from these libraries.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from mlflow.models import Model, ModelSignature
+
+    from textcls.tracking.store import Store
+
+
+def keep_model(store: Store, run_id: str, folder: Path, name: str, requirements: Sequence[str]) -> None:
+    """Keep a model folder as the model of a run, unless it is kept already.
+
+    Args:
+        store: where the run is.
+        run_id: the run, whose parameters and final metrics are the model's too.
+        folder: the model folder.
+        name: what MLflow lists it by.
+        requirements: what pip must install to load it.
+    """
+    from mlflow.entities import LoggedModelOutput, Metric
+    from mlflow.models import Model
+
+    client = store.client
+    run = client.get_run(run_id)
+    safe_name = re.sub(r"[/:.%\"']", "-", name)
+    held = [client.get_logged_model(output.model_id) for output in run.outputs.model_outputs] if run.outputs else []
+    if any(model.name == safe_name and model.status == "READY" for model in held):
+        return
+    logged = client.create_logged_model(
+        run.info.experiment_id, name=safe_name, source_run_id=run_id, params=dict(run.data.params)
+    )
+    id = logged.model_id
+    client.log_outputs(run_id, [LoggedModelOutput(id, step=0)])
+    # The final ones, which the page of a model shows; those of curves have steps.
+    final = [metric for metric in run.data._metric_objs if metric.step == 0]
+    client.log_batch(run_id, metrics=[Metric(m.key, m.value, m.timestamp, m.step, model_id=id) for m in final])
+    model = Model(artifact_path=logged.artifact_location, run_id=run_id, model_id=id, model_uuid=id, signature=_signature())
+    with TemporaryDirectory(prefix="textcls-") as scratch:
+        _write(model, folder, Path(scratch), requirements)
+        client.log_model_artifacts(id, scratch)
+    client.finalize_logged_model(id, "READY")
+
+
+def _signature() -> ModelSignature:
+    """A column of texts in; labels, their probabilities and all probabilities out. See `serving`."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Map
+
+    outputs = [
+        ColSpec(DataType.string, "label"),
+        ColSpec(DataType.double, "score"),
+        ColSpec(Map(DataType.double), "probabilities"),
+    ]
+    return ModelSignature(Schema([ColSpec(DataType.string, "text")]), Schema(outputs))
+
+
+def _write(model: Model, folder: Path, place: Path, requirements: Sequence[str]) -> None:
+    """Write the model folder, what loads it, and the environments that MLflow can make for it."""
+    import mlflow.pyfunc
+
+    shutil.copytree(folder, place / "data" / "model")
+    model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    environments = {"conda_env": "conda.yaml", "python_env": "python_env.yaml"}
+    mlflow.pyfunc.add_to_model(model, loader_module="textcls.serving", data="data/model", **environments)
+    model.save(str(place / "MLmodel"))
+    (place / "requirements.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
+    python = platform.python_version()
+    conda = {
+        "name": "mlflow-env",
+        "channels": ["conda-forge"],
+        "dependencies": [f"python={python}", "pip", {"pip": list(requirements)}],
+    }
+    plain = {"python": python, "build_dependencies": ["pip", "setuptools", "wheel"], "dependencies": ["-r requirements.txt"]}
+    for name, content in (("conda.yaml", conda), ("python_env.yaml", plain)):
+        (place / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
