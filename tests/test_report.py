@@ -96,7 +96,7 @@ def test_text_of_the_data_stays_text(name: str) -> None:
     assert "alert(&#x27;x&#x27;)" in page
     # Whatever opens is one of ours, and it closes.
     opened = re.findall(r"<(\w+)", page)
-    ours = "html head meta title style body h1 h2 h3 p table tr th td div ul li b br span figure img"
+    ours = "html head meta title style body h1 h2 h3 p table tr th td div ul li b br span figure img code"
     assert set(opened) <= set(ours.split())
     for tag in set(opened) - {"meta", "br", "img"}:
         assert opened.count(tag) == page.count(f"</{tag}>"), tag
@@ -139,11 +139,11 @@ def test_a_report_says_what_is_taken_for_what() -> None:
 def test_a_wrong_prediction_stands_between_its_neighbours_with_what_weighed() -> None:
     page = report()
     text = escape(HOSTILE)
-    assert f'<span class="about">before {text}</span> {text} <span class="about">after {text}</span><br>' in page
+    assert f'<span class="near">before {text}</span> <b>{text}</b> <span class="near">after {text}</span><br>' in page
     assert f"for &lt;b&gt;odd&lt;/b&gt;: <code>{text}</code>&nbsp;0.75 <code>‹ &lt;i&gt;›</code>&nbsp;0.10</span>" in page
 
 
 def test_a_report_says_what_annotators_reach() -> None:
     page = report()
     assert "Annotators are measured by 4 labels that they gave 3 of the rows; two of them agree on 100.0%." in page
-    assert "annotators' F1" in page
+    assert "F1 of annotators" in page

@@ -109,7 +109,7 @@ def _labels(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | Non
         theirs = [f"{ceiling.per_label[label]:.3f}" if label in ceiling.per_label else ""] if ceiling else []
         return row(label, *figures, *theirs, f"{scores.support:,}")
 
-    heads = ["label", "precision", "recall", "F1", "95 % interval", *(["annotators' F1"] if ceiling else []), "rows"]
+    heads = ["label", "precision", "recall", "F1", "95 % interval", *(["F1 of annotators"] if ceiling else []), "rows"]
     yield from table(heads, map(of_label, evaluation.per_label))
 
 
