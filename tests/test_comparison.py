@@ -169,6 +169,13 @@ def test_too_few_articles_are_told() -> None:
     assert found.verdict.startswith("cannot tell: 5 articles are too few for any difference to show (B is ")
 
 
+def test_differences_of_shares_are_one_at_most() -> None:
+    (found,) = compare([predicted("A", 1.0, articles=2), predicted("B", 2.5, articles=2, seed=2)], level=0.999)
+    for its in (found.metrics["macro_f1"], found.metrics["accuracy"], *found.per_label.values()):
+        assert its.interval is not None
+        assert -1 <= its.interval.low <= its.value <= its.interval.high <= 1
+
+
 def test_several_are_corrected_and_summed_up() -> None:
     a, b, c = predicted("A", 1.0), predicted("B", 2.5, seed=2), predicted("C", 2.5, seed=3)
     pairs = compare([a, b, c], number=2000)

@@ -253,7 +253,8 @@ def _difference(
     if p is not None and its.seed_error > 0:
         # Both must be rare: what articles do by chance alone, and what articles and seeds do together.
         p = max(p, float(2 * stats.t.sf(abs(of_b - of_a) / its.error, its.freedom)))
-    ends = interval(its.changes, of_b - of_a, units.count, level, freedom=its.freedom)
+    most = np.inf if figure is log_loss else 1.0  # all others are shares
+    ends = interval(its.changes, of_b - of_a, units.count, level, least=-most, most=most, freedom=its.freedom)
     return Difference(of_a, of_b, of_b - of_a, ends, p, p)
 
 
