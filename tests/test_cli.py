@@ -489,10 +489,10 @@ def test_suspects_are_settled_by_decisions_that_are_newer(textcls: Command, tmp_
     command = ("adjudicate", *stores, "--decisions", decisions, "--suspects", suspects, "--output", tmp_path / "new.jsonl")
     done = textcls(*command)
     place = f"{doubted['article']} {doubted['start']}–{doubted['end']}"
-    assert (done.code, done.err) == (
-        1,
+    assert done.code == 1
+    assert done.err == (
         f"error: 1 suspected label errors are undecided, the first at {place}; decide them on a terminal, or in {decisions}, each with "
-        "a reason and a time after it was suspected\n",
+        "a reason and a time after it was suspected\n"
     )
     assert not (tmp_path / "new.jsonl").exists()
 
