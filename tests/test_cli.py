@@ -486,3 +486,49 @@ def test_sentences_are_printed_with_exact_offsets(textcls: Command) -> None:
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, [row["text"] for row in rows]) == (0, ["A Title", "It rains.", "It snows."])
     assert all(text[row["start"] : row["end"]] == row["text"] for row in rows)
+
+
+# --- suspected label errors -----------------------------------------------------------------------------------------
+
+
+def test_suspects_are_settled_by_decisions_that_are_newer(textcls: Command, tmp_path: Path) -> None:
+    """The seeds' own two differences are decided already; a doubt asks for a decision of its own."""
+    adjudicated = [json.loads(line) for line in (SEEDS / "adjudicated.jsonl").read_text(encoding="utf-8").splitlines()]
+    decisions = write_jsonl(tmp_path / "decisions.jsonl", [row for row in adjudicated if row.get("reason")])
+    doubted = next(row for row in adjudicated if row["label"] == "opinion")
+    suspect = {
+        **{name: doubted[name] for name in ("article", "text", "label")},
+        "id": f"{doubted['article']}:{doubted['start']}",
+        "suggestion": "fact",
+        "score": 0.02,
+        "time": "2999-01-01T00:00:00+00:00",
+    }
+    suspects = write_jsonl(tmp_path / "suspects.jsonl", [suspect])
+    stores = [SEEDS / "annotator-a.jsonl", SEEDS / "annotator-b.jsonl"]
+    command = ("adjudicate", *stores, "--decisions", decisions, "--suspects", suspects, "--output", tmp_path / "new.jsonl")
+    done = textcls(*command)
+    place = f"{doubted['article']} {doubted['start']}–{doubted['end']}"
+    assert done.code == 1
+    assert done.err == (
+        f"error: 1 suspected label errors are undecided, the first at {place}; decide them on a terminal, or in {decisions}, each with "
+        "a reason and a time after it was suspected\n"
+    )
+    assert not (tmp_path / "new.jsonl").exists()
+
+    before = [store.read_bytes() for store in stores]
+    answer = {**doubted, "label": "fact", "annotator": "second", "time": "2999-01-02T00:00:00Z", "reason": "it can be checked"}
+    with decisions.open("a", encoding="utf-8") as out:
+        out.write(json.dumps(answer) + "\n")
+    done = textcls(*command)
+    assert done.code == 0, done.err
+    settled = [json.loads(line) for line in (tmp_path / "new.jsonl").read_text(encoding="utf-8").splitlines()]
+    changed = [row for row, old in zip(settled, adjudicated, strict=True) if row["label"] != old["label"]]
+    assert [(row["start"], row["label"], row["reason"]) for row in changed] == [(doubted["start"], "fact", "it can be checked")]
+    assert [store.read_bytes() for store in stores] == before
+
+
+def test_a_dataset_is_built_with_what_annotators_said(textcls: Command) -> None:
+    stores = sorted(SEEDS.glob("annotator-*.jsonl"))
+    done = textcls("data", "build", ROOT / "seeds", SEEDS / "adjudicated.jsonl", *stores)
+    assert done.code == 0, done.err
+    assert done.out == (SEEDS / "sentences.jsonl").read_text(encoding="utf-8")
