@@ -60,7 +60,7 @@ class Predictions:
     def take(self, rows: np.ndarray) -> Predictions:
         """Keep the rows of these numbers, in their order."""
         names = ("ids", "true", "groups", "texts", "folds", "seeds")
-        chosen: dict[str, Any] = {name: [getattr(self, name)[row] for row in rows] for name in names}
+        chosen: dict[str, Any] = {name: [values[row] for row in rows] for name in names for values in (getattr(self, name),)}
         columns = {name: [values[row] for row in rows] for name, values in self.columns.items()}
         return replace(self, probabilities=self.probabilities[rows], columns=columns, **chosen)
 
@@ -144,7 +144,7 @@ def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
             f"{first.name} and {other.name} were measured on different rows: {_only(first, here - there)}, "
             f"{_only(other, there - here)}; compare predictions for the same rows"
         )
-    for what in ("true", "texts"):
+    for what in ("true", "texts") if other is not first else ():
         a, b = (dict(zip(one.ids, getattr(one, what), strict=True)) for one in (first, other))
         differing = [id for id in place if a[id] != b[id] and a[id] is not None and b[id] is not None]
         if differing:
@@ -155,7 +155,8 @@ def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
             )
     # Those of one row in the order of their seeds and folds, in which two systems' match.
     keys = [(place[id], seed or "", fold or "") for id, seed, fold in zip(other.ids, other.seeds, other.folds, strict=True)]
-    return other.take(np.array(sorted(range(len(other)), key=keys.__getitem__)))
+    order = sorted(range(len(other)), key=keys.__getitem__)
+    return other if order == list(range(len(other))) else other.take(np.array(order))
 
 
 def _check_ids(name: str, ids: Sequence[str], seeds: Sequence[str | None], true: Sequence[str]) -> None:
