@@ -153,6 +153,7 @@ def model_settings(tiny_encoder: str) -> Callable[[str], dict[str, Any]]:
         "setfit": {
             "kind": "setfit",
             "encoder": tiny_encoder,
+            "pairs": 10,
             "learning_rate": 0.01,
             "C": 100.0,
             "max_length": 48,

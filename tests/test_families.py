@@ -67,7 +67,7 @@ class Steps(Listener):
         ({"kind": "tfidf"}, "tfidf-C0.5"),
         ({"kind": "transformer"}, "all-minilm-l6-v2-lr0.0001-e4"),
         ({"kind": "embedding"}, "embedding-all-minilm-l6-v2-C10"),
-        ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small-p20"),
+        ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small-p2"),
         ({"kind": "static"}, "static-all-minilm-l6-v2-lr0.0005-e5"),
         ({"kind": "ensemble", "members": ("a", "b")}, "ensemble-of-2"),
     ],
@@ -251,12 +251,13 @@ def test_several_processes_share_a_cache(cache_folder: Path) -> None:
 # --- setfit ---------------------------------------------------------------------------------------------------------
 
 
-def test_pairs_grow_with_the_texts_and_are_half_alike() -> None:
+def test_pairs_grow_with_the_texts_and_are_of_one_label() -> None:
     label_ids = np.array([0, 1, 2, 0, 1, 0, 0])
-    first, second, alike = draw_pairs(label_ids, 6, seed=3)
-    assert len(first) == len(second) == len(alike) == 6 * 7
-    np.testing.assert_array_equal(label_ids[first] == label_ids[second], alike)
-    assert alike.sum() == 21
+    first, second = draw_pairs(label_ids, 6, seed=3)
+    assert len(first) == len(second) == 6 * 7
+    np.testing.assert_array_equal(label_ids[first], label_ids[second])
+    np.testing.assert_array_equal(first == second, label_ids[first] == 2)  # whose label no other has
+    assert set(second[label_ids[first] == 0]) == {0, 3, 5, 6}
     assert np.bincount(first).tolist() == [6] * 7
     again, other = draw_pairs(label_ids, 6, seed=3), draw_pairs(label_ids, 6, seed=4)
     np.testing.assert_array_equal(again[1], second)

@@ -186,13 +186,13 @@ class SetFitConfig(ModelSettings):
     """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
     """Longest text in tokens; what is longer is cut."""
-    pairs: int = Field(default=20, ge=1)
-    """Pairs drawn for each training text in each epoch, half of the same label and half of two, so cost grows with the rows."""
+    pairs: int = Field(default=2, ge=1)
+    """Times that each training text is paired with one of its label in each epoch, so cost grows with the rows."""
     epochs: int = Field(default=1, ge=1)
     """Passes over the pairs."""
-    batch_size: int = Field(default=16, ge=1)
-    """Pairs in a training batch."""
-    learning_rate: float = Field(default=2e-5, gt=0)
+    batch_size: int = Field(default=8, ge=2)
+    """Pairs in a training batch, all texts of which are held against each other."""
+    learning_rate: float = Field(default=1e-4, gt=0)
     """Highest learning rate of the encoder."""
     C: float = Field(default=1.0, gt=0)
     """Inverse strength of the regression's L2 regularisation."""

@@ -1,7 +1,9 @@
 """Few-shot learning by the setfit library: an encoder tuned on pairs of texts, and a logistic regression.
 
 Tunstall et al. (2022), Efficient Few-Shot Learning Without Prompts: texts of one label are drawn together and others apart, by
-the cosine of their embeddings. The pairs are drawn here, for setfit lists all there are, whose number grows with the rows' square.
+the cosine of their embeddings. setfit lists all pairs there are, whose number grows with the rows' square. Here each text is paired a
+few times with one of its label, and all texts of a batch are held against each other: a text that is embedded once tells of thirty pairs
+rather than of two (experiments/families).
 """
 
 from __future__ import annotations
@@ -38,7 +40,6 @@ from textcls.models.processors import quick_training
 with warnings.catch_warnings():  # setfit changes the filters when it is imported
     import setfit
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer import losses
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
     from setfit.model_card import ModelCardCallback
 
@@ -112,7 +113,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         with _quiet(), TemporaryDirectory(prefix="textcls-") as folder:
             reader = Transformer(source, max_seq_length=settings.max_length, **_local(settings.download))
             body = SentenceTransformer(modules=[reader, Pooling(reader.get_embedding_dimension()), Normalize()])
-            first, second, alike = draw_pairs(label_ids, settings.pairs, seed=seed)
+            first, second = draw_pairs(label_ids, settings.pairs, seed=seed)
             trainer = _Trainer(
                 model=setfit.SetFitModel(model_body=body),
                 args=setfit.TrainingArguments(
@@ -133,7 +134,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
                 {
                     "sentence_1": [texts[number] for number in first],
                     "sentence_2": [texts[number] for number in second],
-                    "label": alike.astype(float),
+                    "label": label_ids[first],
                 }
             )
             trainer.remove_callback(ProgressCallback)
@@ -157,28 +158,47 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         return embed(texts, self.model_, self.tokenizer_, max_length=settings.max_length, whole_batches=False)
 
 
-def draw_pairs(label_ids: np.ndarray, count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw pairs of texts, `count` for each, in turn one of the same label and one of two.
+def draw_pairs(label_ids: np.ndarray, count: int, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pair each text `count` times with another of its label, or with itself if there is none.
 
     Args:
-        label_ids: shape (n_texts,), with two labels or more.
+        label_ids: shape (n_texts,).
         count: pairs to draw for each text.
         seed: of the choice.
 
     Returns:
-        the first and the second text's numbers, and whether their labels are the same: shape (n_texts * count,) each.
+        the first and the second text's numbers: shape (n_texts * count,) each.
     """
     random = np.random.default_rng(seed)
-    of_label = {label: np.flatnonzero(label_ids == label) for label in np.unique(label_ids)}
-    of_others = {label: np.flatnonzero(label_ids != label) for label in of_label}
     first = np.tile(np.arange(len(label_ids)), count)
-    alike = np.repeat(np.arange(count) % 2 == 0, len(label_ids))
-    second = np.empty(len(first), dtype=int)
-    for label in of_label:
-        for same, among in ((True, of_label[label]), (False, of_others[label])):
-            here = np.flatnonzero((label_ids[first] == label) & (alike == same))
-            second[here] = random.choice(among, size=len(here))
-    return first, second, alike
+    second = np.empty_like(first)
+    for label in np.unique(label_ids):
+        members, here = np.flatnonzero(label_ids == label), np.flatnonzero(label_ids[first] == label)
+        further = random.integers(1, max(2, len(members)), size=len(here))
+        second[here] = members[(np.searchsorted(members, first[here]) + further) % len(members)]
+    return first, second
+
+
+class _AllPairs(torch.nn.Module):
+    """The mean squared error of the cosines of all pairs in a batch: 1 is right for texts of one label, 0 for texts of two.
+
+    Both sorts count half, however many there are of each.
+    """
+
+    def __init__(self, body: SentenceTransformer) -> None:
+        super().__init__()
+        self.body = body
+
+    def forward(self, sides: Sequence[dict[str, torch.Tensor]], label_ids: torch.Tensor) -> torch.Tensor:
+        """Take the first and the second texts of pairs, tokenised, and the label of each pair."""
+        embeddings = torch.cat([self.body(side)["sentence_embedding"].float() for side in sides])
+        of_text = label_ids.repeat(len(sides))
+        alike = of_text[:, None] == of_text
+        # Not as a matrix product, which bf16 would round to three digits.
+        errors = ((embeddings[:, None] * embeddings).sum(dim=-1) - alike.float()) ** 2
+        others = ~torch.eye(len(of_text), dtype=torch.bool, device=alike.device)
+        means = [errors[sort].mean() for sort in (alike & others, ~alike) if sort.any()]
+        return torch.stack(means).mean()
 
 
 class _Trainer(setfit.Trainer):
@@ -187,7 +207,7 @@ class _Trainer(setfit.Trainer):
     pairs: datasets.Dataset
 
     def get_dataset(self, *texts_and_labels: Any, **options: Any) -> tuple[datasets.Dataset, torch.nn.Module]:
-        return self.pairs, losses.CosineSimilarityLoss(self.model.model_body)
+        return self.pairs, _AllPairs(self.model.model_body)
 
 
 class _Tell(TrainerCallback):
