@@ -138,6 +138,15 @@ def test_a_label_that_is_none_of_the_classifiers(fit: Callable[..., TextClassifi
         fit("tfidf").explain(TEXTS[:1], ["fakt"], ["quote"])
 
 
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_tokenizer_that_does_not_know_places(
+    kind: str, fit: Callable[..., TextClassifier], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier = fit(kind)
+    monkeypatch.setattr(type(classifier.tokenizer_), "is_fast", False)  # type: ignore[attr-defined]
+    assert classifier.explain(TEXTS, *ODDS) is None
+
+
 def test_without_captum(fit: Callable[..., TextClassifier], monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = fit("transformer")
     monkeypatch.setitem(sys.modules, "captum", None)

@@ -76,9 +76,14 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         self._check_fitted()
         return head_probabilities(self.regression_, self._features(texts))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
-        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`."""
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
+
+        None from the few encoders whose tokenizers do not say where a token stands.
+        """
         self._check_fitted()
+        if not self.tokenizer_.is_fast:
+            return None
         settings, coef = self.settings, label_coefficients(self.regression_)
         parts = {"words": check_texts(texts)}
         parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}

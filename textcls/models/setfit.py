@@ -102,9 +102,14 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         self._check_fitted()
         return head_probabilities(self.regression_, self._embed(self._join(texts)))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
-        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`."""
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
+
+        None from the few encoders whose tokenizers do not say where a token stands.
+        """
         self._check_fitted()
+        if not self.tokenizer_.is_fast:
+            return None
         settings, coef = self.settings, label_coefficients(self.regression_)
         checked, around = check_texts(texts), neighbours(texts, self.context)
         explained = []

@@ -107,9 +107,14 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         probabilities: np.ndarray = (of_texts / torch.from_numpy(windows_of)).softmax(dim=-1).numpy()
         return probabilities
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
-        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`."""
+    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+        """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
+
+        None from the few encoders whose tokenizers do not say where a token stands.
+        """
         self._check_fitted()
+        if not self.tokenizer_.is_fast:
+            return None
         columns = list(zip(self._columns(labels), self._columns(others), strict=True))
         windows, text_of = self._encode(texts, places=True)
         sides = neighbours(texts, self.context)
