@@ -301,8 +301,8 @@ def fork(tmp_path: Path) -> Iterator[Callable[..., Forked]]:
     def start(function: Callable[..., None], *arguments: object) -> Forked:
         out, err = (tmp_path / f"process-{len(begun)}.{name}" for name in ("out", "err"))
         process = _SERVER.Process(target=_forked, args=(out, err, Path.cwd(), dict(os.environ), function, arguments))
-        begun.append(process)
         process.start()
+        begun.append(process)
         return Forked(process, out, err)
 
     yield start
