@@ -303,16 +303,25 @@ def test_nothing_is_left_of_rows_that_break_off(suffix: str, tmp_path: Path) -> 
 def test_a_file_is_measured(classifier: TextClassifier, tmp_path: Path) -> None:
     rows = toy_rows("a")
     rows[0]["label"] = "quote"
-    evaluation, intervals, wrong = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows))
+    evaluation, intervals, ceiling, wrong = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows))
     assert evaluation.rows == 6
     assert evaluation.accuracy == pytest.approx(5 / 6)
     assert (intervals.unit, intervals.n_units, intervals.metrics) == ("article", 1, {})
+    assert ceiling is None
     assert [(row["id"], row["prediction"], row["label"]) for row in wrong] == [("a:fact:0", "fact", "quote")]
+
+
+def test_annotators_are_measured_beside_the_model(classifier: TextClassifier, tmp_path: Path) -> None:
+    rows: list[Row] = [{**row, "annotator_labels": [row["label"], row["label"]]} for row in toy_rows("a")]
+    rows[0]["annotator_labels"] = ["fact", "quote"]
+    ceiling = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows)).ceiling
+    assert ceiling is not None
+    assert (ceiling.rows, ceiling.agreement, ceiling.accuracy) == (6, pytest.approx(5 / 6), pytest.approx(11 / 12))
 
 
 def test_columns_of_a_measured_file_can_be_named(classifier: TextClassifier, tmp_path: Path) -> None:
     rows = [{"body": row["text"], "class": row["label"]} for row in toy_rows("a")]
-    evaluation, intervals, _ = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows), text="body", label="class")
+    evaluation, intervals, *_ = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows), text="body", label="class")
     assert evaluation.accuracy == 1
     assert (intervals.unit, intervals.n_units) == ("row", 6)
 

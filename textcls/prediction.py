@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, parse_rows, read_rows
 from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
+from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier
 from textcls.tracking import Store
 
@@ -79,14 +80,24 @@ def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article)))))
 
 
-def evaluate_file(
-    classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label"
-) -> tuple[Evaluation, Intervals, list[Row]]:
-    """Measure a classifier on a file of labelled rows.
+class Measured(NamedTuple):
+    """What a classifier reaches on a file.
 
-    Returns:
-        the figures; their 95 % intervals, by a bootstrap over the column `article`, or over rows where there is none; and the
-        wrong predictions, the most confident first.
+    Attributes:
+        evaluation: its figures.
+        intervals: their 95 % intervals, by a bootstrap over the column `article`, or over rows where there is none.
+        ceiling: what annotators reach, where the column `annotator_labels` lists what they said of each row.
+        wrong: the wrong predictions, the most confident first.
+    """
+
+    evaluation: Evaluation
+    intervals: Intervals
+    ceiling: Ceiling | None
+    wrong: list[Row]
+
+
+def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> Measured:
+    """Measure a classifier on a file of labelled rows.
 
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
@@ -95,8 +106,13 @@ def evaluate_file(
     labels = [str(name) for name in classifier.classes_]
     probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row.get("article") for row in rows]
-    measured = evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups)
-    return *measured, wrong_predictions(predicted_rows(rows, probabilities, labels))
+    judged = judgements([row.get(ANNOTATORS) for row in rows])
+    return Measured(
+        evaluate(true, probabilities, labels),
+        bootstrap_intervals(true, probabilities, labels, groups),
+        measure_annotators(true, judged, labels, groups),
+        wrong_predictions(predicted_rows(rows, probabilities, labels)),
+    )
 
 
 def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, where: str) -> np.ndarray:

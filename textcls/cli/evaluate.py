@@ -24,7 +24,7 @@ def evaluate(
         str, typer.Option(help="Folder of the MLflow store or address of a tracking server, for runs and registered models.")
     ] = "experiments",
 ) -> None:
-    """Measure a model on labelled rows and print the figures as JSON."""
+    """Measure a model, and annotators if the data say what they said, on labelled rows and print the figures as JSON."""
     import json
 
     from textcls.cli.output import check_delivery, deliver
@@ -34,8 +34,11 @@ def evaluate(
     if output is not None:
         check_new(output)
     check_delivery(wrong)
-    evaluation, intervals, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
-    figures = json.dumps(evaluation.as_dict() | {"intervals": intervals.as_dict()}, indent=2, ensure_ascii=False)
+    evaluation, intervals, ceiling, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
+    found = evaluation.as_dict() | {"intervals": intervals.as_dict()}
+    if ceiling is not None:
+        found["annotators"] = ceiling.as_dict()
+    figures = json.dumps(found, indent=2, ensure_ascii=False)
     if output is not None:
         with new_file(output) as scratch:
             scratch.write_text(figures + "\n", encoding="utf-8")

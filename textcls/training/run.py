@@ -199,6 +199,9 @@ def run_config(
                 "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
                 "model": config.model.kind,
             }
+            seeds = {outcome.unit.seed for outcome in outcomes}
+            if len(seeds) > 1:
+                about["parts and doubted labels"] = f"of seed {outcomes[0].unit.seed}, the first of {len(seeds)}"
             if run.id is not None:
                 wrong = look_at_mistakes(predictions, outcomes, rows, dataset)
                 doubted = doubted_labels(predictions, outcomes, rows)
