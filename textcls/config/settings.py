@@ -62,7 +62,7 @@ class DecisionConfig(Settings):
     calibration: Literal["temperature", "isotonic"] | None = None
     """How to make probabilities mean what they say: by one number, or by a curve for each label, which takes 1,000 rows."""
     label_weights: bool = False
-    """Whether to weigh the labels such that macro-F1 is best on the rows held out."""
+    """Whether to weigh labels by a power of their rarity, such that macro-F1 is best on the rows held out."""
     abstain_below: float | None = Field(default=None, gt=0, lt=1)
     """Least probability of the best label at which it is given; below, no label is."""
     risk: float | None = Field(default=None, gt=0, lt=1)

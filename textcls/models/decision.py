@@ -150,28 +150,20 @@ class DecidedClassifier(TextClassifier):
 
 
 def _choose_bias(label_ids: np.ndarray, probabilities: np.ndarray) -> list[float]:
-    """Choose what to add to log-probabilities such that macro-F1 is best, one label after the other, until nothing changes."""
+    """Choose the power of the labels' frequencies to divide probabilities by such that macro-F1 is best.
+
+    Logit adjustment after training (Menon et al. 2021), whose one number needs few rows; a number for each label, searched in turn,
+    gained a fifth as much on other rows (experiments/minilm).
+    """
     logits = np.log(np.clip(probabilities, _LEAST, 1))
-    bias = np.zeros(logits.shape[1])
-    steps = np.linspace(-2, 2, 41)
+    counts = np.bincount(label_ids, minlength=logits.shape[1])
+    rarity = -np.log((counts + 1) / (counts + 1).sum())
 
-    def score(candidate: np.ndarray) -> float:
-        return float(f1_score(label_ids, (logits + candidate).argmax(axis=1), average="macro", zero_division=0))
+    def score(power: float) -> float:
+        return float(f1_score(label_ids, (logits + power * rarity).argmax(axis=1), average="macro", zero_division=0))
 
-    best = score(bias)
-    for _ in range(5):
-        before = best
-        for label in range(len(bias)):
-            for step in steps:
-                candidate = bias.copy()
-                candidate[label] = step
-                value = score(candidate)
-                # Of equally good ones, the one that changes least.
-                if value > best + 1e-9 or (value > best - 1e-9 and abs(step) < abs(bias[label]) - 1e-9):
-                    best, bias = value, candidate
-        if best <= before + 1e-9:
-            break
-    return [round(float(value), 6) for value in bias]
+    power = max(np.linspace(0, 1.5, 31), key=score)  # of equally good ones, the one that changes least
+    return [round(float(value), 6) for value in power * rarity]
 
 
 def _choose_temperature(label_ids: np.ndarray, probabilities: np.ndarray) -> float:
