@@ -21,7 +21,11 @@ figure { margin: 1rem 0; } img { max-width: 100%; height: auto; background: #fff
 .about, .near { color: color-mix(in srgb, currentColor 70%, transparent); } .verdict { overflow-wrap: anywhere; }
 td.text { overflow-wrap: anywhere; min-width: 16rem; } .weighed { font-size: .85rem; }
 code { background: var(--soft); border-radius: 3px; padding: 0 .2em; display: inline-block; max-width: 100%; white-space: pre-wrap; }
-@media print { body { max-width: none; margin: 0; font-size: 11pt; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; } }
+@media print {
+  body { max-width: none; margin: 0; font-size: 10pt; } h2 { break-after: avoid; } figure, tr { break-inside: avoid; }
+  .wide { overflow: visible; } table { font-size: 9pt; } th, td { padding: .15rem .4rem; }
+  td:not(.text) { overflow-wrap: anywhere; min-width: 2cm; } img { max-height: 10cm; }
+}
 """
 
 
