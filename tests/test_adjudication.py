@@ -56,7 +56,7 @@ def test_only_what_differs_is_a_difference() -> None:
 def test_decisions_settle_differences_and_override_agreement_with_their_reasons() -> None:
     held = current([note("x", "fact"), note("y", "quote"), note("x", "fact", start=9), note("y", "fact", start=9)])
     decisions = [note("judge", "opinion", reason="a verdict"), note("judge", "skip", start=9, reason="a heading")]
-    merged = adjudicate(held, decisions, annotator="all", time=NOW)
+    merged = adjudicate(held, decisions, annotator="all")
     assert [(a.start, a.label, a.annotator, a.reason) for a in merged] == [
         (0, "opinion", "all", "a verdict"),
         (9, "skip", "all", "a heading"),
@@ -66,20 +66,20 @@ def test_decisions_settle_differences_and_override_agreement_with_their_reasons(
 def test_an_undecided_difference_is_named() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
     with pytest.raises(DataError, match=r"^1 differences are undecided, the first at a 0–4$"):
-        adjudicate(held, [], annotator="all", time=NOW)
+        adjudicate(held, [], annotator="all")
 
 
 def test_what_one_annotator_alone_has_labelled_is_not_agreed_on() -> None:
     held = current([note("x", "fact"), note("y", "fact"), note("x", "fact", start=9), note("y", "quote", start=18)])
     assert [(span.start, list(said)) for span, said in labelled_once(held).items()] == [(9, ["x"]), (18, ["y"])]
     with pytest.raises(DataError) as caught:
-        adjudicate(held, [], annotator="all", time=NOW)
+        adjudicate(held, [], annotator="all")
     assert str(caught.value) == (
         "2 spans are labelled by one annotator only, the first at a 9–13; decide them, or keep these labels with --keep-single"
     )
-    kept = adjudicate(held, [], annotator="all", time=NOW, keep_single=True)
+    kept = adjudicate(held, [], annotator="all", keep_single=True)
     assert [(a.start, a.label) for a in kept] == [(0, "fact"), (9, "fact"), (18, "quote")]
-    decided = adjudicate(held, [note("j", "skip", start=9), note("j", "quote", start=18)], annotator="all", time=NOW)
+    decided = adjudicate(held, [note("j", "skip", start=9), note("j", "quote", start=18)], annotator="all")
     assert [(a.start, a.label) for a in decided] == [(0, "fact"), (9, "skip"), (18, "quote")]
 
 
@@ -98,13 +98,13 @@ def test_single_labels_are_kept_when_told_and_counted(tmp_path: Path, textcls: C
 def test_deciders_who_differ_are_refused() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
     with pytest.raises(DataError, match=r"^a 0–4 was decided as 'fact' and as 'quote'; keep one$"):
-        adjudicate(held, [note("j", "fact"), note("k", "quote")], annotator="all", time=NOW)
+        adjudicate(held, [note("j", "fact"), note("k", "quote")], annotator="all")
 
 
 def test_a_decision_on_what_nobody_labelled_is_refused() -> None:
     held = current([note("x", "fact"), note("y", "fact")])
     with pytest.raises(DataError, match="a 50–54 was decided, but no annotator labelled it"):
-        adjudicate(held, [note("j", "fact", start=50)], annotator="all", time=NOW)
+        adjudicate(held, [note("j", "fact", start=50)], annotator="all")
 
 
 def test_labels_for_no_sentence_are_refused(tmp_path: Path) -> None:
@@ -121,9 +121,7 @@ def test_the_news_corpus_is_what_its_stores_make() -> None:
     stores = sorted((news / "annotations").glob("annotator-*.jsonl"))
     held = current(a for store in stores for a in read_annotations(store))
     kept = read_annotations(news / "annotations" / "adjudicated.jsonl")
-    merged = adjudicate(
-        held, read_annotations(news / "annotations" / "decisions.jsonl"), annotator="adjudicated", time=kept[0].time
-    )
+    merged = adjudicate(held, read_annotations(news / "annotations" / "decisions.jsonl"), annotator="adjudicated")
     assert merged == kept
     articles = [read_article(path) for path in find_articles(news / "articles")]
     built = build_rows(articles, kept, columns=read_columns(news / "articles.jsonl", key="article"), annotators=held)
@@ -220,5 +218,5 @@ def test_a_suspect_is_answered_by_what_is_decided_later_and_with_a_reason(tmp_pa
 def test_what_was_reopened_takes_the_last_decision_whoever_made_it() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
     decisions = [note("judge", "fact", reason="first"), note("other", "quote", reason="second")]
-    (merged,) = adjudicate(held, decisions, annotator="all", time=NOW, reopened=[Span("a", 0, 4)])
+    (merged,) = adjudicate(held, decisions, annotator="all", reopened=[Span("a", 0, 4)])
     assert (merged.label, merged.reason) == ("quote", "second")

@@ -312,7 +312,7 @@ def test_a_file_is_measured(classifier: TextClassifier, tmp_path: Path) -> None:
 
 
 def test_annotators_are_measured_beside_the_model(classifier: TextClassifier, tmp_path: Path) -> None:
-    rows: list[Row] = [{**row, "annotator_labels": [row["label"], row["label"]]} for row in toy_rows("a")]
+    rows: list[dict[str, Any]] = [{**row, "annotator_labels": [row["label"], row["label"]]} for row in toy_rows("a")]
     rows[0]["annotator_labels"] = ["fact", "quote"]
     ceiling = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows)).ceiling
     assert ceiling is not None

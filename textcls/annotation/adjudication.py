@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
 
 from textcls.annotation.store import Annotation, Span, current
 from textcls.errors import DataError
@@ -32,7 +31,6 @@ def adjudicate(
     decisions: Iterable[Annotation],
     *,
     annotator: str,
-    time: datetime,
     keep_single: bool = False,
     reopened: Collection[Span] = (),
 ) -> list[Annotation]:
@@ -42,12 +40,12 @@ def adjudicate(
         held: what each annotator holds, as `store.current` gives it.
         decisions: labels that settle differences; they count as well against a label that all annotators share.
         annotator: whom the result is written under.
-        time: when it was put together.
         keep_single: whether the label of a span that one annotator alone has labelled counts; else it must be decided.
         reopened: spans that were decided anew, of whose decisions the last counts, whoever made it.
 
     Returns:
-        an annotation for every span, in the order of the articles; decided ones keep their reason.
+        an annotation for every span, in the order of the articles, with the time and the reason that it had: the same stores
+        and decisions always make the same labels.
 
     Raises:
         DataError: a difference or a single label is undecided, a decision is on a span that nobody labelled, or two deciders differ.
@@ -76,7 +74,7 @@ def adjudicate(
                 f"{_name(span)} was decided, but no annotator labelled it; the stores and the decisions do not belong together"
             )
     settled = [decided.get(span, spans[span]) for span in sorted(spans)]
-    return [annotation.model_copy(update={"annotator": annotator, "time": time}) for annotation in settled]
+    return [annotation.model_copy(update={"annotator": annotator}) for annotation in settled]
 
 
 def _by_span(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:

@@ -34,8 +34,6 @@ def adjudicate(
     ] = False,
 ) -> None:
     """Settle differences and doubts one by one, on a terminal, and write one set of labels when none is left."""
-    from datetime import UTC, datetime
-
     from textcls import annotation
     from textcls.errors import DataError
     from textcls.files import check_new, new_file
@@ -58,9 +56,7 @@ def adjudicate(
             annotation.append_annotations(decisions, [decision])
             decided.append(decision)
         doubts = {}
-    merged = annotation.adjudicate(
-        held, decided, annotator="adjudicated", time=datetime.now(UTC), keep_single=keep_single, reopened=doubted
-    )
+    merged = annotation.adjudicate(held, decided, annotator="adjudicated", keep_single=keep_single, reopened=doubted)
     if doubts:
         first = next(iter(doubts))
         raise DataError(
