@@ -343,9 +343,23 @@ def test_one_label_only(tmp_path: Path) -> None:
 
 def test_an_id_twice(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "d.jsonl", [*ROWS, {**ROWS[0], "text": "other"}])
-    assert problem(path) == f"{path}, line 4: the id '1' stands already at {path}, line 1"
+    assert (
+        problem(path)
+        == f"{path}, line 4: the id '1' stands already at {path}, line 1; with data.id null, rows are known by their text"
+    )
     path, test = write_jsonl(tmp_path / "d.jsonl", ROWS), write_csv(tmp_path / "t.csv", ROWS[1:2])
-    assert problem(path, test=str(test)) == f"{test}, line 3: the id '2' stands already at {path}, line 2"
+    assert (
+        problem(path, test=str(test))
+        == f"{test}, line 3: the id '2' stands already at {path}, line 2; with data.id null, rows are known by their text"
+    )
+
+
+def test_rows_whose_ids_are_no_ids_are_known_by_their_text(tmp_path: Path) -> None:
+    path = write_jsonl(tmp_path / "d.jsonl", [*ROWS, {**ROWS[0], "text": "other"}])
+    ids = [row["id"] for row in load(path, id=None)]
+    without = [{key: value for key, value in row.items() if key != "id"} for row in [*ROWS, {**ROWS[0], "text": "other"}]]
+    assert len(set(ids)) == 4
+    assert ids == [row["id"] for row in load(write_jsonl(tmp_path / "without.jsonl", without))]
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ class DataConfig(Settings):
     """Column of a list of labels, one of each annotator, to learn from in place of `label`, which is measured on; null learns from `label`."""
     group: str | None = None
     """Column whose equal values never fall apart between splits; by default `article` where the data have it."""
-    id: str = "id"
-    """Column of the row's unique id; a row without one is known by a hash of its text."""
+    id: str | None = Field(default="id", min_length=1)
+    """Column of the row's unique id; a row without one, and with null every row, is known by a hash of its text."""
     labels: tuple[str, ...] | None = None
     """The labels that may occur; by default those of `train`."""
     download: bool = False

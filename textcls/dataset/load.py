@@ -119,7 +119,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         row = dict(raw)
         row["text"] = _required(raw, config.text, where)
         row["label"] = _required(raw, config.label, where)
-        row["id"] = _optional(raw, config.id, where) if config.id == "id" else _required(raw, config.id, where)
+        row["id"] = _identify(raw, config.id, where)
         row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article", where)
         row["before"], row["after"] = (
             value if isinstance(value := raw.get(side), str) and value else None for side in ("before", "after")
@@ -136,6 +136,12 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         yield row
     if not found:
         raise DataError(f"data.{split}: {source}: expected rows, found none")
+
+
+def _identify(raw: Row, column: str | None, where: str) -> str | None:
+    if column is None:
+        return None
+    return _optional(raw, column, where) if column == "id" else _required(raw, column, where)
 
 
 def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str, Row]]:
@@ -305,7 +311,10 @@ def _check_ids(rows: Sequence[Row]) -> None:
     first: dict[str, str] = {}
     for row in rows:
         if row["id"] in first:
-            raise DataError(f"{row['_where']}: the id {row['id']!r} stands already at {first[row['id']]}")
+            raise DataError(
+                f"{row['_where']}: the id {row['id']!r} stands already at {first[row['id']]}; "
+                "with data.id null, rows are known by their text"
+            )
         first[row["id"]] = row["_where"]
 
 
