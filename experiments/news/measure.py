@@ -20,7 +20,7 @@ from scipy import stats
 
 from textcls.config import load_config
 from textcls.dataset import read_rows
-from textcls.evaluation import evaluate
+from textcls.evaluation import bootstrap_intervals, evaluate
 from textcls.models import make_classifier
 
 HERE = Path(__file__).parent
@@ -73,11 +73,19 @@ def run(model: str, share: int, seed: int, real: Path) -> None:
     }
     measured = {}
     for name, its_rows in sets.items():
-        found = evaluate([row["label"] for row in its_rows], classifier.predict_proba(its_rows), labels)
+        true, probabilities = [row["label"] for row in its_rows], classifier.predict_proba(its_rows)
+        found = evaluate(true, probabilities, labels)
+        sure = bootstrap_intervals(true, probabilities, labels, [row.get("article") for row in its_rows])
+        f1s = {label: its.get("f1") for label, its in sure.per_label.items()}
         measured[name] = {
             "macro_f1": round(found.macro_f1, 4),
             "accuracy": round(found.accuracy, 4),
             "f1": {label: round(scores.f1, 4) for label, scores in found.per_label.items()},
+            "intervals": {
+                key: [round(its.low, 3), round(its.high, 3)]
+                for key, its in {"macro_f1": sure.metrics.get("macro_f1"), **f1s}.items()
+                if its
+            },
             "confusion": found.confusion,
         }
     line = {
