@@ -190,8 +190,8 @@ class SetFitConfig(ModelSettings):
     """Times that each training text is paired with one of its label in each epoch, so cost grows with the rows."""
     epochs: int = Field(default=1, ge=1)
     """Passes over the pairs."""
-    batch_size: int = Field(default=8, ge=2)
-    """Pairs in a training batch, all texts of which are held against each other."""
+    batch_size: int | None = Field(default=None, ge=2)
+    """Pairs in a training batch, all texts of which are held against each other; null takes 8 to 64, for about 24 batches an epoch."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Highest learning rate of the encoder."""
     C: float = Field(default=1.0, gt=0)

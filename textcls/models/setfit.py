@@ -57,6 +57,10 @@ with warnings.catch_warnings():  # setfit changes the filters when it is importe
 _TEMPERATURE = 0.1
 """What cosines are divided by; Khosla et al. (2020) found 0.1 to be best."""
 
+_BATCHES = 24
+_FEWEST_PAIRS, _MOST_PAIRS = 8, 64
+"""Where there are more texts, larger batches learn more than more batches (experiments/families)."""
+
 
 class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
     """An encoder tuned on pairs of texts, and a logistic regression. The parameters are those of `config.SetFitConfig`."""
@@ -157,18 +161,19 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
             reader = Transformer(source, max_seq_length=settings.max_length, **_local(settings.download))
             body = SentenceTransformer(modules=[reader, Pooling(reader.get_embedding_dimension()), Normalize()])
             first, second = draw_pairs(label_ids, settings.pairs, seed=seed)
+            batch_size = settings.batch_size or min(_MOST_PAIRS, max(_FEWEST_PAIRS, len(first) // _BATCHES))
             trainer = _Trainer(
                 model=setfit.SetFitModel(model_body=body),
                 args=setfit.TrainingArguments(
                     output_dir=folder,
-                    batch_size=settings.batch_size,
+                    batch_size=batch_size,
                     num_epochs=settings.epochs,
                     body_learning_rate=settings.learning_rate,
                     seed=seed,
                     report_to="none",
                     save_strategy="no",
                     logging_first_step=False,
-                    logging_steps=max(1, len(first) * settings.epochs // settings.batch_size // 50),
+                    logging_steps=max(1, len(first) * settings.epochs // batch_size // 50),
                     show_progress_bar=False,
                 ),
                 callbacks=[_Tell(listener)],
