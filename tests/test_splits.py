@@ -106,8 +106,6 @@ def test_given_without_a_test_measures_on_validation(caplog: pytest.LogCaptureFi
     data = Data(["a", "b", "c", "d"], given=["train", "train", "train", "validation"])
     (split,) = data.split(kind="given", validate=False)
     assert sides(split) == {"train": [0, 1, 2], "validation": [], "test": [3]}
-    (split,) = data.split(kind="given", validate=True, validation=0)
-    assert sides(split) == {"train": [0, 1, 2], "validation": [], "test": [3]}
     assert not caplog.messages
     (split,) = data.split(kind="given", validate=True)
     assert sides(split) == {"train": [0, 1, 2], "validation": [3], "test": [3]}

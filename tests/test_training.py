@@ -460,6 +460,20 @@ def test_a_reporter_is_told_of_phases_and_steps(folds: Settings, tmp_path: Path)
     assert told.steps > 0
 
 
+@pytest.mark.parametrize("share", [0.1, 0])
+def test_a_validation_file_is_stopped_early_on_unless_the_share_is_zero(
+    share: float, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also by the final model of several seeds, whose rows are chosen apart from theirs."""
+    given = settings("transformer", splits={"validation": share, "repeats": 2})
+    given["data"]["validation"] = given["data"].pop("test")
+    given["model"]["epochs"] = 1
+    told = Remember()
+    train(given, output=tmp_path / "model", reporter=told)
+    assert told.points.count("eval/macro_f1") == (3 if share else 0)
+    assert any("on which training stops early" in message for message in caplog.messages) == (share > 0)
+
+
 def test_a_config_comes_as_a_file_a_mapping_or_an_object(settings: Settings, tmp_path: Path) -> None:
     given = settings("tfidf")
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(given))

@@ -65,7 +65,6 @@ def make_splits(
         rows = {name: np.flatnonzero(np.array(given) == name) for name in ("train", "validation", "test")}
         if not len(rows["test"]):  # what is not stopped early on can be measured on, and is by convention
             rows["test"] = rows["validation"]
-            validate = validate and config.validation > 0
             if validate:
                 logger.warning("data.test is not given: the figures are those of data.validation, on which training stops early")
             rows["validation"] = rows["validation"] if validate else rows["validation"][:0]

@@ -61,7 +61,7 @@ def fit_unit(
     # A rare label may stand in held-out rows alone, on which nothing can be chosen.
     known = set(labels) if annotations is None else {label for of_text in annotations for label in of_text}
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
-    validation = part(useful) if len(useful) else None
+    validation = part(useful) if len(useful) and config.splits.validation > 0 else None
     classifier = model or make_classifier(config.model.model_copy(update={"seed": unit.seed}))
     classifier.fit(texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:

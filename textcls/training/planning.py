@@ -48,7 +48,7 @@ def plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
     shared: dict[str, Any] = {
         "groups": groups,
         "given": given,
-        "validate": classifier_class(config.model.kind).uses_validation,
+        "validate": classifier_class(config.model.kind).uses_validation and config.splits.validation > 0,
         "calibrate": config.decision.share if config.decision.learns else None,
     }
     units = []
