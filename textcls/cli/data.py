@@ -130,7 +130,7 @@ def check(
     check_delivery(suspects)
     dataset = load_dataset(settings.data)
     out = console()
-    splits = [name for name in ("train", "validation", "test") if name in set(dataset["split"])]
+    splits = [name for name in ("train", "validation", "test") if name in dataset.unique("split")]
     described = {
         name: describe_rows([{**row, "article": row["group"]} for row in dataset.to_list() if row["split"] == name])
         for name in splits

@@ -31,7 +31,7 @@ def in_context(dataset: Dataset, context: ContextConfig) -> Dataset:
     Raises:
         DataError: the data have no articles.
     """
-    if not any(dataset["group"]) and not any(dataset["before"]) and not any(dataset["after"]):
+    if not any(any(dataset.unique(column)) for column in ("group", "before", "after")):
         raise DataError(
             "model.context asks for neighbouring sentences, but the data have no articles: name their column in data.group, "
             "give the rows `before` and `after`, or set model.context to null"

@@ -59,11 +59,11 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
             for key in ("train", "validation", "test", "group", "annotations")
             if settings["data"][key]
         }
-        | {"data.rows": len(dataset), "data.n_labels": len(set(dataset["label"]))}
+        | {"data.rows": len(dataset), "data.n_labels": len(dataset.unique("label"))}
     )
     contexts = {"train": "training", "validation": "validation", "test": "test"}
     for split, context in contexts.items():
-        rows = np.flatnonzero(np.array(dataset["split"]) == split)
+        rows = np.flatnonzero(np.array(dataset["split"][:]) == split)
         if len(rows):
             run.data(f"{name}-{split}", dataset_identity(dataset.select(rows)), getattr(config.data, split), context)
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in row_identities(dataset))
@@ -73,7 +73,7 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
         run.text(given, "config/given.yaml")
     installed = sorted(f"{library}=={number}" for library, number in installed_versions().items())
     run.text("\n".join(installed) + "\n", "environment.txt")
-    run.text(json.dumps(sorted(set(dataset["label"])), ensure_ascii=False), "labels.json")
+    run.text(json.dumps(sorted(dataset.unique("label")), ensure_ascii=False), "labels.json")
 
 
 def log_results(
