@@ -21,13 +21,13 @@ from textcls.annotation import (
     labelled_once,
     read_annotations,
     read_suspects,
-    suspected_errors,
     undecided_suspects,
 )
 from textcls.articles import find_articles, read_article
 from textcls.config import make_config
 from textcls.dataset import load_dataset, read_columns, read_rows
 from textcls.errors import DataError
+from textcls.training import suspected_errors
 
 ROOT = Path(__file__).parents[1]
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
-from textcls.annotation import SKIP, Annotation, append_annotations, build_rows, current, measure_agreement, read_annotations
+from textcls.annotation import Annotation, append_annotations, build_rows, current, measure_agreement, read_annotations
 from textcls.annotation.store import Span, verify
 from textcls.articles import Article, find_articles, read_article
+from textcls.dataset import SKIP
 from textcls.errors import DataError, OutputError
 
 SEEDS = ROOT / "data" / "seeds"
@@ -283,6 +284,12 @@ def label_storm(**changes: str | None) -> list[Annotation]:
         (text,) = [text for text in labels if name in text]
         labels[text] = label
     return [note(text, STORM.text.index(text), label=label) for text, label in labels.items() if label]
+
+
+def test_a_column_does_not_take_the_place_of_a_rows_own() -> None:
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(), columns={"storm": {"text": "All of the article."}})
+    assert str(caught.value) == "the columns of article 'storm' hold 'text', which its sentences have themselves; rename it"
 
 
 def test_rows_of_an_article() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,31 @@ def test_rows_are_described_by_what_one_can_count() -> None:
     assert described["articles"] == "2"
     assert described["label fact"] == "50.0%"
     assert described["with a modal verb"] == "25.0%"
+    assert described["with a quotation mark"] == "25.0%"
     assert described["with a digit"] == "25.0%"
+    assert "different words a 1,000 words" not in described  # there are not so many
     assert described["questions"] == "25.0%"
+
+
+@pytest.mark.parametrize(
+    ("text", "modal", "quoted"),
+    [
+        ("You couldn't know.", True, False),
+        ("They cannot, shan’t and won’t.", True, False),
+        ("CHICAGO, May 14 — The workers' choice of the '90s", False, False),
+        ("‘It is over,’ he said.", False, True),
+        ("They called it 'progress'", False, True),
+        ("and that was the end of it.'", False, True),
+    ],
+)
+def test_what_counts_as_a_modal_verb_and_as_a_quotation(text: str, modal: bool, quoted: bool) -> None:
+    described = describe_rows([{"text": text, "label": "x"}])
+    found = [described[f"with a {name}"] == "100.0%" for name in ("modal verb", "quotation mark")]
+    assert found == [modal, quoted]
+
+
+def test_no_part_is_left_empty() -> None:
+    assert sorted(balanced_parts([*"abcd"], [], [0.2, 0.4, 0.4], seed=1)) in ([0, 0, 1, 2], [0, 1, 1, 2], [0, 1, 2, 2])
 
 
 def test_parts_are_even_keep_groups_together_and_follow_the_seed() -> None:
@@ -92,19 +116,19 @@ def test_sound_data_have_no_problem(tmp_path: Path) -> None:
 
 
 def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) -> None:
-    rows = rows_of("Monday")
+    rows = [{**row, "label": "xy"[number // 2]} for number, row in enumerate(rows_of("Monday"))]
     config = write(tmp_path / "config.yaml", [])
-    Path(config).write_text(
-        f"data: {{train: {write(tmp_path / 'train.jsonl', rows)}}}\nmodel: {{kind: tfidf}}\n", encoding="utf-8"
-    )
+    settings = f"data: {{train: {write(tmp_path / 'train.jsonl', rows)}}}\nsplits: {{folds: 2}}\nmodel: {{kind: tfidf}}\n"
+    Path(config).write_text(settings, encoding="utf-8")
     done = CliRunner().invoke(app, ["data", "check", config])
     assert done.exit_code == 0
     assert "0 texts with more than one label" in done.stdout
-    rows.append({"id": "again", "text": rows[2]["text"], "label": "y", "article": "other"})
+    rows.append({"id": "again", "text": rows[2]["text"], "label": "x", "article": "other"})
     write(tmp_path / "train.jsonl", rows)
     failed = CliRunner().invoke(app, ["data", "check", config])
     assert "PROBLEM 1 texts with more than one label" in failed.stdout
-    assert str(failed.exception) == "1 of 4 checks found something to mend"
+    assert re.search(r"PROBLEM splits of kind k-fold: \d training texts stand .*; 1 texts have more than one label", failed.stdout)
+    assert str(failed.exception) == "2 of 5 checks found something to mend"
 
 
 def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path) -> None:
@@ -115,6 +139,9 @@ def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path)
     parts = [tmp_path / "parts" / f"{name}.jsonl" for name in ("train", "validation", "test")]
     read = [json.loads(line) for part in parts for line in part.read_text(encoding="utf-8").splitlines()]
     assert sorted(row["id"] for row in read) == sorted(str(row["id"]) for row in rows)
+    write(tmp_path / "some.jsonl", [{**row, "article": row["article"] if number else None} for number, row in enumerate(rows)])
+    alone = CliRunner().invoke(app, ["data", "split", str(tmp_path / "some.jsonl"), "--output", str(tmp_path / "own")])
+    assert alone.exit_code == 0
     described = CliRunner().invoke(app, ["data", "stats", *map(str, parts)])
     assert described.exit_code == 0
     assert "| rows" in described.stdout

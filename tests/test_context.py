@@ -30,6 +30,11 @@ def test_a_rows_own_neighbour_comes_first() -> None:
     assert [row["before"] for row in rows] == ["", "One. A heading", "One. Two."]
 
 
+def test_neighbours_are_of_the_article_whatever_the_group() -> None:
+    rows = add_context([{**row, "group": "writer"} for row in (ARTICLE[0], {"text": "Else.", "article": "b"})], before=1, after=1)
+    assert [(row["before"], row["after"]) for row in rows] == [("", ""), ("", "")]
+
+
 def test_rows_without_an_article_have_no_neighbours() -> None:
     rows = add_context([{"text": "One."}, {"text": "Two."}], before=1, after=1)
     assert [(row["before"], row["after"]) for row in rows] == [("", ""), ("", "")]

@@ -78,6 +78,13 @@ def test_rows_to_measure_on_need_no_annotators(tmp_path: Path) -> None:
     assert dataset["annotations"][:] == [["1", "2"], ["2"], None]
 
 
+def test_who_skipped_a_sentence_gave_it_no_label(tmp_path: Path) -> None:
+    votes = [["x", "skip"], ["skip"], ["y", "x", "skip"]]
+    rows = [{"text": text, "label": label, "votes": its} for text, label, its in zip("abc", "xyy", votes, strict=True)]
+    path = write_jsonl(tmp_path / "d.jsonl", rows)
+    assert load_dataset(DataConfig(train=str(path), annotations="votes"))["annotations"][:] == [["x"], ["y"], ["y", "x"]]
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

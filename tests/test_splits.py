@@ -371,9 +371,17 @@ def test_measuring_on_validation_is_no_leak() -> None:
     check([split], "stop")
 
 
-def test_duplicates_are_counted_over_all_folds() -> None:
+def test_duplicates_of_calibration_and_test_are_a_leak() -> None:
+    split = Split("given", np.array([1, 2]), np.array([], int), np.array([3, 5]), calibration=np.array([0, 4]))
+    dropped = check([split], "drop")[0]
+    assert (sides(dropped), dropped.calibration.tolist()) == ({"train": [1, 2], "validation": [], "test": [3, 5]}, [4])
+    with pytest.raises(DataError, match="1 calibration texts stand nearly the same among the test rows, such as 'The council"):
+        check([split], "stop")
+
+
+def test_a_row_that_leaks_in_several_folds_counts_once() -> None:
     folds = [Split("a", np.array([0, 1, 2]), np.array([], int), np.array([3, 4])), SPLIT]
-    with pytest.raises(DataError, match=r"^2 training texts stand"):
+    with pytest.raises(DataError, match=r"^1 training texts stand"):
         check(folds, "stop")
     assert [split.train.tolist() for split in check(folds, "drop")] == [[1, 2], [1, 2]]
 

@@ -106,9 +106,9 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(
-            f"{name}: expected UTF-8, found byte 0x{raw[error.start]:02x} on line {line}; "
+            f"{name}: expected UTF-8, found byte 0x{error.object[error.start]:02x} on line {line}; "
             "convert the file, for example with: iconv -f windows-1252 -t utf-8"
         ) from error
     return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -129,13 +129,17 @@ def check_duplicates(
 
     Returns:
         the splits; where the config says `drop`, without the training rows that are duplicated or contradicted, and without
-        the validation rows that stand in the test.
+        the rows to validate and to learn a decision on that stand in the test.
 
     Raises:
         DataError: the config says `stop`, and there are any.
     """
     contradicted = set(conflicting)
-    shared: dict[str, list[str]] = {"training": [], "validation": []}
+    shared: dict[str, set[int]] = {
+        "training": set(),
+        "validation": set(),
+        "calibration": set(),
+    }  # a row counts once for all folds
     checked = []
     for split in splits:
         held_out = np.concatenate([split.validation, split.test, split.calibration])
@@ -143,17 +147,20 @@ def check_duplicates(
         tuned_on = split.validation[np.isin(clusters[split.validation], clusters[split.test])]
         if np.array_equal(split.validation, split.test):  # no test file is given, as `make_splits` warns
             tuned_on = tuned_on[:0]
-        shared["training"] += [texts[row] for row in leaking]
-        shared["validation"] += [texts[row] for row in tuned_on]
+        decided_on = split.calibration[np.isin(clusters[split.calibration], clusters[split.test])]
+        for side, found in zip(shared.values(), (leaking, tuned_on, decided_on), strict=True):
+            side.update(found.tolist())
         if config.duplicates == "drop":
             contradicting = [row for row in split.train if texts[row] in contradicted]
             train = np.setdiff1d(split.train, [*leaking, *contradicting])
-            split = replace(split, train=train, validation=np.setdiff1d(split.validation, tuned_on))
+            validation, calibration = np.setdiff1d(split.validation, tuned_on), np.setdiff1d(split.calibration, decided_on)
+            split = replace(split, train=train, validation=validation, calibration=calibration)
         checked.append(split)
     problems = [
-        f"{len(found)} {side} texts stand nearly the same among the {rows}, such as {quoted(found[0])}"
-        for (side, found), rows in zip(shared.items(), ("rows held out", "test rows"), strict=True)
-        if found
+        f"{len(rows)} {side} texts stand nearly the same among the {'rows held out' if side == 'training' else 'test rows'}, "
+        f"such as {quoted(texts[min(rows)])}"
+        for side, rows in shared.items()
+        if rows
     ]
     if conflicting:
         problems.append(f"{len(conflicting)} texts have more than one label, such as {quoted(conflicting[0])}")
@@ -194,6 +201,8 @@ def _k_fold(folds: int, seed: int, pool: Rows, labels: Sequence[str], units: Seq
     rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
     if count < folds:
         raise DataError(f"splits.folds is {folds}, but the label {rarest!r} has only {count} rows; lower it or annotate more")
+    if len(set(units)) == 1:
+        raise DataError(f"splits.kind 'k-fold' needs two groups or more, found only {units[0]!r}")
     if len(set(units)) < folds:
         raise DataError(f"splits.folds is {folds}, but there are only {len(set(units))} groups; lower it to that or less")
     grouped = len(set(units)) < len(units)
@@ -268,7 +277,9 @@ def balanced_parts(
         tables.append(table)
     counts = np.hstack(tables)
     sizes = np.maximum(1, np.round(np.array(shares) * len(names)).astype(int))
-    sizes[0] += len(names) - sizes.sum()
+    sizes[0] += max(0, len(names) - sizes.sum())
+    while sizes.sum() > len(names):  # no part is left without a group
+        sizes[np.argmax(sizes)] -= 1
 
     random = np.random.default_rng(seed)
     part_of = random.permutation(np.repeat(np.arange(len(shares)), sizes))

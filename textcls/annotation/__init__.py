@@ -5,11 +5,10 @@ from __future__ import annotations
 from textcls.annotation.adjudication import adjudicate, differences, labelled_once
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
-from textcls.annotation.store import SKIP, Annotation, Span, append_annotations, current, read_annotations
-from textcls.annotation.suspects import Suspect, read_suspects, suspected_errors, undecided_suspects
+from textcls.annotation.store import Annotation, Span, append_annotations, current, read_annotations
+from textcls.annotation.suspects import Suspect, read_suspects, undecided_suspects
 
 __all__ = [
-    "SKIP",
     "Agreement",
     "Annotation",
     "Span",
@@ -23,6 +22,5 @@ __all__ = [
     "measure_agreement",
     "read_annotations",
     "read_suspects",
-    "suspected_errors",
     "undecided_suspects",
 ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textcls.annotation.store import SKIP, Annotation, Span, current, verify
+from textcls.annotation.store import Annotation, Span, current, verify
 from textcls.articles import Article, segmentation_version
-from textcls.errors import DataError
+from textcls.dataset import SKIP
+from textcls.errors import DataError, quoted
 from textcls.evaluation.annotators import ANNOTATORS
 
 
@@ -31,8 +32,15 @@ def build_rows(
         with `annotator_labels` too: a label of each annotator of the sentence, in the order of their names.
 
     Raises:
-        DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence.
+        DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence, or
+            one of the further columns has a name that a row's own have.
     """
+    own = {"id", "text", "label", "article", "before", "after", ANNOTATORS}
+    for article_id, more in (columns or {}).items():
+        if taken := sorted(own & more.keys()):
+            raise DataError(
+                f"the columns of article {article_id!r} hold {quoted(taken[0])}, which its sentences have themselves; rename it"
+            )
     labels = current(annotations)
     if len(labels) != 1:
         raise DataError(

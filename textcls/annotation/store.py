@@ -14,9 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from textcls.articles import Article
 from textcls.errors import DataError, OutputError, did_you_mean
 
-SKIP = "skip"
-"""The label of what is not a sentence: a byline, or a heading that makes no claim. It never reaches a dataset."""
-
 
 class Span(NamedTuple):
     """A stretch of an article, in Unicode code points."""
@@ -85,13 +82,14 @@ def read_annotations(path: str | Path) -> list[Annotation]:
 
 
 def append_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:
-    """Append to a store, which is made if need be.
+    """Append to a store, which is made if need be, and its folder too.
 
     Raises:
         OutputError: the file cannot be written to.
     """
     lines = "".join(annotation.model_dump_json(exclude_none=True) + "\n" for annotation in annotations)
     try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(path).open("ab+") as store:
             if store.tell():
                 store.seek(-1, os.SEEK_END)

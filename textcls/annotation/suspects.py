@@ -1,25 +1,16 @@
-"""Suspected label errors: found by classifiers that have not learnt from the row, and read again as a queue for people to decide."""
+"""Suspected label errors, as a run or `textcls data check` has written them: a queue for people to decide."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from textcls.annotation.store import Annotation, Span
-from textcls.config import Config
-from textcls.dataset import read_rows
+from textcls.dataset import read_table
 from textcls.errors import DataError, quoted
-from textcls.evaluation.suspects import rank_suspects
-from textcls.models import Listener, classifier_class, make_classifier
-from textcls.splits import make_splits
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 
 class Suspect(BaseModel):
@@ -53,7 +44,7 @@ def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]
         for span, annotation in by_span.items():
             spans.setdefault((span.article, annotation.text), set()).add(span)
     found = {}
-    for number, row in enumerate(read_rows(path), 1):
+    for number, row in enumerate(read_table(path), 1):
         try:
             suspect = Suspect.model_validate(row)
         except ValidationError as error:
@@ -70,7 +61,7 @@ def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]
                 f"{path}, row {number}: no annotator labelled {quoted(suspect.text)} of article {suspect.article!r}; the stores and the "
                 "suspects do not belong together"
             )
-        found[its.pop()] = suspect
+        found[next(iter(its))] = suspect
     return found
 
 
@@ -94,47 +85,3 @@ def undecided_suspects(suspects: Mapping[Span, Suspect], decisions: Iterable[Ann
 
 def _aware(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def suspected_errors(
-    config: Config, dataset: Dataset, *, folds: int = 5, listener: Listener | None = None
-) -> list[dict[str, Any]]:
-    """Find rows whose label a classifier doubts, as `rank_suspects` does.
-
-    Every row is predicted by a classifier that learnt from the other folds only; rows of one group share a fold.
-
-    Args:
-        config: the model and the seed; its splits are not used.
-        dataset: rows, all of which are looked at, whatever their split.
-        folds: number of folds.
-        listener: told of the fits' progress.
-
-    Returns:
-        the suspects, as `rank_suspects` gives them.
-
-    Raises:
-        DataError: fewer groups, or rows of a label, than folds.
-    """
-    labels, groups = dataset["label"][:], dataset["group"][:]
-    splits = make_splits(
-        config.splits.model_copy(update={"kind": "k-fold", "folds": folds}),
-        seed=config.seed,
-        labels=labels,
-        groups=groups,
-        ids=dataset["id"][:],
-        given=["train"] * len(dataset),
-        validate=classifier_class(config.model.kind).uses_validation,
-    )
-    names = sorted(set(labels))
-    probabilities = np.zeros((len(dataset), len(names)))
-    for split in splits:
-        train, validation, test = (dataset.select(rows).to_list() for rows in (split.train, split.validation, split.test))
-        classifier = make_classifier(config.model).fit(
-            train,
-            [row["label"] for row in train],
-            validation=(validation, [row["label"] for row in validation]) if validation else None,
-            listener=listener,
-        )
-        columns = np.searchsorted(names, classifier.classes_)
-        probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(test)
-    return rank_suspects(dataset.to_list(), probabilities, names)

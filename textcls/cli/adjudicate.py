@@ -39,6 +39,8 @@ def adjudicate(
     from textcls.files import check_new, new_file
 
     check_new(output)
+    if not decisions.exists():
+        check_new(decisions)  # an answer that cannot be kept would be lost
     held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
     decided = annotation.read_annotations(decisions) if decisions.exists() else []
     settled = {a.span for a in decided}
@@ -67,7 +69,9 @@ def adjudicate(
         annotation.append_annotations(scratch, merged)
     alone = len(single.keys() - {a.span for a in decided})
     kept = f", {alone:,} of one annotator only" if alone else ""
-    print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided{kept}", file=sys.stderr)
+    print(
+        f"{len(merged):,} labels written to {output}, {len({a.span for a in decided}):,} of them decided{kept}", file=sys.stderr
+    )
 
 
 def _ask(
@@ -86,5 +90,7 @@ def _ask(
     label = ""
     while label not in labels:
         label = typer.prompt(f"label ({', '.join(labels)})")
-    reason = typer.prompt("why, in a line")
+    reason = ""
+    while not reason:
+        reason = typer.prompt("why, in a line").strip()
     return some.model_copy(update={"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)})

@@ -25,6 +25,8 @@ def config(
 
     if (file is not None) + schema + (init is not None) != 1:
         raise typer.BadParameter("give one of CONFIG, --schema and --init KIND")
+    if set_ and file is None:
+        raise typer.BadParameter("--set is a setting on top of a CONFIG; give one")
     if schema:
         print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     elif init is not None:

@@ -88,18 +88,21 @@ def split(
     from textcls.splits import balanced_parts
 
     rows = read_rows(data, label="label")
+    known = {column for row in rows for column in row}
     for column in (group, *(balance or ())):
-        if column not in rows[0]:
-            raise DataError(f"{data}: no column {column!r}; {did_you_mean(column, rows[0])}")
-    columns = [[str(row[column]) for row in rows] for column in ("label", *(balance or ()))]
+        if column not in known:
+            raise DataError(f"{data}: no column {column!r}; {did_you_mean(column, known)}")
+    columns = [[str(row.get(column)) for row in rows] for column in ("label", *(balance or ()))]
+    # As everywhere, a row without a group is on its own.
+    units = [f"row {number}" if row.get(group) in (None, "") else str(row[group]) for number, row in enumerate(rows)]
     shares = [1 - validation - test, validation, test]
-    part_of = balanced_parts([str(row[group]) for row in rows], columns, shares, seed=seed)
+    part_of = balanced_parts(units, columns, shares, seed=seed)
     with new_folder(output) as scratch:
         table = _markdown(["split", "rows", group])
         for number, name in enumerate(("train", "validation", "test")):
-            part = [row for row, its_part in zip(rows, part_of, strict=True) if its_part == number]
-            write_rows(part, scratch / f"{name}.jsonl")
-            table.add_row(name, f"{len(part):,}", f"{len({row[group] for row in part}):,}")
+            chosen = [row for row, part in enumerate(part_of) if part == number]
+            write_rows((rows[row] for row in chosen), scratch / f"{name}.jsonl")
+            table.add_row(name, f"{len(chosen):,}", f"{len({units[row] for row in chosen}):,}")
     console().print(table)
 
 
@@ -119,12 +122,12 @@ def check(
     ] = None,
 ) -> None:
     """Check the data of a config: counts, duplicates, conflicts, leaks, label errors. Exit code 1 if something must be mended."""
-    from textcls.annotation import suspected_errors
     from textcls.cli.output import check_delivery, console, deliver
     from textcls.cli.progress import ProgressBar
     from textcls.config import load_config
-    from textcls.dataset import check_dataset, describe_rows, load_dataset
+    from textcls.dataset import Finding, check_dataset, describe_rows, load_dataset
     from textcls.errors import DataError
+    from textcls.training import plan, suspected_errors
 
     settings = load_config(config, set_ or [])
     check_delivery(suspects)
@@ -141,6 +144,12 @@ def check(
     out.print(table)
 
     findings = check_dataset(dataset, against=against or [])
+    if settings.splits.kind != "given":  # which the checks above are about
+        try:
+            plan(settings, dataset)
+            findings.append(Finding(False, f"splits of kind {settings.splits.kind}"))
+        except DataError as error:
+            findings.append(Finding(True, f"splits of kind {settings.splits.kind}: {error}"))
     for finding in findings:
         out.print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.message}", markup=False, soft_wrap=True)
     if suspects is not None:

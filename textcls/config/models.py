@@ -186,12 +186,12 @@ class SetFitConfig(ModelSettings):
     """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
     """Longest text in tokens; what is longer is cut."""
-    pairs: int = Field(default=2, ge=1)
-    """Times that each training text is paired with one of its label in each epoch, so cost grows with the rows."""
+    pairs: int | None = Field(default=None, ge=1)
+    """Times that each training text is paired with one of its label in each epoch; null takes 2, or more for 48 pairs a label."""
     epochs: int = Field(default=1, ge=1)
     """Passes over the pairs."""
     batch_size: int | None = Field(default=None, ge=2)
-    """Pairs in a training batch, all texts of which are held against each other; null takes 8 to 64, for about 24 batches an epoch."""
+    """Pairs in a training batch, all texts of which are held against each other; null takes a twelfth of the texts, at least 8 and at most 64."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Highest learning rate of the encoder."""
     C: float = Field(default=1.0, gt=0)
@@ -204,8 +204,8 @@ class SetFitConfig(ModelSettings):
     """Arithmetic of training: `auto` takes bf16 where the processor computes in it."""
 
     def short_name(self) -> str:
-        """Name the model by its encoder and how many pairs it learns from."""
-        return f"setfit-{Path(self.encoder).name}-p{self.pairs}"
+        """Name the model by its encoder, and how many pairs it learns from if that is said."""
+        return f"setfit-{Path(self.encoder).name}" + (f"-p{self.pairs}" if self.pairs else "")
 
 
 class StaticConfig(ModelSettings):

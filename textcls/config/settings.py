@@ -19,21 +19,21 @@ class DataConfig(Settings):
     """Name of the data set, which names the MLflow experiment; by default the file or folder of `train`."""
     train: str = Field(min_length=1)
     """Rows to learn from: a JSONL, CSV or Parquet file, a glob, a folder, or a dataset's name on the Hugging Face hub."""
-    validation: str | None = None
+    validation: str | None = Field(default=None, min_length=1)
     """Rows to stop early on."""
-    test: str | None = None
+    test: str | None = Field(default=None, min_length=1)
     """Rows to measure on."""
-    text: str = "text"
+    text: str = Field(default="text", min_length=1)
     """Column of the text."""
-    label: str = "label"
+    label: str = Field(default="label", min_length=1)
     """Column of the label, which is a string."""
     annotations: str | None = Field(default=None, min_length=1)
     """Column of a list of labels, one of each annotator, to learn from in place of `label`, which is measured on; null learns from `label`."""
-    group: str | None = None
+    group: str | None = Field(default=None, min_length=1)
     """Column whose equal values never fall apart between splits; by default `article` where the data have it."""
     id: str | None = Field(default="id", min_length=1)
     """Column of the row's unique id; a row without one, and with null every row, is known by a hash of its text."""
-    labels: tuple[str, ...] | None = None
+    labels: tuple[str, ...] | None = Field(default=None, min_length=1)
     """The labels that may occur; by default those of `train`."""
     download: bool = False
     """Whether a dataset may be fetched from the hub."""

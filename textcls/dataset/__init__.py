@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textcls.dataset.annotations import SKIP
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
@@ -12,6 +13,7 @@ from textcls.dataset.write import check_new_rows, write_rows
 
 __all__ = [
     "COLUMNS",
+    "SKIP",
     "SUFFIXES",
     "Finding",
     "add_context",

@@ -9,6 +9,9 @@ from typing import Any
 
 from textcls.errors import DataError, did_you_mean
 
+SKIP = "skip"
+"""The label of what is not a sentence: a byline, or a heading that makes no claim. No row has it."""
+
 
 def read_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str]:
     """Take the annotators' labels, a list that CSV has as JSON; a label that two gave stands there twice.
@@ -31,12 +34,16 @@ def read_annotations(row: Mapping[str, Any], column: str, where: str) -> list[st
     return labels
 
 
-def check_annotations(row: Mapping[str, Any], known: Collection[str]) -> None:
-    """Check that a loaded row's annotators gave labels that there are.
+def known_annotations(row: Mapping[str, Any], known: Collection[str]) -> list[str] | None:
+    """The labels of a loaded row's annotators, less those who skipped it; if all did, its label.
 
     Raises:
-        DataError: one did not.
+        DataError: one gave a label that is unknown.
     """
-    for label in row["annotations"] or ():
+    if row["annotations"] is None:
+        return None
+    labels = [label for label in row["annotations"] if label != SKIP or SKIP in known]
+    for label in labels:
         if label not in known:
             raise DataError(f"{row['_where']}: an annotator's label {label!r} is unknown; {did_you_mean(label, known)}")
+    return labels or [row["label"]]

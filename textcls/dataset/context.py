@@ -15,7 +15,7 @@ def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -
     what lies further off are the texts of the rows of the same article, which must be in its order.
 
     Args:
-        rows: rows with a `text`, the article as `group` or `article`, and perhaps `before` and `after`, of one sentence each.
+        rows: rows with a `text`, the article as `article` or else as `group`, and perhaps `before` and `after`, of one sentence each.
         before: how many sentences before each.
         after: how many after.
     """
@@ -36,7 +36,7 @@ def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -
 
 
 def _article(row: Mapping[str, Any]) -> Any:
-    return row.get("group") or row.get("article")
+    return row.get("article") or row.get("group")
 
 
 def _nearest(own: str | None, others: Sequence[str], count: int) -> Iterator[str]:

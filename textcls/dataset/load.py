@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textcls.config import DataConfig
-from textcls.dataset.annotations import check_annotations, read_annotations
+from textcls.dataset.annotations import known_annotations, read_annotations
 from textcls.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
     columns = {column: [row.get(column) for row in rows] for column in (*COLUMNS, *extra)}
-    return Dataset.from_dict(columns | {column: _of_one_type(columns[column]) for column in extra})
+    return Dataset.from_dict(columns | {column: of_one_type(columns[column]) for column in extra})
 
 
 def read_rows(path: str | Path, *, text: str = "text", label: str | None = None) -> list[Row]:
@@ -122,7 +122,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         row["id"] = _identify(raw, config.id, where)
         row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article", where)
         row["before"], row["after"] = (
-            value if isinstance(value := raw.get(side), str) and value else None for side in ("before", "after")
+            _optional(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
         )
         # What is only measured on needs none.
         learnt = config.annotations if split == "train" else None
@@ -285,7 +285,7 @@ def _optional(row: Row, column: str, where: str) -> str | None:
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
 
 
-def _of_one_type(values: list[Any]) -> list[Any]:
+def of_one_type(values: list[Any]) -> list[Any]:
     """The values of a column that nothing depends on; as JSON if Arrow cannot hold them as they are."""
     import pyarrow
 
@@ -301,7 +301,7 @@ def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
     for row in rows:
         if row["label"] not in known:
             raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
-        check_annotations(row, known)
+        row["annotations"] = known_annotations(row, known)
     seen = {row["label"] for row in rows if row["split"] == "train"}
     if len(seen) < 2:
         raise DataError(f"data.train: {config.train}: expected two labels or more, found only {seen.pop()!r}")

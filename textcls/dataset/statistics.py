@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 
-_QUOTATION_MARK = re.compile(r"[\"“”«»]|(?<!\w)[‘']|[’'](?!\w)")
-_MODAL = re.compile(r"\b(?:can|could|may|might|must|shall|should|will|would|ought)\b|\b(?:ca|wo)n['’]t\b", re.IGNORECASE)
+# A single mark opens before a word, save for one of digits such as '90s, and closes after another mark: after a letter it is an apostrophe.
+_QUOTATION_MARK = re.compile(r"[\"“”«»]|(?<!\w)[‘'](?!\d)|(?<=[^\w\s])[’'](?!\w)")
+# May with a capital is a month, all but always.
+_MODAL = re.compile(
+    r"\b(?:(?:can|could|(?-i:may)|might|must|shall|should|will|would|ought)(?:n['’]t|not)?|(?:ca|wo|sha)n['’]t)\b", re.IGNORECASE
+)
+
+_STRETCH = 1000
+"""Words of a stretch in which different ones are counted."""
 
 
 def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -23,8 +30,8 @@ def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         figures by name, as they are read: counts, shares in per cent, words a row, rows an article.
     """
     texts = [row["text"] for row in rows]
-    words = np.array([len(text.split()) for text in texts])
-    deciles = np.percentile(words, [10, 50, 90])
+    lengths = np.array([len(text.split()) for text in texts])
+    deciles = np.percentile(lengths, [10, 50, 90])
     labels = Counter(row["label"] for row in rows)
     described = {"rows": f"{len(rows):,}"}
     articles = Counter(row["article"] for row in rows if row.get("article"))
@@ -32,23 +39,22 @@ def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         described |= {"articles": f"{len(articles):,}", "rows an article, mean": f"{np.mean(list(articles.values())):.1f}"}
     described |= {f"label {label}": _share(count, len(rows)) for label, count in sorted(labels.items())}
     described |= {
-        "words a row, mean": f"{words.mean():.1f}",
+        "words a row, mean": f"{lengths.mean():.1f}",
         "words a row, 10th, 50th, 90th percentile": ", ".join(f"{value:.0f}" for value in deciles),
         "with a quotation mark": _share(sum(bool(_QUOTATION_MARK.search(text)) for text in texts), len(rows)),
         "with a modal verb": _share(sum(bool(_MODAL.search(text)) for text in texts), len(rows)),
         "with a digit": _share(sum(bool(re.search(r"\d", text)) for text in texts), len(rows)),
         "questions": _share(sum(text.rstrip("\"”’'").endswith("?") for text in texts), len(rows)),
-        "different words a 1,000 words": f"{_variety(texts):.0f}",
     }
-    return described
+    words = [word.casefold() for text in texts for word in re.findall(r"\w+", text)]
+    return described | ({"different words a 1,000 words": f"{_variety(words):.0f}"} if len(words) >= _STRETCH else {})
 
 
 def _share(count: int, total: int) -> str:
     return f"{count / total:.1%}"
 
 
-def _variety(texts: Sequence[str], window: int = 1000) -> float:
+def _variety(words: Sequence[str]) -> float:
     """Mean number of different words in stretches of a length, which does not grow with the size of the data."""
-    words = [word.casefold() for text in texts for word in re.findall(r"\w+", text)]
-    stretches = [words[start : start + window] for start in range(0, max(1, len(words) - window + 1), window)]
+    stretches = [words[start : start + _STRETCH] for start in range(0, len(words) - _STRETCH + 1, _STRETCH)]
     return float(np.mean([len(set(stretch)) for stretch in stretches]))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textcls.dataset.load import SUFFIXES
+from textcls.dataset.load import SUFFIXES, of_one_type
 from textcls.errors import OutputError
 from textcls.files import check_new, new_file
 
@@ -45,7 +45,7 @@ def _write_jsonl(rows: Iterable[Row], path: Path) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as out:
         for count, row in enumerate(rows, 1):  # noqa: B007 - the count is what is returned
-            out.write(json.dumps(row, ensure_ascii=False) + "\n")
+            out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
     return count
 
 
@@ -64,7 +64,7 @@ def _write_parquet(rows: Iterable[Row], path: Path) -> int:
 
     flat, columns = _flatten_all(rows)
     # Left to itself, pyarrow would take the first row's columns for those of all.
-    table = pyarrow.table({column: [row.get(column) for row in flat] for column in columns})
+    table = pyarrow.table({column: of_one_type([row.get(column) for row in flat]) for column in columns})
     pyarrow.parquet.write_table(table, path)
     return len(flat)
 
@@ -82,4 +82,4 @@ def _flatten(row: Row) -> Row:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list) else value

@@ -13,7 +13,7 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
     """Find rows whose label a classifier doubts (Northcutt, Jiang and Chuang 2021, Confident Learning; by cleanlab).
 
     Args:
-        rows: rows with `id`, `text`, `label`, `before` and `after`, and the article as `group`.
+        rows: rows with `id`, `text`, `label`, `before` and `after`, and the article as `article` or else as `group`.
         probabilities: shape (n_rows, n_labels), each row's by a classifier that has not learnt from it.
         labels: the labels of the columns, sorted.
 
@@ -33,7 +33,7 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
             "label": rows[number]["label"],
             "suggestion": str(labels[int(probabilities[number].argmax())]),
             "score": round(float(probabilities[number, label_ids[number]]), 4),
-            "article": rows[number]["group"],
+            "article": rows[number].get("article", rows[number]["group"]),
             "before": rows[number]["before"],
             "after": rows[number]["after"],
             "time": now,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from textcls.training.mistakes import suspected_errors
+from textcls.training.planning import plan
 from textcls.training.reproduce import Reproduction, Restored, reproduce
 from textcls.training.run import Reporter, RunResult, run_name, train
 
-__all__ = ["Reporter", "Reproduction", "Restored", "RunResult", "reproduce", "run_name", "train"]
+__all__ = ["Reporter", "Reproduction", "Restored", "RunResult", "plan", "reproduce", "run_name", "suspected_errors", "train"]

@@ -82,7 +82,7 @@ def measure_unit(
     """Measure a fitted unit: its metrics, the labels, and the probabilities of its test rows, in this order of columns."""
     split = unit.split
     held_out = np.union1d(split.validation, split.test)
-    labels = sorted({*classifier.classes_.tolist(), *dataset.select(held_out)["label"]})
+    labels = sorted({*classifier.classes_.tolist(), *dataset.select(held_out)["label"][:]})
     started = time.monotonic()
     probabilities = _probabilities(classifier, dataset.select(split.test).to_list(), labels)
     seconds = time.monotonic() - started

@@ -1,18 +1,25 @@
-"""What people look at after a run: its wrong predictions, with the sentences around them and what weighed, and the labels it doubts."""
+"""What people look at: the wrong predictions of a run, with the sentences around them and what weighed, and labels that are doubted."""
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from textcls.config import Config, DecisionConfig
 from textcls.dataset import add_context
-from textcls.errors import ModelError
+from textcls.errors import DataError, ModelError
 from textcls.evaluation import wrong_predictions
 from textcls.evaluation.suspects import rank_suspects
-from textcls.training.fitting import Outcome
+from textcls.models import Listener, classifier_class
+from textcls.splits import make_splits
+from textcls.training.fitting import Outcome, fit_unit
+from textcls.training.planning import Unit, in_context
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 MOST_EXPLAINED = 30
 """Wrong predictions that are explained: an encoder takes half a second for each."""
+
+_FOLDS = 5
 
 
 def look_at_mistakes(
@@ -78,14 +87,62 @@ def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[
     of_seed = [row for row in predictions if row["seed"] == seed]
     probabilities = np.array([list(row["probabilities"].values()) for row in of_seed])
     chosen = [neighbours[number_of[row["id"]]] for row in of_seed]
-    doubted = rank_suspects(chosen, probabilities, list(of_seed[0]["probabilities"]))
+    return _doubted(chosen, probabilities, list(of_seed[0]["probabilities"]))
+
+
+def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None = None) -> list[dict[str, Any]]:
+    """Find suspected label errors among all rows, whatever their split, as `rank_suspects` does.
+
+    Every row is predicted by a classifier that learnt from the other folds only: five, or fewer where there are fewer groups or rows of
+    a label; rows of one group share a fold.
+
+    Args:
+        config: the data, the model and the seed; neither its splits nor its decision are used.
+        rows: all rows of the data.
+        listener: told of the fits' progress.
+
+    Raises:
+        DataError: all rows are of one group, or a label has one row only.
+    """
+    dataset = in_context(rows, config.model.context) if config.model.context is not None else rows
+    labels, groups, ids = (rows[column][:] for column in ("label", "group", "id"))
+    rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
+    units = len(set(groups) - {None}) + groups.count(None)
+    folds = min(_FOLDS, units, count)
+    if folds < 2:
+        found = f"the label {rarest!r} has one row" if count < 2 else "all rows are of one group"
+        raise DataError(
+            f"label errors are found by folds, for which every label needs two rows and the rows two groups, but {found}"
+        )
+    splits = make_splits(
+        config.splits.model_copy(update={"kind": "k-fold", "folds": folds}),
+        seed=config.seed,
+        labels=labels,
+        groups=groups,
+        ids=ids,
+        given=["train"] * len(rows),
+        validate=classifier_class(config.model.kind).uses_validation,
+    )
+    plain = config.model_copy(update={"decision": DecisionConfig()})
+    names = sorted(set(labels))
+    probabilities = np.zeros((len(rows), len(names)))
+    for split in splits:
+        with TemporaryDirectory(prefix="textcls-") as checkpoints:
+            unit = Unit(split.name, config.seed, split)
+            classifier = fit_unit(plain, dataset, unit, listener or Listener(), Path(checkpoints))
+        columns = np.searchsorted(names, classifier.classes_)
+        probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(dataset.select(split.test).to_list())
+    return _doubted(_neighbours(rows), probabilities, names)
+
+
+def _doubted(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
+    doubted = rank_suspects(rows, probabilities, labels)
     return [{**row, "before": row["before"] or None, "after": row["after"] or None} for row in doubted]
 
 
 def _neighbours(rows: Dataset) -> list[dict[str, Any]]:
     """All rows, with the sentences before and after each as far as they are known."""
-    names = ("id", "text", "label", "group", "before", "after")
+    of_articles = "article" in rows.column_names  # rows of other groups, such as customers, need not follow one another
+    names = ["id", "text", "label", "group", "before", "after", *(["article"] if of_articles else [])]
     found = [dict(zip(names, values, strict=True)) for values in zip(*(rows[name][:] for name in names), strict=True)]
-    if "article" in rows.column_names:  # rows of other groups, such as customers, need not follow one another
-        found = add_context(found, before=1, after=1)
-    return found
+    return add_context(found, before=1, after=1) if of_articles else found
