@@ -109,8 +109,8 @@ def test_given_files_are_the_splits(given: str) -> None:
 
 
 def test_one_seed_reaches_the_model() -> None:
-    assert load(MINIMAL, "seed=7").model.seed == 7
-    assert load(MINIMAL, "seed=7", "model.seed=8").model.seed == 8
+    assert load(MINIMAL, "seed=7").model_seed == 7
+    assert load(MINIMAL, "seed=7", "model.seed=8").model_seed == 8
 
 
 def test_a_config_does_not_change() -> None:

@@ -76,6 +76,29 @@ def test_a_wanted_risk_is_kept_on_other_rows() -> None:
     assert wrong[answered].mean() <= 0.1 < wrong.mean()
 
 
+def test_a_wanted_risk_is_promised_with_the_confidence_that_is_said() -> None:
+    random = np.random.default_rng(0)
+    broken = 0
+    for _ in range(100):  # whatever the threshold, a little more than the wanted share is wrong
+        confidence = random.uniform(0.5, 1, 1000)
+        labels = np.where(random.random(1000) < 0.205, "b", "a").tolist()
+        try:
+            learn_decision(DecisionConfig(risk=0.2), labels, np.stack([confidence, 1 - confidence], axis=1), ["a", "b"])
+        except DataError:
+            continue
+        broken += 1
+    assert broken <= 10  # of 100, at 5 %, all but never more
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_rows_of_one_confidence_are_answered_or_none_is(order: int) -> None:
+    probabilities = np.tile([0.9, 0.1], (400, 1))
+    labels = [*["a"] * 340, *["b"] * 60][::order]
+    with pytest.raises(DataError, match=r"decision.risk is 0.1, but no threshold keeps it"):
+        learn_decision(DecisionConfig(risk=0.1), labels, probabilities, ["a", "b"])
+    assert learn_decision(DecisionConfig(risk=0.3), labels, probabilities, ["a", "b"]).abstain_below == 0.9
+
+
 def test_a_risk_that_cannot_be_kept() -> None:
     labels, probabilities = sampled(100)
     with pytest.raises(DataError, match=r"decision.risk is 0.001, but no threshold keeps it with 95 % confidence on 100 rows"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -261,6 +262,24 @@ def test_pairs_grow_with_the_texts_and_are_of_one_label() -> None:
     again, other = draw_pairs(label_ids, 6, seed=3), draw_pairs(label_ids, 6, seed=4)
     np.testing.assert_array_equal(again[1], second)
     assert (other[1] != second).any()
+
+
+def test_setfit_reads_the_text_however_long_its_neighbours_are(make: Callable[..., TextClassifier]) -> None:
+    classifier = make("setfit", context={"before": 1, "after": 1}).fit(TEXTS, LABELS)
+    around = {"before": "the council " * 100, "after": "the bridge " * 100}
+    probabilities = classifier.predict_proba([{"text": text, **around} for text in TEXTS[:3]])
+    assert len(np.unique(probabilities.round(6), axis=0)) == 3
+
+
+def test_setfit_draws_more_pairs_where_texts_are_few(make: Callable[..., TextClassifier]) -> None:
+    def steps_of(texts: int) -> int:
+        heard = Steps()
+        make("setfit", pairs=None).fit(TEXTS[:texts], LABELS[:texts], listener=heard)
+        return heard.steps[-1][1]
+
+    labels = len(set(LABELS))
+    assert steps_of(len(TEXTS)) == math.ceil(len(TEXTS) * math.ceil(48 * labels / len(TEXTS)) / 8)
+    assert steps_of(12) == 48 * labels // 8
 
 
 def test_setfit_tells_curves_and_steps_and_leaves_nothing_behind(make: Callable[..., TextClassifier], tmp_path: Path) -> None:

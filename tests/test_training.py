@@ -360,6 +360,15 @@ def probabilities(result: RunResult) -> list[dict[str, float]]:
     return [row["probabilities"] for row in result.predictions]
 
 
+@pytest.mark.parametrize(("seed", "used"), [(None, 1), (7, 7)])
+def test_a_model_may_have_a_seed_of_its_own(seed: int | None, used: int, settings: Settings, tmp_path: Path) -> None:
+    given = settings(splits={"repeats": 2})
+    given["model"]["seed"] = seed
+    result = train(given, output=tmp_path / "model")
+    assert result.classifier.get_params()["seed"] == used
+    assert sorted({row["seed"] for row in result.predictions}) == [1, 2]
+
+
 def test_a_run_repeats_under_its_seed(kind: str, settings: Settings, folds: Settings, tmp_path: Path) -> None:
     config = folds(kind) if kind == "tfidf" else settings(kind)  # its folds take long
     first, second = (train(config, output=tmp_path / name) for name in ("first", "second"))

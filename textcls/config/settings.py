@@ -184,9 +184,12 @@ class Config(Settings):
         if self.splits.kind is None:
             splits = self.splits.model_copy(update={"kind": "given" if given else "k-fold"})
             object.__setattr__(self, "splits", splits)
-        if self.model.seed is None:
-            object.__setattr__(self, "model", self.model.model_copy(update={"seed": self.seed}))
         return self
+
+    @property
+    def model_seed(self) -> int:
+        """The seed of the model's random choices; of several seeds, the first one's."""
+        return self.seed if self.model.seed is None else self.model.seed
 
     def as_yaml(self) -> str:
         """Write the config out in full, such that reading it again gives an equal one."""

@@ -24,6 +24,7 @@ _LEAST = 1e-12
 _FEWEST_ROWS = 50
 _FEWEST_ISOTONIC = 1000
 _CONFIDENCE = 0.95
+_THRESHOLDS = 20
 
 
 class Decision(BaseModel):
@@ -186,14 +187,18 @@ def _learn_steps(label_ids: np.ndarray, probabilities: np.ndarray) -> list[tuple
 def _choose_threshold(label_ids: np.ndarray, probabilities: np.ndarray, risk: float) -> float:
     """Choose the lowest confidence to answer at such that, with 95 % confidence, at most a share `risk` of the answers is wrong.
 
-    By the exact binomial bound of Clopper and Pearson, as in selective classification with guaranteed risk (Geifman and
-    El-Yaniv 2017), there with a search that this spares by looking at every threshold from the most confident on.
+    Selective classification with guaranteed risk (Geifman and El-Yaniv 2017) by the exact binomial bound of Clopper and Pearson. Twenty
+    thresholds are tried, each with a twentieth of what may go wrong (Bonferroni): the best of all that pass at 95 % each would be wrong
+    more often than promised.
     """
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    wrong = np.cumsum((probabilities.argmax(axis=1) != label_ids)[order])
-    answered = np.arange(1, len(order) + 1)
-    bound = beta.ppf(_CONFIDENCE, wrong + 1, answered - wrong)
+    ranked = confidence[order]
+    tried = np.ceil(np.arange(1, _THRESHOLDS + 1) / _THRESHOLDS * len(order)).astype(int)
+    # A threshold answers all rows of its confidence.
+    answered = np.unique(np.searchsorted(-ranked, -ranked[tried - 1], side="right"))
+    wrong = np.cumsum((probabilities.argmax(axis=1) != label_ids)[order])[answered - 1]
+    bound = beta.ppf(1 - (1 - _CONFIDENCE) / _THRESHOLDS, wrong + 1, answered - wrong)
     bound[wrong == answered] = 1
     kept = np.flatnonzero(bound <= risk)
     if not len(kept):
@@ -201,4 +206,4 @@ def _choose_threshold(label_ids: np.ndarray, probabilities: np.ndarray, risk: fl
             f"decision.risk is {risk:g}, but no threshold keeps it with 95 % confidence on {len(order)} rows "
             f"(the least that is sure is {bound.min():.3f}); raise it or give more data"
         )
-    return float(confidence[order][kept[-1]])
+    return float(ranked[answered[kept[-1]] - 1])

@@ -183,7 +183,8 @@ def layer_of(parameter: str) -> int | None:
 
 
 def _arguments(settings: TransformerConfig, folder: Path, *, rows: int, validate: bool) -> TrainingArguments:
-    steps = math.ceil(math.ceil(rows / settings.batch_size) / settings.gradient_accumulation * settings.epochs)
+    batches = math.ceil(rows / settings.batch_size / int(os.environ.get("WORLD_SIZE", "1")))  # which processes share
+    steps = math.ceil(batches / settings.gradient_accumulation * settings.epochs)
     gpu = torch.accelerator.is_available()
     return TrainingArguments(
         output_dir=str(folder),

@@ -124,11 +124,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         checked, around = check_texts(texts), neighbours(texts, self.context)
         explained = []
         for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
-            sides = {
-                "before.words": around.get("before", [""] * len(checked))[row],
-                "words": checked[row],
-                "after.words": around.get("after", [""] * len(checked))[row],
-            }
+            sides = {"words": checked[row]} | {f"{side}.words": sentences[row] for side, sentences in around.items()}
             sides = {part: sentence for part, sentence in sides.items() if sentence}
             tokens = attribute_embedding(
                 " ".join(sides.values()), self.model_, self.tokenizer_, coef[label] - coef[other], max_length=settings.max_length
@@ -199,10 +195,8 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         return reader.auto_model.eval()
 
     def _join(self, texts: Texts) -> list[str]:
-        """Each text with the sentences around it, as one string."""
-        around = neighbours(texts, self.context)
-        nothing = [""] * len(texts)
-        parts = zip(around.get("before", nothing), check_texts(texts), around.get("after", nothing), strict=True)
+        """Each text and the sentences around it as one string, the text first: of what is too long, the end is cut."""
+        parts = zip(check_texts(texts), *neighbours(texts, self.context).values(), strict=True)
         return [" ".join(part for part in row if part) for row in parts]
 
     def _embed(self, texts: list[str]) -> np.ndarray:

@@ -242,15 +242,20 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         if not checked:
             return [], []
         sides = neighbours(texts, self.context)
+        around = [self._joint.join(sentences) for sentences in zip(*sides.values(), strict=True)] if sides else None
         windows = settings.long_texts == "windows"
+        room = settings.max_length - self.tokenizer_.num_special_tokens_to_add(pair=around is not None)
+        if windows and around is not None:  # every window is read with the neighbours, so these leave half of it
+            around = self._cut(around, room // 2)
+            room -= room // 2
         encoded = self.tokenizer_(
             checked,
-            [self._joint.join(around) for around in zip(*sides.values(), strict=True)] if sides else None,
+            around,
             # Of a text and its neighbours the longer one is cut first.
             truncation="only_first" if windows else True,
             max_length=settings.max_length,
             return_overflowing_tokens=windows,
-            stride=int(settings.max_length * _OVERLAP) if windows else 0,
+            stride=min(int(settings.max_length * _OVERLAP), room - 1) if windows else 0,
             return_offsets_mapping=places,
         )
         text_of = encoded.pop("overflow_to_sample_mapping", list(range(len(checked))))
@@ -261,6 +266,13 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
             parting = zip(row["sequence_ids"], row["input_ids"], strict=True)
             row["special_tokens_mask"] = [int(its is None or id == self.tokenizer_.sep_token_id) for its, id in parting]
         return rows, text_of
+
+    def _cut(self, texts: list[str], length: int) -> list[str]:
+        """Leave of each text no more than its first tokens."""
+        encoded = self.tokenizer_(
+            texts, add_special_tokens=False, truncation=True, max_length=length, return_offsets_mapping=True
+        )
+        return [text[: its[-1][1]] if its else "" for text, its in zip(texts, encoded["offset_mapping"], strict=True)]
 
     @property
     def _joint(self) -> str:

@@ -62,7 +62,8 @@ def fit_unit(
     known = set(labels) if annotations is None else {label for of_text in annotations for label in of_text}
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
     validation = part(useful) if len(useful) and config.splits.validation > 0 else None
-    classifier = model or make_classifier(config.model.model_copy(update={"seed": unit.seed}))
+    seed = config.model_seed + unit.seed - config.seed
+    classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
     classifier.fit(texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
         rows, true = part(split.calibration)

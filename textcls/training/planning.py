@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unit:
-    """One fit of a run: a split, and the seed of the model. Its name is unique within the run."""
+    """One fit of a run: a split, and the seed it was made with. Its name is unique within the run."""
 
     name: str
     seed: int

@@ -53,6 +53,7 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
     run.parameters(
         {"seed": config.seed}
         | {f"model.{key}": value for key, value in settings["model"].items()}
+        | {"model.seed": config.model_seed}
         | {f"splits.{key}": value for key, value in settings["splits"].items()}
         | {
             f"data.{key}": settings["data"][key]
