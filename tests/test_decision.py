@@ -96,7 +96,7 @@ def test_rows_of_one_confidence_are_answered_or_none_is(order: int) -> None:
     labels = [*["a"] * 340, *["b"] * 60][::order]
     with pytest.raises(DataError, match=r"decision.risk is 0.1, but no threshold keeps it"):
         learn_decision(DecisionConfig(risk=0.1), labels, probabilities, ["a", "b"])
-    assert learn_decision(DecisionConfig(risk=0.3), labels, probabilities, ["a", "b"]).abstain_below == 0.9
+    assert learn_decision(DecisionConfig(risk=0.3), labels, probabilities, ["a", "b"]).abstain_below == pytest.approx(0.9)
 
 
 def test_a_risk_that_cannot_be_kept() -> None:
