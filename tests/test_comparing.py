@@ -13,7 +13,8 @@ import pytest
 from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig
-from textcls.evaluation import Predictions
+from textcls.evaluation import Predictions, make_predictions
+from textcls.evaluation.significance import corrected_t_test
 from textcls.tracking import Store, track
 from textcls.training import train
 
@@ -25,11 +26,19 @@ def write_predictions(*several: Predictions) -> list[Path]:
 
 
 def tracked(
-    store: Path, name: str, one: Predictions | None, *, error: bool = False, damaged: bool = False, data: str = "d" * 64
+    store: Path,
+    name: str,
+    one: Predictions | None,
+    *,
+    error: bool = False,
+    damaged: bool = False,
+    data: str = "d" * 64,
+    data_rows: int | None = None,
 ) -> None:
     tags = {"textcls.kind": "single", "textcls.data_sha": data}
     try:
         with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
+            run.parameters({"data.rows": data_rows} if data_rows else {})
             if one is not None:
                 lines = "".join(json.dumps(row) + "\n" for row in rows_of(one))
                 run.text(lines[: -20 if damaged else None], "predictions/test.jsonl")
@@ -271,6 +280,25 @@ def test_runs_of_several_seeds_are_compared(textcls: Command, two_models: Path, 
     assert "run has one seed only, which is taken to matter as much as those of three do" in done.out
     assert "seed 43" in Path("r.html").read_text()
     assert {file.name for file in Path("figures").iterdir()} == {"difference.png", "folds_and_seeds.png"}
+
+
+def test_seeds_of_hash_splits_are_tested_where_it_is_known_how_many_rows_they_learnt_from(
+    textcls: Command, store_folder: Path
+) -> None:
+    """Each of three seeds holds out other rows, some of them twice, so the rows tested are not all rows."""
+    for name, skill in (("a", 1.0), ("b", 2.5)):
+        both = [predicted(name, skill, seed=seed) for seed in range(3)]
+        rows = [{**row, "seed": str(seed)} for seed in range(3) for row in rows_of(both[seed])[seed * 100 : seed * 100 + 150]]
+        tracked(store_folder, name, make_predictions(rows, name=name), data_rows=600)
+        write_jsonl(Path(f"{name}.jsonl"), rows)
+    for compared, tested in ((("a", "b"), True), (("a.jsonl", "b.jsonl"), False)):
+        assert textcls("compare", *compared, "--output", "c.json", "--store", store_folder).code == 0
+        (pair,) = json.loads(Path("c.json").read_text())["comparisons"]
+        assert (pair["folds"] is not None) == tested
+        if tested:
+            differences = [b - a for a, b in pair["parts"].values()]
+            assert pair["folds"]["p"] == pytest.approx(corrected_t_test(differences, 150 / 450).p)
+        Path("c.json").unlink()
 
 
 def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:

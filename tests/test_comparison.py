@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -336,7 +337,7 @@ def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
             for row, (group, seed) in enumerate(zip(one.groups, one.seeds, strict=True))
             if int(str(group).split()[1]) in held[int(str(seed))]
         ]
-        return one.take(np.array(kept))
+        return replace(one.take(np.array(kept)), data_rows=900)
 
     a, b = (some(with_seeds(name, skill, range(6))) for name, skill in (("A", 1.0), ("B", 2.5)))
     (found,) = compare([a, b], number=500)
@@ -345,7 +346,10 @@ def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
     assert word_parts(found) == "6 seeds"
     differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
     tested = len(a) / 6
-    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (found.rows - tested)).p)
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (900 - tested)).p)
+    (unknown,) = compare([replace(one, data_rows=None) for one in (a, b)], number=500)
+    assert unknown.folds is None, "rows that no seed tested are rows, too, and nobody knows how many"
+    assert unknown.metrics == found.metrics
 
 
 def test_rows_without_articles_are_units_whatever_the_seeds() -> None:

@@ -116,7 +116,13 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
         return make_predictions(read_table(its.file), name=its.name)
     if store is None or its.run is None:
         raise RuntimeError("what is no model and no file is a run")
-    return make_predictions(read_predictions(store, its.run), name=its.name, data=its.run.data or None)
+    data_rows = its.run.parameters.get("data.rows")
+    return make_predictions(
+        read_predictions(store, its.run),
+        name=its.name,
+        data=its.run.data or None,
+        data_rows=int(data_rows) if data_rows is not None else None,
+    )
 
 
 def _read_data(data: Path, text: str, label: str) -> list[Row]:
