@@ -29,7 +29,7 @@ from textcls.evaluation.comparison_figures import difference_figure, parts_figur
 from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
-from textcls.evaluation.verdict import points, probability, word_parts
+from textcls.evaluation.verdict import points, probability, word_parts, word_verdict
 
 NAMES = ["fact", "opinion", "quote"]
 
@@ -274,6 +274,18 @@ def test_lucky_seeds_are_no_better_system() -> None:
         for one in (a, b)
     ]
     assert compare(means, number=2000)[0].decided
+
+
+def test_what_lacks_seeds_or_articles_is_not_told_to_need_one_more_sentence() -> None:
+    a, b = (with_seeds(name, skill, seeds, luck=0.1) for name, skill, seeds in (("A", 1.5, (1, 2)), ("BB", 2.0, (3, 4))))
+    (seeds,) = compare([a, b], number=500)
+    assert seeds.rows_needed is not None
+    assert seeds.rows_needed <= seeds.rows
+    words = "with other seeds alone the difference moves by 3.0 points, so more seeds are needed"
+    assert seeds.verdict.startswith(f"cannot tell: {words} (")
+    (articles,) = compare([predicted("A", 1.5, articles=6), predicted("B", 1.55, seed=2, articles=6)], number=500)
+    words = "6 articles are too few to be sure of a difference of this size"
+    assert word_verdict(replace(articles, rows_needed=articles.rows)).startswith(f"cannot tell: {words} (")
 
 
 def test_other_numbers_of_seeds_are_compared_and_a_single_one_is_noted() -> None:
