@@ -186,6 +186,30 @@ def test_models_are_not_compared_on_rows_that_they_have_learnt(
     assert f"run: it has learnt from 6 of the 18 texts of {some}" in caplog.messages
 
 
+def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_fitted(
+    textcls: Command, two_models: Path, store_folder: Path
+) -> None:
+    for repeats in (1, 2):
+        run = train(
+            {
+                "data": {"train": f"{two_models}/other.jsonl"},
+                "splits": {"kind": "hash", "test": 0.5, "repeats": repeats},
+                "model": {"kind": "tfidf", "min_df": 1},
+                "tracking": {"folder": str(store_folder), "name": f"of {repeats}"},
+            }
+        )
+        if repeats == 1:
+            held_out = {row["id"] for row in run.predictions}
+    rows = toy_rows(list("klmn"))
+    write_jsonl(Path("held.jsonl"), [row for row in rows if row["id"] in held_out])
+    write_jsonl(Path("learnt.jsonl"), [row for row in rows if row["id"] not in held_out])
+    for name, data, code in (("of 1", "held", 0), ("of 1", "learnt", 1), ("of 2", "held", 1)):
+        done = textcls("compare", name, two_models / "model", "--data", f"{data}.jsonl", "--store", store_folder)
+        assert done.code == code, done
+        if code:
+            assert done.err.startswith(f"error: {name}: it has learnt from the very rows of {data}.jsonl, ")
+
+
 def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_models: Path, tmp_path: Path) -> None:
     store = ("--store", two_models / "experiments")
     rows = toy_rows(["e", "f"])

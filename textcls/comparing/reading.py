@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -148,8 +149,13 @@ def _check_new_to(its: _Found, store: Store | None, data: Path, rows: Sequence[R
 
 
 def _learnt_texts(its: _Found, store: Store | None) -> set[str | None]:
-    kept = read_row_identities(store, its.run) if store is not None and its.run is not None else None
-    return {row["text"] for row in kept or () if row["split"] == "train"}
+    if store is None or its.run is None:
+        return set()
+    kept = store.artifact(its.run, "predictions/test.jsonl") if its.run.kind == "single" else None
+    # With a single split, the model has learnt from none of the rows that it was tested on, not even where a hash held them out.
+    tested = {json.loads(line)["id"] for line in (kept or b"").splitlines()}
+    rows = read_row_identities(store, its.run) or ()
+    return {row["text"] for row in rows if row["split"] == "train" and row["id"] not in tested}
 
 
 def _identity(rows: Sequence[Row]) -> str:
