@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,12 +33,12 @@ def tracked(
     error: bool = False,
     damaged: bool = False,
     data: str = "d" * 64,
-    data_rows: int | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> None:
     tags = {"textcls.kind": "single", "textcls.data_sha": data}
     try:
         with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
-            run.parameters({"data.rows": data_rows} if data_rows else {})
+            run.parameters(parameters or {})
             if one is not None:
                 lines = "".join(json.dumps(row) + "\n" for row in rows_of(one))
                 run.text(lines[: -20 if damaged else None], "predictions/test.jsonl")
@@ -313,7 +313,7 @@ def test_seeds_of_hash_splits_are_tested_where_it_is_known_how_many_rows_they_le
     for name, skill in (("a", 1.0), ("b", 2.5)):
         both = [predicted(name, skill, seed=seed) for seed in range(3)]
         rows = [{**row, "seed": str(seed)} for seed in range(3) for row in rows_of(both[seed])[seed * 100 : seed * 100 + 150]]
-        tracked(store_folder, name, make_predictions(rows, name=name), data_rows=600)
+        tracked(store_folder, name, make_predictions(rows, name=name), parameters={"data.rows": 600})
         write_jsonl(Path(f"{name}.jsonl"), rows)
     for compared, tested in ((("a", "b"), True), (("a.jsonl", "b.jsonl"), False)):
         assert textcls("compare", *compared, "--output", "c.json", "--store", store_folder).code == 0
@@ -323,6 +323,17 @@ def test_seeds_of_hash_splits_are_tested_where_it_is_known_how_many_rows_they_le
             differences = [b - a for a, b in pair["parts"].values()]
             assert pair["folds"]["p"] == pytest.approx(corrected_t_test(differences, 150 / 450).p)
         Path("c.json").unlink()
+
+
+def test_only_texts_of_articles_stand_between_their_neighbours(textcls: Command, store_folder: Path) -> None:
+    a, b = (predicted(name, skill, rows=60, articles=2) for name, skill in (("A", 1.0), ("B", 2.5)))
+    for group in ("article", "customer"):
+        for one in (a, b):
+            tracked(store_folder, f"{one.name} by {group}", one, parameters={"data.group": group})
+        compared = (f"A by {group}", f"B by {group}", "--output", f"{group}.json")
+        assert textcls("compare", *compared, "--store", store_folder).code == 0
+        (pair,) = json.loads(Path(f"{group}.json").read_text())["comparisons"]
+        assert any(row["before"] or row["after"] for row in pair["disagreements"]) == (group == "article")
 
 
 def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:

@@ -31,6 +31,7 @@ class Predictions:
         data: identity of the data that the model was trained and measured on, if it is known.
         seeds: each prediction's seed, None where it is not known.
         data_rows: how many rows the data have, if it is known: those learnt from and those tested.
+        in_order: whether rows of an article follow one another as its sentences do, which those of other groups need not.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Predictions:
     data: str | None = None
     seeds: list[str | None] = field(default_factory=list)
     data_rows: int | None = None
+    in_order: bool = True
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -68,7 +70,12 @@ class Predictions:
 
 
 def make_predictions(
-    rows: Sequence[Mapping[str, Any]], *, name: str, data: str | None = None, data_rows: int | None = None
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    name: str,
+    data: str | None = None,
+    data_rows: int | None = None,
+    in_order: bool = True,
 ) -> Predictions:
     """Check rows of predictions and put them into columns.
 
@@ -79,6 +86,7 @@ def make_predictions(
         name: what to call the model.
         data: identity of the data, if it is known.
         data_rows: how many rows the data have, if it is known.
+        in_order: whether rows of an article follow one another as its sentences do.
 
     Raises:
         DataError: there are no rows, or one lacks something, is there twice, has probabilities that are none, or another label
@@ -120,6 +128,7 @@ def make_predictions(
         data=data,
         seeds=seeds,
         data_rows=data_rows,
+        in_order=in_order,
     )
 
 
