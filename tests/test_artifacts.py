@@ -113,7 +113,7 @@ def test_there_is_no_pickle_in_a_folder(folder: Path) -> None:
 
 
 def test_what_is_known_of_its_making_is_kept_and_told_in_the_card(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
-    data = DataSummary("news", "f" * 64, 1234)
+    data = DataSummary("tickets", "f" * 64, 1234)
     config, metrics = {"seed": 1}, {"test/macro_f1": 0.98765}
     save_model(fitted["tfidf"], tmp_path / "model", config=config, data=data, metrics=metrics, protocol="on 10 given test rows")
     description = describe_model(tmp_path / "model")
@@ -121,13 +121,16 @@ def test_what_is_known_of_its_making_is_kept_and_told_in_the_card(fitted: dict[s
     _, front, body = (tmp_path / "model" / "README.md").read_text().split("---\n", 2)
     assert yaml.safe_load(front)["pipeline_tag"] == "text-classification"
     for fragment in (
-        "# tfidf classifier, news",
+        "# tfidf classifier, tickets",
         "**fact**, **opinion**, **quote**",
         "Measured on 10 given test rows.",
         "| test/macro_f1 | 0.9877 |",
-        f"news: 1,234 rows, identity `{'f' * 64}`.",
+        f"tickets: 1,234 rows, identity `{'f' * 64}`.",
+        "Made to label texts like those of tickets, ",
     ):
         assert fragment in body
+    for word in ("news", "article", "minister"):
+        assert word not in body.lower(), "not all data are news"
 
 
 def test_the_card_gives_intervals_and_reads_as_the_hub_reads_cards(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:

@@ -472,6 +472,29 @@ def test_agreement_lists_the_differences(textcls: Command) -> None:
     assert all(re.match(r"\S+ \d+–\d+: annotator-a \w+, annotator-b \w+: .", line) for line in listed)
 
 
+def test_agreement_on_many_labels_names_what_each_is_confused_with(textcls: Command) -> None:
+    """A table of 40 labels and as many columns would be cut until no label can be told from another."""
+    labels = [f"card_payment_{number:02}" for number in range(40)]
+    made = {"article": "a", "text": "abcd", "time": "2024-01-01T00:00:00Z", "guidelines": "1", "segmentation": "s"}
+    for name in ("p", "q"):
+        said = [labels[7] if name == "q" and number in (3, 43, 84) else labels[number % 40] for number in range(120)]
+        rows = [
+            {**made, "start": 10 * number, "end": 10 * number + 4, "label": label, "annotator": name}
+            for number, label in enumerate(said)
+        ]
+        write_jsonl(Path(f"{name}.jsonl"), rows)
+    done = textcls("agreement", "p.jsonl", "q.jsonl")
+    assert (done.code, done.err) == (0, "")
+    lines = [line.split() for line in done.out.splitlines() if line.startswith("card_payment_")]
+    assert sorted(line[0] for line in lines) == labels
+    assert [[line[0], *line[2:]] for line in lines[:3]] == [
+        ["card_payment_03", "card_payment_07", "2"],
+        ["card_payment_07", "card_payment_03", "2"],
+        ["card_payment_04", "card_payment_07", "1"],
+    ]
+    assert lines[3] == ["card_payment_00", "1.000"]
+
+
 def test_agreement_of_one_annotator(textcls: Command) -> None:
     assert_one_line(textcls("agreement", SEEDS / "annotator-a.jsonl"), "")
 

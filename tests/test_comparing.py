@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,8 @@ import pytest
 from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig
-from textcls.evaluation import Predictions
+from textcls.evaluation import Predictions, make_predictions
+from textcls.evaluation.significance import corrected_t_test
 from textcls.tracking import Store, track
 from textcls.training import train
 
@@ -25,11 +26,19 @@ def write_predictions(*several: Predictions) -> list[Path]:
 
 
 def tracked(
-    store: Path, name: str, one: Predictions | None, *, error: bool = False, damaged: bool = False, data: str = "d" * 64
+    store: Path,
+    name: str,
+    one: Predictions | None,
+    *,
+    error: bool = False,
+    damaged: bool = False,
+    data: str = "d" * 64,
+    parameters: Mapping[str, object] | None = None,
 ) -> None:
     tags = {"textcls.kind": "single", "textcls.data_sha": data}
     try:
         with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
+            run.parameters(parameters or {})
             if one is not None:
                 lines = "".join(json.dumps(row) + "\n" for row in rows_of(one))
                 run.text(lines[: -20 if damaged else None], "predictions/test.jsonl")
@@ -177,6 +186,30 @@ def test_models_are_not_compared_on_rows_that_they_have_learnt(
     assert f"run: it has learnt from 6 of the 18 texts of {some}" in caplog.messages
 
 
+def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_fitted(
+    textcls: Command, two_models: Path, store_folder: Path
+) -> None:
+    for repeats in (1, 2):
+        run = train(
+            {
+                "data": {"train": f"{two_models}/other.jsonl"},
+                "splits": {"kind": "hash", "test": 0.5, "repeats": repeats},
+                "model": {"kind": "tfidf", "min_df": 1},
+                "tracking": {"folder": str(store_folder), "name": f"of {repeats}"},
+            }
+        )
+        if repeats == 1:
+            held_out = {row["id"] for row in run.predictions}
+    rows = toy_rows(list("klmn"))
+    write_jsonl(Path("held.jsonl"), [row for row in rows if row["id"] in held_out])
+    write_jsonl(Path("learnt.jsonl"), [row for row in rows if row["id"] not in held_out])
+    for name, data, code in (("of 1", "held", 0), ("of 1", "learnt", 1), ("of 2", "held", 1)):
+        done = textcls("compare", name, two_models / "model", "--data", f"{data}.jsonl", "--store", store_folder)
+        assert done.code == code, done
+        if code:
+            assert done.err.startswith(f"error: {name}: it has learnt from the very rows of {data}.jsonl, ")
+
+
 def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_models: Path, tmp_path: Path) -> None:
     store = ("--store", two_models / "experiments")
     rows = toy_rows(["e", "f"])
@@ -271,6 +304,36 @@ def test_runs_of_several_seeds_are_compared(textcls: Command, two_models: Path, 
     assert "run has one seed only, which is taken to matter as much as those of three do" in done.out
     assert "seed 43" in Path("r.html").read_text()
     assert {file.name for file in Path("figures").iterdir()} == {"difference.png", "folds_and_seeds.png"}
+
+
+def test_seeds_of_hash_splits_are_tested_where_it_is_known_how_many_rows_they_learnt_from(
+    textcls: Command, store_folder: Path
+) -> None:
+    """Each of three seeds holds out other rows, some of them twice, so the rows tested are not all rows."""
+    for name, skill in (("a", 1.0), ("b", 2.5)):
+        both = [predicted(name, skill, seed=seed) for seed in range(3)]
+        rows = [{**row, "seed": str(seed)} for seed in range(3) for row in rows_of(both[seed])[seed * 100 : seed * 100 + 150]]
+        tracked(store_folder, name, make_predictions(rows, name=name), parameters={"data.rows": 600})
+        write_jsonl(Path(f"{name}.jsonl"), rows)
+    for compared, tested in ((("a", "b"), True), (("a.jsonl", "b.jsonl"), False)):
+        assert textcls("compare", *compared, "--output", "c.json", "--store", store_folder).code == 0
+        (pair,) = json.loads(Path("c.json").read_text())["comparisons"]
+        assert (pair["folds"] is not None) == tested
+        if tested:
+            differences = [b - a for a, b in pair["parts"].values()]
+            assert pair["folds"]["p"] == pytest.approx(corrected_t_test(differences, 150 / 450).p)
+        Path("c.json").unlink()
+
+
+def test_only_texts_of_articles_stand_between_their_neighbours(textcls: Command, store_folder: Path) -> None:
+    a, b = (predicted(name, skill, rows=60, articles=2) for name, skill in (("A", 1.0), ("B", 2.5)))
+    for group in ("article", "customer"):
+        for one in (a, b):
+            tracked(store_folder, f"{one.name} by {group}", one, parameters={"data.group": group})
+        compared = (f"A by {group}", f"B by {group}", "--output", f"{group}.json")
+        assert textcls("compare", *compared, "--store", store_folder).code == 0
+        (pair,) = json.loads(Path(f"{group}.json").read_text())["comparisons"]
+        assert any(row["before"] or row["after"] for row in pair["disagreements"]) == (group == "article")
 
 
 def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from textcls.evaluation.comparison_figures import difference_figure, parts_figur
 from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
-from textcls.evaluation.verdict import points, probability, word_parts
+from textcls.evaluation.verdict import points, probability, word_parts, word_verdict
 
 NAMES = ["fact", "opinion", "quote"]
 
@@ -275,6 +276,18 @@ def test_lucky_seeds_are_no_better_system() -> None:
     assert compare(means, number=2000)[0].decided
 
 
+def test_what_lacks_seeds_or_articles_is_not_told_to_need_one_more_sentence() -> None:
+    a, b = (with_seeds(name, skill, seeds, luck=0.1) for name, skill, seeds in (("A", 1.5, (1, 2)), ("BB", 2.0, (3, 4))))
+    (seeds,) = compare([a, b], number=500)
+    assert seeds.rows_needed is not None
+    assert seeds.rows_needed <= seeds.rows
+    words = "with other seeds alone the difference moves by 3.0 points, so more seeds are needed"
+    assert seeds.verdict.startswith(f"cannot tell: {words} (")
+    (articles,) = compare([predicted("A", 1.5, articles=6), predicted("B", 1.55, seed=2, articles=6)], number=500)
+    words = "6 articles are too few to be sure of a difference of this size"
+    assert word_verdict(replace(articles, rows_needed=articles.rows)).startswith(f"cannot tell: {words} (")
+
+
 def test_other_numbers_of_seeds_are_compared_and_a_single_one_is_noted() -> None:
     a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.1), predicted("B", 2.5, seed=4)
     (found,) = compare([a, b], number=500)
@@ -336,7 +349,7 @@ def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
             for row, (group, seed) in enumerate(zip(one.groups, one.seeds, strict=True))
             if int(str(group).split()[1]) in held[int(str(seed))]
         ]
-        return one.take(np.array(kept))
+        return replace(one.take(np.array(kept)), data_rows=900)
 
     a, b = (some(with_seeds(name, skill, range(6))) for name, skill in (("A", 1.0), ("B", 2.5)))
     (found,) = compare([a, b], number=500)
@@ -345,7 +358,10 @@ def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
     assert word_parts(found) == "6 seeds"
     differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
     tested = len(a) / 6
-    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (found.rows - tested)).p)
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (900 - tested)).p)
+    (unknown,) = compare([replace(one, data_rows=None) for one in (a, b)], number=500)
+    assert unknown.folds is None, "rows that no seed tested are rows, too, and nobody knows how many"
+    assert unknown.metrics == found.metrics
 
 
 def test_rows_without_articles_are_units_whatever_the_seeds() -> None:

@@ -134,16 +134,35 @@ def test_diff_of_a_run_with_itself_and_with_one_that_kept_nothing(textcls: Comma
     wrong(textcls("runs", "diff", "first", "broken", "--store", store), message)
 
 
+def test_rows_that_moved_between_training_and_test_are_no_same_data(textcls: Command, store_folder: Path) -> None:
+    def write(test: str) -> None:
+        for name, articles in (("train", set("abcd") - {test}), ("test", {test})):
+            write_jsonl(Path(f"{name}.jsonl"), [row for row in toy_rows() if row["article"] in articles])
+
+    for name, test in (("first", "a"), ("second", "b")):
+        write(test)
+        config = settings(Path(), store_folder, splits={}, tracking={"folder": str(store_folder), "name": name})
+        train({**config, "data": {"train": "train.jsonl", "test": "test.jsonl", "name": "toy"}})
+    lines = textcls("runs", "diff", "first", "second", "--rows", 1, "--store", store_folder).out.splitlines()
+    start = lines.index(f"data: the same texts, labels and groups ({Store(store_folder).run('first').data[:12]})")
+    assert lines[start + 1 : start + 3] == ["rows: 12 moved to another split", "> b:fact:0  train → test"]
+    done = textcls("reproduce", "first", "--store", store_folder)
+    assert done.code == 1
+    assert "rows: 12 moved to another split" in next(line for line in done.out.splitlines() if line.startswith("data "))
+    assert done.out.splitlines()[-1].startswith("not reproduced; not restored: data")
+
+
 def test_a_row_whose_id_is_new_is_known_by_its_text() -> None:
     row = {"id": "1", "text": "abc", "label": "a", "group": None, "split": "train"}
     changes = compare_rows([row], [{**row, "id": "2", "label": "b", "split": "test"}])
     assert str(changes) == "rows: 1 relabelled, 1 moved to another split"
     voted = {**row, "annotations": '["a", "b"]'}
     assert str(compare_rows([row], [voted])) == "rows: 1 annotated otherwise"
+    assert str(compare_rows([row], [{**row, "group": "b"}])) == "rows: 1 of another group"
     assert (
         str(compare_rows([voted], [voted]))
         == str(compare_rows([row], [row]))
-        == "rows: none added, removed, relabelled, reworded or moved"
+        == "rows: none added, removed, relabelled, reworded, regrouped or moved"
     )
 
 

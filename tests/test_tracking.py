@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ from matplotlib.figure import Figure
 from textcls.artifacts import load_model, pip_requirements, save_model
 from textcls.config import TrackingConfig
 from textcls.errors import ModelError, TextclsError, TrackingError
-from textcls.models import classifier_class
+from textcls.models import DecidedClassifier, Decision, classifier_class
 from textcls.prediction import load
 from textcls.tracking import NullRun, Run, Store, track
 from textcls.tracking.server import serve_ui
@@ -347,10 +348,36 @@ def test_pyfunc_opens_the_model_and_predicts_a_column(config: TrackingConfig, st
     assert found["score"].tolist() == expected.max(axis=1).tolist()
     assert found["probabilities"].tolist() == [dict(zip(("fact", "opinion", "quote"), row, strict=True)) for row in expected]
     assert len(loaded.predict(pandas.DataFrame({"text": TEXTS[:3]}))) == 3
-    assert loaded.metadata.signature.inputs.input_names() == ["text"]
+    inputs = loaded.metadata.signature.inputs
+    assert (inputs.input_names(), inputs.required_input_names()) == (["text", "before", "after"], ["text"])
     for refused in ({"text": ["fine", None]}, {"text": ["fine", ""]}, {"title": ["no text"]}):
         with pytest.raises((TextclsError, mlflow.exceptions.MlflowException)):
             loaded.predict(pandas.DataFrame(refused))
+
+
+def test_pyfunc_reads_the_sentences_around_and_abstains_as_the_library_does(
+    config: TrackingConfig, store_folder: Path, tmp_path: Path
+) -> None:
+    import mlflow
+    import pandas
+
+    rows = [{**row, "before": TEXTS[number - 1]} for number, row in enumerate(toy_rows())]
+    classifier = classifier_class("tfidf")(min_df=1, context={"before": 1, "after": 0}).fit(rows, LABELS)
+    least = float(np.median(classifier.predict_proba(rows).max(axis=1)))
+    save_model(DecidedClassifier(classifier, Decision(abstain_below=least)), tmp_path / "model")
+    run = keep_model(config, tmp_path / "model")
+    loaded = mlflow.pyfunc.load_model(str(Store(store_folder).model_folder(run).parents[1]))
+
+    decided = load_model(tmp_path / "model")
+    rows[3]["before"] = None
+    found = loaded.predict(pandas.DataFrame({key: [row[key] for row in rows] for key in ("text", "before")}))
+    expected = decided.predict_proba(rows)
+    assert found["score"].tolist() == expected.max(axis=1).tolist()
+    answers = zip(decided.predict(rows), expected.max(axis=1) >= least, strict=True)
+    assert found["label"].tolist() == [label if sure else None for label, sure in answers]
+    assert set(map(type, found["label"])) == {str, type(None)}
+    alone = loaded.predict(pandas.DataFrame({"text": TEXTS}))
+    assert alone["score"].tolist() == decided.predict_proba(TEXTS).max(axis=1).tolist() != found["score"].tolist()
 
 
 def test_a_models_page_has_the_runs_parameters_and_final_metrics_and_names_what_it_needs(

@@ -16,18 +16,18 @@ _ABOUT = ("_std", "_low", "_high")
 _HUB_TYPES = {"test/macro_f1": "f1", "test/accuracy": "accuracy"}
 """What the hub calls metrics."""
 _USE = (
-    "Made to label single sentences of news articles, with the sentences around them where the settings name a context. "
-    "Meant for sorting and counting many sentences, with people looking at what matters; not for deciding on anything or anyone alone, "
-    "and not for telling whether what a sentence says is true."
+    "Made to label texts like those of {data}, with the sentences around them where the settings name a context. "
+    "Meant for sorting and counting many texts, with people looking at what matters; not for deciding on anything or anyone alone, "
+    "and not for telling whether what a text says is true."
 )
 _LOADING = """```python
 import textcls
 
 classifier = textcls.load("PATH OF THIS FOLDER")
-classifier.predict(["The minister said that ferries would resume in May."])
+classifier.predict(["A text to label."])
 ```
 
-On the command line: `textcls predict PATH_OF_THIS_FOLDER ARTICLE.txt`. As a service, where textcls is installed and the run is tracked:
+On the command line: `textcls predict PATH_OF_THIS_FOLDER INPUT`. As a service, where textcls is installed and the run is tracked:
 `MLFLOW_TRACKING_URI=sqlite:///experiments/mlflow.db mlflow models serve --env-manager local --model-uri models:/NAME@ALIAS`."""
 _LIMITS = (
     "The figures hold for texts like those of the data above. Text from elsewhere, in another language or of another kind, "
@@ -51,7 +51,7 @@ def model_card(description: ModelDescription) -> str:
         parts += ["## Data", f"{data.name}: {data.rows:,} rows, identity `{data.identity}`.", *_files(description.config)]
     parts += [
         "## Use",
-        _USE,
+        _USE.format(data=data.name if data else "the data that it has learnt from"),
         _LOADING,
         "## Limits",
         _LIMITS,

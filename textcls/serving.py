@@ -17,18 +17,30 @@ class _PyfuncModel:
         self.classifier = classifier
 
     def predict(self, model_input: pandas.DataFrame, params: dict[str, Any] | None = None) -> pandas.DataFrame:
-        """Predict a column `text`: a row each with `label`, its probability as `score`, and all `probabilities`."""
+        """Predict a column `text`, and for models that read context the columns `before` and `after`, which may be left out.
+
+        Returns:
+            a row each with `label`, None where the model's policy is to abstain, the best label's probability as `score`, and all
+            `probabilities`.
+        """
         import pandas
 
         if "text" not in model_input:
             raise DataError(f"expected a column 'text', found {', '.join(map(str, model_input.columns))}")
-        probabilities = self.classifier.predict_proba(model_input["text"].tolist())
+        read = [column for column in ("text", "before", "after") if column in model_input]
+        values = model_input[read].astype(object)
+        rows = [dict(zip(read, row, strict=True)) for row in values.where(values.notna(), None).to_numpy()]
+        probabilities = self.classifier.predict_proba(rows)
         labels = [str(label) for label in self.classifier.classes_]
-        best = probabilities.argmax(axis=1)
+        scores = probabilities.max(axis=1, initial=0.0)
+        least = self.classifier.abstain_below or 0.0
+        answers = [
+            labels[best] if score >= least else None for best, score in zip(probabilities.argmax(axis=1), scores, strict=True)
+        ]
         return pandas.DataFrame(
             {
-                "label": [labels[number] for number in best],
-                "score": probabilities.max(axis=1, initial=0.0),
+                "label": pandas.Series(answers, dtype=object),  # as strings, pandas would make None a NaN
+                "score": scores,
                 "probabilities": [dict(zip(labels, map(float, row), strict=True)) for row in probabilities],
             }
         )

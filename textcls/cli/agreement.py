@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from textcls.annotation import Agreement
+
+_UNBOUNDED = 1_000_000
 
 
 def agreement(
@@ -15,6 +22,7 @@ def agreement(
     differences: Annotated[bool, typer.Option("--differences", help="List what they label differently as well.")] = False,
 ) -> None:
     """Print Cohen's kappa, Krippendorff's alpha and the confusion between annotators."""
+    from rich.measure import Measurement
     from rich.table import Table
 
     from textcls.annotation import current, measure_agreement, read_annotations
@@ -28,13 +36,14 @@ def agreement(
     for (first, second), kappa in found.kappa.items():
         out.print(f"Cohen's kappa, {first} and {second}: {kappa:.3f}")
 
-    table = Table(title="confusion: rows are the first of a pair of annotators, columns the second", title_justify="left")
-    table.add_column("")
+    confusion = Table(title="confusion: rows are the first of a pair of annotators, columns the second", title_justify="left")
+    confusion.add_column("")
     for label in (*found.labels, "kappa"):
-        table.add_column(label, justify="right")
+        confusion.add_column(label, justify="right")
     for label, row in zip(found.labels, found.confusion.tolist(), strict=True):
-        table.add_row(label, *map(str, row), f"{found.per_label[label]:.3f}")
-    out.print(table)
+        confusion.add_row(label, *map(str, row), f"{found.per_label[label]:.3f}")
+    fits = Measurement.get(out, out.options.update(max_width=_UNBOUNDED), confusion).maximum <= out.width
+    out.print(confusion if fits else _confused(found))
     if differences:
         for span in found.differences:
             said = {name: held[name][span] for name in found.annotators if span in held[name]}
@@ -44,3 +53,16 @@ def agreement(
                 markup=False,
                 soft_wrap=True,
             )
+
+
+def _confused(found: Agreement) -> Table:
+    """A line a label, for labels whose confusion is too wide to be read: those with the lowest kappa first."""
+    from textcls.cli.output import table
+
+    shown = table("label", "kappa", "most often confused with", "times", right=("kappa", "times"))
+    either = (found.confusion + found.confusion.T).tolist()
+    for label, row in sorted(zip(found.labels, either, strict=True), key=lambda its: found.per_label[its[0]]):
+        others = [(number, name) for number, name in zip(row, found.labels, strict=True) if name != label]
+        times, other = max(others, key=lambda its: its[0], default=(0, ""))
+        shown.add_row(label, f"{found.per_label[label]:.3f}", *((other, f"{times:,}") if times else ("", "")))
+    return shown

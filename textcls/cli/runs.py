@@ -116,7 +116,8 @@ def diff(
     if found.same_data:
         out.print(f"data: the same ({a.data[:12]})")
     else:
-        out.print(f"data: {a.data[:12]} and {b.data[:12]}")
+        known = f"the same texts, labels and groups ({a.data[:12]})" if a.data == b.data else f"{a.data[:12]} and {b.data[:12]}"
+        out.print(f"data: {known}")
         if found.rows is None:
             out.print(
                 "rows: not known, since a run has not kept which it had (an older textcls made it, or it was stopped before)"
@@ -240,6 +241,7 @@ def _changed_rows(changes: Any, most: int) -> list[str]:
         *limited(pairs("~", "label", changes.relabelled)),
         *limited(pairs("~", "annotations", changes.annotated)),
         *limited([f"~ {after['id']}  another text" for _, after in changes.reworded]),
+        *limited(pairs("~", "group", changes.regrouped)),
         *limited(pairs(">", "split", changes.moved)),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -116,7 +117,14 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
         return make_predictions(read_table(its.file), name=its.name)
     if store is None or its.run is None:
         raise RuntimeError("what is no model and no file is a run")
-    return make_predictions(read_predictions(store, its.run), name=its.name, data=its.run.data or None)
+    data_rows = its.run.parameters.get("data.rows")
+    return make_predictions(
+        read_predictions(store, its.run),
+        name=its.name,
+        data=its.run.data or None,
+        data_rows=int(data_rows) if data_rows is not None else None,
+        in_order=its.run.parameters.get("data.group", "article") == "article",  # customers' texts need not follow one another
+    )
 
 
 def _read_data(data: Path, text: str, label: str) -> list[Row]:
@@ -142,8 +150,13 @@ def _check_new_to(its: _Found, store: Store | None, data: Path, rows: Sequence[R
 
 
 def _learnt_texts(its: _Found, store: Store | None) -> set[str | None]:
-    kept = read_row_identities(store, its.run) if store is not None and its.run is not None else None
-    return {row["text"] for row in kept or () if row["split"] == "train"}
+    if store is None or its.run is None:
+        return set()
+    kept = store.artifact(its.run, "predictions/test.jsonl") if its.run.kind == "single" else None
+    # With a single split, the model has learnt from none of the rows that it was tested on, not even where a hash held them out.
+    tested = {json.loads(line)["id"] for line in (kept or b"").splitlines()}
+    rows = read_row_identities(store, its.run) or ()
+    return {row["text"] for row in rows if row["split"] == "train" and row["id"] not in tested}
 
 
 def _identity(rows: Sequence[Row]) -> str:

@@ -25,10 +25,10 @@ def list_disagreements(
 
     Returns:
         n_rows shares of the seeds by which B has the row right more often than A, so 1, 0 or -1 with a single seed; and for
-        each row on which votes differ its `id`, `article`, `text`, the texts `before` and `after` it in its article, its
-        `label`, what `a` and `b` predict (with several seeds, most often), `outcome` (`won`, `lost` or `both wrong`), the
-        probabilities `score_a` and `score_b` of what they predict, and with several seeds the shares `right_a` and `right_b` of
-        them that have it right. What B won comes first, then what it lost, each by how sure the two are.
+        each row on which votes differ its `id`, `article`, `text`, the texts `before` and `after` it in its article as far as
+        they are known, its `label`, what `a` and `b` predict (with several seeds, most often), `outcome` (`won`, `lost` or
+        `both wrong`), the probabilities `score_a` and `score_b` of what they predict, and with several seeds the shares `right_a`
+        and `right_b` of them that have it right. What B won comes first, then what it lost, each by how sure the two are.
     """
     first = np.flatnonzero(np.diff(repeats_a.of_row, prepend=-1))  # of each row the first prediction
     rows_a, rows_b = a.take(first), b.take(np.flatnonzero(np.diff(repeats_b.of_row, prepend=-1)))
@@ -41,9 +41,8 @@ def list_disagreements(
     texts = [x or y for x, y in zip(rows_a.texts, rows_b.texts, strict=True)]
     articles = [x or y for x, y in zip(rows_a.groups, rows_b.groups, strict=True)]
     own = [[value or None for value in rows_a.columns.get(side, [None] * len(rows))] for side in ("before", "after")]
-    around = [
-        (before or near[0], after or near[1]) for before, after, near in zip(*own, _neighbours(articles, texts), strict=True)
-    ]
+    near = _neighbours(articles if a.in_order and b.in_order else [None] * len(rows), texts)
+    around = [(before or its[0], after or its[1]) for before, after, its in zip(*own, near, strict=True)]
     several = len(repeats_a.seeds) > 1 or len(repeats_b.seeds) > 1
     differing = np.flatnonzero((repeats_a.votes != repeats_b.votes).any(axis=1))
     rank = {1: 0, -1: 1, 0: 2}

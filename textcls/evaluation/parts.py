@@ -45,7 +45,8 @@ def fold_test(
 
     With several seeds it is the test of repeated cross-validation (Bouckaert and Frank 2004), or of random subsampling for a hash
     split. It has nothing to say where the two do not have the same parts; where a part is all rows, as with several seeds on given
-    splits, which all learn from the same rows; and where a part is one article, which tells nothing that resampling articles does not.
+    splits, which all learn from the same rows; where a part is one article, which tells nothing that resampling articles does not; and
+    where the parts test some rows more often than others, as those of hash splits do, and it is not known how many rows there are.
 
     Args:
         a, b: aligned predictions.
@@ -61,7 +62,11 @@ def fold_test(
     articles = len({(int(unit), int(part)) for unit, part in zip(units.of_row[of_row], part_of, strict=True)})
     if np.bincount(part_of).max() == rows or articles < 2 * len(numbers):
         return None
+    if len(np.unique(np.bincount(of_row))) > 1:  # no folds, which leave none out
+        rows = min((one.data_rows for one in (a, b) if one.data_rows is not None), default=0)
     tested = len(parts) / len(numbers)
+    if rows <= tested:
+        return None
     differences = [scores[1][part] - scores[0][part] for part in numbers]
     return corrected_t_test(differences, tested / (rows - tested))
 

@@ -30,6 +30,8 @@ class Predictions:
         columns: whatever else the rows hold, by its name.
         data: identity of the data that the model was trained and measured on, if it is known.
         seeds: each prediction's seed, None where it is not known.
+        data_rows: how many rows the data have, if it is known: those learnt from and those tested.
+        in_order: whether rows of an article follow one another as its sentences do, which those of other groups need not.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Predictions:
     columns: dict[str, list[Any]] = field(default_factory=dict)
     data: str | None = None
     seeds: list[str | None] = field(default_factory=list)
+    data_rows: int | None = None
+    in_order: bool = True
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -65,7 +69,14 @@ class Predictions:
         return replace(self, probabilities=self.probabilities[rows], columns=columns, **chosen)
 
 
-def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str | None = None) -> Predictions:
+def make_predictions(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    name: str,
+    data: str | None = None,
+    data_rows: int | None = None,
+    in_order: bool = True,
+) -> Predictions:
     """Check rows of predictions and put them into columns.
 
     Args:
@@ -74,6 +85,8 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
             may stand once for each seed.
         name: what to call the model.
         data: identity of the data, if it is known.
+        data_rows: how many rows the data have, if it is known.
+        in_order: whether rows of an article follow one another as its sentences do.
 
     Raises:
         DataError: there are no rows, or one lacks something, is there twice, has probabilities that are none, or another label
@@ -114,6 +127,8 @@ def make_predictions(rows: Sequence[Mapping[str, Any]], *, name: str, data: str 
         columns={key: [row.get(key) for row in rows] for key in others},
         data=data,
         seeds=seeds,
+        data_rows=data_rows,
+        in_order=in_order,
     )
 
 

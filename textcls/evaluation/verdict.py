@@ -100,12 +100,16 @@ def _reason(pair: Comparison) -> str:
     if apart:
         corrected = " after Holm's correction" if found.p_corrected != found.p else ""
         return f"the permutation test gives {word_p(found.p_corrected)}{corrected}"
-    if pair.rows_needed is None and pair.seed_error:
+    # The rows that are needed are those of a normal distribution; what few articles or seeds lack is more of them, not more rows.
+    enough = pair.rows_needed is not None and pair.rows_needed <= pair.rows
+    if (enough or pair.rows_needed is None) and pair.seed_error:
         return f"with other seeds alone the difference moves by {points(pair.seed_error)} points, so more seeds are needed"
+    if enough:
+        return f"{pair.n_units} {pair.unit}s are too few to be sure of a difference of this size"
     more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
     if more is None or more > _TOO_MANY * pair.rows:
         return f"more than {_TOO_MANY} times as many sentences would be needed to see a difference of this size"
-    return f"about {rounded(max(more, 1)):,} more sentences would be needed to see a difference of this size"
+    return f"about {rounded(more):,} more sentences would be needed to see a difference of this size"
 
 
 def word_parts(pair: Comparison) -> str:

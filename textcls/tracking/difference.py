@@ -18,8 +18,8 @@ class RowChanges:
 
     Attributes:
         added, removed: rows that only the other has.
-        relabelled, annotated, reworded, moved: the row before and after, where its label, its annotators' labels, its text
-            or its split is another.
+        relabelled, annotated, reworded, regrouped, moved: the row before and after, where its label, its annotators' labels,
+            its text, its group or its split is another.
     """
 
     added: list[RowIdentity]
@@ -27,13 +27,17 @@ class RowChanges:
     relabelled: list[tuple[RowIdentity, RowIdentity]]
     annotated: list[tuple[RowIdentity, RowIdentity]]
     reworded: list[tuple[RowIdentity, RowIdentity]]
+    regrouped: list[tuple[RowIdentity, RowIdentity]]
     moved: list[tuple[RowIdentity, RowIdentity]]
 
+    def __bool__(self) -> bool:
+        """Whether any row has changed."""
+        return any(vars(self).values())
+
     def __str__(self) -> str:
-        names = ("added", "removed", "relabelled", "annotated", "reworded", "moved")
-        said = {"annotated": "annotated otherwise", "moved": "moved to another split"}
-        words = [f"{len(rows):,} {said.get(name, name)}" for name in names if (rows := getattr(self, name))]
-        return f"rows: {', '.join(words)}" if words else "rows: none added, removed, relabelled, reworded or moved"
+        said = {"annotated": "annotated otherwise", "regrouped": "of another group", "moved": "moved to another split"}
+        words = [f"{len(rows):,} {said.get(name, name)}" for name, rows in vars(self).items() if rows]
+        return f"rows: {', '.join(words)}" if words else "rows: none added, removed, relabelled, reworded, regrouped or moved"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class RunDifference:
 
     Attributes:
         settings: settings of the configs in full.
-        same_data: whether the identities of the data are the same.
+        same_data: whether the data are the same: their identities, which leave out who is in which split, and their rows.
         rows: what became of the rows; None where a run has not kept which it had.
         commits: commits of the code; None where they are the same.
         versions: versions of libraries.
@@ -62,12 +66,13 @@ def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDiff
         TrackingError: a run has not kept its config: it was stopped before that, or textcls did not make it.
     """
     settings = differing(flatten(read_config(store, first)), flatten(read_config(store, second)))
-    rows = [read_row_identities(store, run) for run in (first, second)]
+    old, new = (read_row_identities(store, run) for run in (first, second))
+    rows = compare_rows(old, new) if old is not None and new is not None else None
     before, after = (commit_of(run) for run in (first, second))
     return RunDifference(
         settings=settings,
-        same_data=first.data == second.data,
-        rows=compare_rows(rows[0], rows[1]) if rows[0] is not None and rows[1] is not None else None,
+        same_data=first.data == second.data and not rows,
+        rows=rows,
         commits=(before, after) if before != after else None,
         versions=differing(read_versions(store, first), read_versions(store, second)),
     )
@@ -97,6 +102,7 @@ def compare_rows(before: Iterable[RowIdentity], after: Iterable[RowIdentity]) ->
         # Of runs that an older textcls made, they are not known.
         annotated=[(a, b) for a, b in pairs if a.get("annotations") != b.get("annotations")],
         reworded=[(a, b) for a, b in pairs if a["text"] != b["text"]],
+        regrouped=[(a, b) for a, b in pairs if a["group"] != b["group"]],
         moved=[(a, b) for a, b in pairs if a["split"] != b["split"]],
     )
 

@@ -57,17 +57,22 @@ def keep_model(store: Store, run_id: str, folder: Path, name: str, requirements:
 
 
 def _signature() -> ModelSignature:
-    """A column of texts in; labels, their probabilities and all probabilities out. See `serving`."""
+    """A column of texts in, and of those around them if they are known; labels and probabilities out. See `serving`."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import Map
 
+    inputs = [
+        ColSpec(DataType.string, "text"),
+        ColSpec(DataType.string, "before", required=False),
+        ColSpec(DataType.string, "after", required=False),
+    ]
     outputs = [
-        ColSpec(DataType.string, "label"),
+        ColSpec(DataType.string, "label", required=False),  # none where the model abstains
         ColSpec(DataType.double, "score"),
         ColSpec(Map(DataType.double), "probabilities"),
     ]
-    return ModelSignature(Schema([ColSpec(DataType.string, "text")]), Schema(outputs))
+    return ModelSignature(Schema(inputs), Schema(outputs))
 
 
 def _write(model: Model, folder: Path, place: Path, requirements: Sequence[str]) -> None:

@@ -113,11 +113,12 @@ def _data(store: Store, run: RunSummary, config: Config) -> Restored:
     except DataError as error:
         raise DataError(f"run {run.name}: its data cannot be restored: {error}; name where they are with --set") from error
     identity = dataset_identity(dataset)
-    if identity == run.data:
+    kept = read_row_identities(store, run)
+    rows = compare_rows(kept, row_identities(dataset)) if kept is not None else None
+    if identity == run.data and not rows:
         return Restored("data", True, f"identity {identity[:12]}")
-    rows = read_row_identities(store, run)
-    changes = f"; {compare_rows(rows, row_identities(dataset))}" if rows is not None else ""
-    return Restored("data", False, f"identity was {run.data[:12]}, is {identity[:12]}{changes}")
+    changed = f"identity was {run.data[:12]}, is {identity[:12]}" if identity != run.data else f"identity {identity[:12]}"
+    return Restored("data", False, changed if rows is None else f"{changed}; {rows}")
 
 
 def _commit(run: RunSummary, config: Config) -> Restored:
