@@ -23,6 +23,12 @@ from textcls.dataset import read_rows
 from textcls.evaluation import bootstrap_intervals, evaluate
 from textcls.models import make_classifier
 
+MODELS = {
+    "news-tfidf": [],
+    "news-minilm": [],
+    "news-minilm, all layers": ["model.frozen_layers=null"],
+}
+"""What is measured: a config's name, perhaps with a word on what is set on top of it."""
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RESULTS = HERE / "results.jsonl"
@@ -34,7 +40,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="labelled sentences of real news; used to measure only")
     parser.add_argument("--shares", type=int, nargs="+", default=[10, 20, 40, 70, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--models", nargs="+", default=["news-tfidf", "news-minilm"])
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     options = parser.parse_args()
     if options.action == "draw":
         draw()
@@ -53,7 +59,7 @@ def results() -> list[dict[str, Any]]:
 
 def run(model: str, share: int, seed: int, real: Path) -> None:
     """Fit on a share of the training articles, which the seed draws and larger shares contain, and measure on all sets."""
-    config = load_config(ROOT / "configs" / f"{model}.yaml", [f"seed={seed}"])
+    config = load_config(ROOT / "configs" / f"{model.partition(',')[0]}.yaml", [f"model.seed={seed}", *MODELS[model]])
     train, validation, test = (
         read_rows(ROOT / "data/news" / f"{split}.jsonl", label="label") for split in ("train", "validation", "test")
     )
@@ -122,7 +128,11 @@ def draw() -> None:
         by_model[row["model"]][row["share"]].append(row)
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    styles = {"news-tfidf": ("#E69F00", "s", "TF-IDF"), "news-minilm": ("#0072B2", "o", "MiniLM")}
+    styles = {
+        "news-tfidf": ("#E69F00", "s", "TF-IDF"),
+        "news-minilm": ("#D55E00", "^", "MiniLM, two layers frozen (shipped)"),
+        "news-minilm, all layers": ("#0072B2", "o", "MiniLM, all layers"),
+    }
     for axes, name, title in zip(panels, ("real", "test"), ("real news (378 sentences)", "the corpus's own test"), strict=True):
         for model, (colour, marker, word) in styles.items():
             if model not in by_model:
