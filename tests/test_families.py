@@ -394,6 +394,11 @@ def test_members_of_the_same_data_and_splits_are_measured(members: list[TextClas
     assert ensemble.predict(TEXTS).tolist() == LABELS
 
 
+def test_members_of_several_seeds_on_given_files_know_no_test_row(members: list[TextClassifier], tmp_path: Path) -> None:
+    ensemble = make_ensemble(measuring(), trained(members, tmp_path, splits={"repeats": 2}), "f" * 64)
+    assert ensemble.predict(TEXTS).tolist() == LABELS
+
+
 @pytest.mark.parametrize(
     ("made", "measured", "message"),
     [
@@ -405,6 +410,17 @@ def test_members_of_the_same_data_and_splits_are_measured(members: list[TextClas
         ),
         ({}, {"data": {"train": "a"}, "splits": {"kind": "hash"}}, "member a was trained with splits.kind 'given', not 'hash'"),
         ({}, {"data": {"train": "a"}}, "an ensemble cannot be measured with splits.kind 'k-fold'"),
+        (
+            {"data": {"train": "a"}, "splits": {"kind": "hash", "repeats": 2}},
+            {"data": {"train": "a"}, "splits": {"kind": "hash"}},
+            "member a was trained with splits.repeats 2, after which the final model learns from all rows",
+        ),
+        (
+            {"data": {"train": "a", "id": None}, "splits": {"kind": "hash"}},
+            {"data": {"train": "a"}, "splits": {"kind": "hash"}},
+            "member a was trained with data.id None, not 'id'",
+        ),
+        ({}, {"splits": {"repeats": 2}}, "splits.repeats is 2, but an ensemble learns nothing that a seed could change"),
         ({"identity": "e" * 64}, {}, "member a learnt from other data (toy, identity eeeeeeeeeeee…) than the config's"),
     ],
 )
