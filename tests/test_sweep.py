@@ -14,7 +14,7 @@ import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
 
 from textcls.config import load_config
-from textcls.errors import ConfigError, TrackingError
+from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.training import run_name
 from textcls.training.sweep import sweep
@@ -129,6 +129,38 @@ def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
 def test_a_config_without_a_sweep(config: Path) -> None:
     with pytest.raises(ConfigError, match="it has no sweep; add one with a space"):
         sweep(config, overrides=["sweep=null"])
+
+
+def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
+    config: Path, store_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = ["sweep.space={model.min_df: [1, 1000], model.C: {low: 0.1, high: 9.5}}", "sweep.trials=4"]
+    whole = sweep(config, overrides=settings)
+    assert [trial.state for trial in whole.trials] == ["failed", "complete", "failed", "complete"]
+    assert "trial 1 failed: no n-gram occurs in 1000 of the 18 training texts; lower model.min_df" in caplog.text
+    for trials in (1, 4):  # as if a process had died between them
+        try:
+            parts = sweep(config, overrides=[*settings, f"sweep.trials={trials}", "sweep.name=parts"])
+        except ModelError as error:
+            assert "none of 1 trials came to an end" in str(error)
+    assert parts.trials == whole.trials
+    assert {run.status for run in Store(store_folder).runs(children=True) if run.kind == "trial"} == {"FINISHED", "FAILED"}
+
+
+def test_settings_that_exclude_each_other_fail_one_trial(config: Path) -> None:
+    space = "{model.word_ngrams: [null, [1, 1]], model.char_ngrams: [null, [2, 2]], model.pattern_ngrams: [null]}"
+    result = sweep(config, overrides=[f"sweep.space={space}", "sweep.trials=8"])
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert {str(trial.settings["model.word_ngrams"]) for trial in failed} == {"None"}
+    assert {"are all null; give at least one" in (trial.error or "") for trial in failed} == {True}
+
+
+def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        sweep(config, overrides=["sweep.space={model.min_df: [999, 1000]}", "sweep.trials=2", "sweep.name=high"])
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("sweep high: none of 2 trials came to an end, the last because: no n-gram occurs in")
+    assert str(caught.value).endswith("mend it and set sweep.name to begin a new one")
 
 
 def test_a_database_that_cannot_be_opened(config: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from filelock import FileLock
 
 from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
-from textcls.errors import ConfigError, ModelError, TrackingError
+from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import NullRun, is_alive, this_process, track
 from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
+
+logger = logging.getLogger(__name__)
 
 _WARM_UP = 5
 """Trials that are drawn at random, and of which none is pruned."""
@@ -26,12 +29,21 @@ _WARM_UP = 5
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: its number, its state (`complete`, `pruned` or `failed`), its settings, and the metric it reached."""
+    """One trial.
+
+    Attributes:
+        number: its number, from 0 on.
+        state: `complete`, `pruned` or `failed`.
+        settings: what it tried.
+        value: the metric it reached, if it is complete.
+        error: why its settings failed; None also if its process died.
+    """
 
     number: int
     state: str
     settings: dict[str, Any]
     value: float | None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,8 @@ def sweep(
     """Search the space of a config, or go on with a search that was interrupted or that another process works at.
 
     What is tried next depends on the seed and on the trials that came to an end, all of which lie in the study's database;
-    so a search that was killed goes on as if it had not been, but for the trial it was at, which begins anew.
+    so a search that was killed goes on as if it had not been, but for the trial it was at, which begins anew. A trial whose settings
+    fail, such as a learning rate that is too high, counts as one, and the search goes on.
 
     Args:
         config: a config file with a `sweep`.
@@ -72,7 +85,7 @@ def sweep(
         reporter: told of phases and progress.
 
     Raises:
-        TextclsError: the config, its space, the study or the data cannot be used.
+        TextclsError: the config, its space, the study or the data cannot be used, or no trial came to an end.
     """
     base = load_config(config, overrides)
     if base.sweep is None:
@@ -101,7 +114,11 @@ def sweep(
         trials = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
         complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
         if not complete:
-            raise ModelError(f"sweep {name}: none of {len(trials)} trials came to an end; see the runs for why")
+            why = next((trial.error for trial in reversed(trials) if trial.error is not None), "their processes died")
+            raise ModelError(
+                f"sweep {name}: none of {len(trials)} trials came to an end, the last because: {why}; "
+                "mend it and set sweep.name to begin a new one"
+            )
         best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
         best_config = make_config(plain, _as_overrides(best.settings))
         run.metrics({metric: best.value or 0.0, "n_children": len(trials)})
@@ -201,7 +218,8 @@ def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: 
             # Without one, a process died between the two steps below, for none but this one is at them now.
             if process is None or process == this_process() or is_alive(process) is False:
                 study.tell(trial.number, state=states.FAIL)
-        begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != states.FAIL]
+        # What failed by its settings counts: the next draw of the same number would be the same settings again.
+        begun = [t for t in study.get_trials(deepcopy=False) if t.state != states.FAIL or "error" in t.user_attrs]
         if len(begun) >= sweep.trials:
             return None
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
@@ -215,22 +233,33 @@ def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: 
 def _run_trial(
     optuna: Any, study: Any, trial: Any, plain: Mapping[str, Any], metric: str, run: NullRun, reporter: Reporter
 ) -> None:
-    config = make_config(plain, _as_overrides(trial.user_attrs["settings"]))
+    states = optuna.trial.TrialState
     try:
-        result = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter))
+        config = make_config(plain, _as_overrides(trial.user_attrs["settings"]))
+        metrics = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter)).metrics
     except optuna.TrialPruned:
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        study.tell(trial, state=states.PRUNED)
         return
-    if metric not in result.metrics:
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        known = ", ".join(sorted(name for name in result.metrics if name.startswith(("test/", "validation/"))))
-        raise ConfigError(f"sweep.metric is {metric!r}, which the runs do not have; known: {known}")
-    study.tell(trial, result.metrics[metric])
+    except (ConfigError, DataError, ModelError) as error:  # of the settings; a store that fails ends the sweep
+        failed = str(error).splitlines()[0]
+    else:
+        if metric in metrics:
+            study.tell(trial, metrics[metric])
+            return
+        known = ", ".join(sorted(name for name in metrics if name.startswith(("test/", "validation/"))))
+        failed = f"sweep.metric is {metric!r}, which the runs do not have; known: {known}"
+        if not study.get_trials(deepcopy=False, states=(states.COMPLETE,)):  # else only some settings are without it
+            study.tell(trial, state=states.FAIL)
+            raise ConfigError(failed)
+    logger.warning("trial %d failed: %s", trial.number + 1, failed)
+    trial.set_user_attr("error", failed)  # first: a process that dies between the two leaves a trial that counts all the same
+    study.tell(trial, state=states.FAIL)
 
 
 def _describe(trial: Any) -> Trial:
     state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
-    return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), trial.value if state == "complete" else None)
+    value = trial.value if state == "complete" else None
+    return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), value, trial.user_attrs.get("error"))
 
 
 class _Pruning(Reporter):
