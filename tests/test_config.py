@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from textcls.config import Config, json_schema, load_config, make_config, model_kinds, starting_config
+from textcls.config import Config, ContextConfig, json_schema, load_config, make_config, model_kinds, starting_config
 from textcls.errors import ConfigError
 
 SHIPPED = sorted((ROOT / "configs").glob("**/*.yaml"))
@@ -325,6 +325,12 @@ def test_an_override_beats_the_file(override: str, path: str, value: Any) -> Non
         found = getattr(found, step)
     assert found == value
     assert type(found) is type(value)
+
+
+def test_an_override_sets_a_part_of_a_section_that_is_null() -> None:
+    assert load(starting_config("transformer"), "model.context.after=2").model.context == ContextConfig(before=1, after=2)
+    (line,) = problem(starting_config("transformer"), "model.lora.rnk=4")
+    assert line == "c.yaml: model.lora.rnk: unknown key; did you mean 'rank'?"
 
 
 def test_the_last_override_counts() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
 
-from textcls.config import load_config
+from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.training import run_name
@@ -103,6 +103,19 @@ def begun_trials(store: Path) -> set[tuple[str, int]]:
         ("sweep.space={model.Cx: [1]}", "sweep.space: model.Cx: unknown key; did you mean 'C'?"),
         ("sweep.space={model.C: []}", "sweep.space: model.C: expected values to choose from, found none"),
         ("sweep.space={model.C: [0]}", "sweep.space: model.C: input should be greater than 0, found 0"),
+        ("sweep.space={model.C.x: [1]}", "sweep.space: model.C.x: C is a value, not a section"),
+        (
+            "sweep.space={model.context.befor: [1]}",
+            "sweep.space: model.context.befor: unknown key; did you mean 'before'?",
+        ),
+        (
+            "sweep.space={model.min_df: {low: 0.5, high: 2}}",
+            "sweep.space: model.min_df: input should be a valid integer, found 0.5",
+        ),
+        (
+            "sweep.space={model.min_df: {low: 1, high: 2, step: 0.5}}",
+            "sweep.space: model.min_df: expected a whole step, found 0.5",
+        ),
         (
             "sweep.space={tracking.folder: [a]}",
             "sweep.space: tracking.folder: only settings of data, splits, model and decision, and seed, can be searched",
@@ -113,6 +126,23 @@ def test_a_space_that_no_config_allows(config: Path, override: str, message: str
     with pytest.raises(ConfigError) as caught:
         sweep(config, overrides=[override])
     assert str(caught.value) == message
+
+
+def test_a_setting_that_takes_fractions_is_searched_between_whole_bounds(config: Path) -> None:
+    space = (
+        "{model.C: {low: 1, high: 10}, model.max_iter: {low: 100, high: 1000}, splits.test: {low: 0.25, high: 0.75, step: 0.25}}"
+    )
+    result = sweep(config, overrides=[f"sweep.space={space}", "sweep.trials=2"])
+    tried = [trial.settings for trial in result.trials]
+    assert any(not settings["model.C"].is_integer() for settings in tried)
+    assert {type(settings["model.max_iter"]) for settings in tried} == {int}
+    assert {settings["splits.test"] for settings in tried} <= {0.25, 0.5, 0.75}
+
+
+def test_a_setting_of_a_section_that_is_null_is_searched(config: Path) -> None:
+    result = sweep(config, overrides=["sweep.space={model.context.before: [1, 2]}", "sweep.trials=1"])
+    assert result.best.settings["model.context.before"] in (1, 2)
+    assert result.config.model.context == ContextConfig(before=result.best.settings["model.context.before"])
 
 
 def test_a_study_of_another_config(config: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config
+from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config, takes_fractions
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
@@ -108,7 +107,7 @@ def sweep(
         if parent is None and run.id is not None:
             study.set_user_attr("run", run.id)
             run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
-        while (trial := _next_trial(optuna, study, base.sweep, base.seed, folder)) is not None:
+        while (trial := _next_trial(optuna, study, base, base.sweep, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
         trials = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
@@ -120,7 +119,7 @@ def sweep(
                 "mend it and set sweep.name to begin a new one"
             )
         best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
-        best_config = make_config(plain, _as_overrides(best.settings))
+        best_config = make_config(plain, best.settings)
         run.metrics({metric: best.value or 0.0, "n_children": len(trials)})
         run.text(best_config.as_yaml(), "config/best.yaml")
     if output is not None:
@@ -136,37 +135,26 @@ def sweep(
 def _check_space(sweep: SweepConfig, plain: Mapping[str, Any]) -> None:
     """Make a config of every end of the space, so that no trial can stumble over an unknown or impossible setting."""
     for key, values in sweep.space.items():
-        if key.split(".")[0] in ("tracking", "sweep"):
+        if key.split(".")[0] in ("tracking", "gates", "sweep"):
             raise ConfigError(f"sweep.space: {key}: only settings of data, splits, model and decision, and seed, can be searched")
         if isinstance(values, list) and not values:
             raise ConfigError(f"sweep.space: {key}: expected values to choose from, found none")
-        ends = values if isinstance(values, list) else [_number(values, values.low), _number(values, values.high)]
+        ends = values if isinstance(values, list) else [values.low, values.high]
+        if isinstance(values, SpanConfig) and not takes_fractions(key, plain["model"]["kind"]):
+            if values.step is not None and not values.step.is_integer():
+                raise ConfigError(f"sweep.space: {key}: expected a whole step, found {values.step:g}")
+            ends = [int(end) if end.is_integer() else end for end in ends]
         for value in ends:
-            make_config(plain, _as_overrides({key: value}), name="sweep.space")
+            make_config(plain, {key: value}, name="sweep.space")
 
 
-def _number(span: SpanConfig, value: float) -> float | int:
-    """A number of a span, as an integer where the span is of integers."""
-    return int(value) if _whole(span) else value
-
-
-def _whole(span: SpanConfig) -> bool:
-    return all(float(number).is_integer() for number in (span.low, span.high, 1.0 if span.step is None else span.step)) and (
-        not span.log or span.low >= 1
-    )
-
-
-def _as_overrides(settings: Mapping[str, Any]) -> list[str]:
-    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-
-
-def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig) -> Any:
+def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig, kind: str) -> Any:
     if isinstance(values, list):
         # Optuna's choices are plain values; a list such as an n-gram span is chosen by its place.
         return values[trial.suggest_categorical(key, list(range(len(values))))]
-    if _whole(values):
-        return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
-    return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
+    if takes_fractions(key, kind):
+        return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
+    return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
 
 
 # --- the study ------------------------------------------------------------------------------------------------------
@@ -209,7 +197,7 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, metr
     return study
 
 
-def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: Path) -> Any:
+def _next_trial(optuna: Any, study: Any, config: Config, sweep: SweepConfig, folder: Path) -> Any:
     """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same."""
     with _locked(folder):
         states = optuna.trial.TrialState
@@ -223,10 +211,11 @@ def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: 
         if len(begun) >= sweep.trials:
             return None
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
-        study.sampler = optuna.samplers.TPESampler(seed=seed + len(begun), n_startup_trials=_WARM_UP)
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(begun), n_startup_trials=_WARM_UP)
         trial = study.ask()
         trial.set_user_attr("process", this_process())
-        trial.set_user_attr("settings", {key: _suggest(trial, key, values) for key, values in sweep.space.items()})
+        drawn = {key: _suggest(trial, key, values, config.model.kind) for key, values in sweep.space.items()}
+        trial.set_user_attr("settings", drawn)
         return trial
 
 
@@ -235,7 +224,7 @@ def _run_trial(
 ) -> None:
     states = optuna.trial.TrialState
     try:
-        config = make_config(plain, _as_overrides(trial.user_attrs["settings"]))
+        config = make_config(plain, trial.user_attrs["settings"])
         metrics = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter)).metrics
     except optuna.TrialPruned:
         study.tell(trial, state=states.PRUNED)
