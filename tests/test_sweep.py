@@ -145,6 +145,28 @@ def test_a_setting_of_a_section_that_is_null_is_searched(config: Path) -> None:
     assert result.config.model.context == ContextConfig(before=result.best.settings["model.context.before"])
 
 
+@pytest.mark.parametrize(
+    ("overrides", "metric"),
+    [
+        ([], "test/macro_f1"),  # tfidf holds no rows out of its training
+        (["splits.kind=hash", "data.validation={validation}"], "validation/macro_f1"),
+        (["splits.kind=given", "data.validation={validation}"], "test/macro_f1"),  # these rows are the test
+        (["splits.kind=given", "data.test={validation}", "model={static}"], "validation/macro_f1"),
+        (["splits.kind=given", "data.validation={validation}", "model={static}"], "test/macro_f1"),
+        (["model={static}"], "validation/macro_f1"),
+        (["model={static}", "splits.validation=0"], "test/macro_f1"),
+    ],
+)
+def test_a_sweep_selects_on_validation_rows_where_there_are_some(
+    config: Path, tiny_encoder: str, tmp_path: Path, overrides: list[str], metric: str
+) -> None:
+    validation = write_jsonl(tmp_path / "validation.jsonl", toy_rows("ghi"))
+    static = f"{{kind: static, encoder: {tiny_encoder}, dimensions: 4, epochs: 1}}"
+    filled = [override.replace("{validation}", str(validation)).replace("{static}", static) for override in overrides]
+    result = sweep(config, overrides=[*filled, "tracking.enabled=false", "sweep.trials=1", "sweep.space={seed: [1]}"])
+    assert result.metric == metric
+
+
 def test_a_study_of_another_config(config: Path) -> None:
     sweep(config, overrides=["sweep.trials=1"])
     with pytest.raises(ConfigError, match=r"was begun with another config; set sweep.name to begin a new one"):

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock
 
 from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config, takes_fractions
@@ -17,8 +18,12 @@ from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import NullRun, is_alive, this_process, track
+from textcls.training.planning import plan
 from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -94,14 +99,16 @@ def sweep(
     plain = base.model_dump(mode="json", exclude={"sweep"})
     _check_space(base.sweep, plain)
     optuna = _optuna()
-    metric = base.sweep.metric or ("validation/macro_f1" if base.data.validation and base.data.test else "test/macro_f1")
+    rows = load_dataset(base.data)
+    identity = dataset_identity(rows)
+    metric = base.sweep.metric or _default_metric(base, rows)
     folder = Path(base.tracking.folder)
     folder.mkdir(parents=True, exist_ok=True)
     name = base.sweep.name or f"sweep-{run_name(base)}"
     study = _open_study(optuna, base, base.sweep, name, metric, folder)
     reporter = reporter or Reporter()
 
-    tags = run_tags(base, dataset_identity(load_dataset(base.data)), "parent") | {"textcls.sweep": name}
+    tags = run_tags(base, identity, "parent") | {"textcls.sweep": name}
     parent = study.user_attrs.get("run")
     with track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent) as run:
         if parent is None and run.id is not None:
@@ -155,6 +162,13 @@ def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig, kind: str) ->
     if takes_fractions(key, kind):
         return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
     return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
+
+
+def _default_metric(config: Config, rows: Dataset) -> str:
+    """What is measured on validation rows, if each fit has some that it is not measured on in the end, else on the test."""
+    splits = [unit.split for unit in plan(config, rows)[0]]
+    apart = all(len(split.validation) and not np.array_equal(split.validation, split.test) for split in splits)
+    return "validation/macro_f1" if apart else "test/macro_f1"
 
 
 # --- the study ------------------------------------------------------------------------------------------------------
