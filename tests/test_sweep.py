@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -171,6 +172,54 @@ def test_a_study_of_another_config(config: Path) -> None:
     sweep(config, overrides=["sweep.trials=1"])
     with pytest.raises(ConfigError, match=r"was begun with another config; set sweep.name to begin a new one"):
         sweep(config, overrides=["splits.folds=3"])
+
+
+def test_a_study_of_other_data(config: Path, tmp_path: Path) -> None:
+    sweep(config, overrides=["sweep.trials=1"])
+    write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdefg"))
+    with pytest.raises(ConfigError, match=r"was begun with other data; set sweep.name to begin a new one, or restore the data"):
+        sweep(config)
+
+
+def test_while_another_process_is_at_a_trial_the_best_is_provisional(
+    config: Path, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    import optuna
+
+    settings = ["--set", "sweep.name=shared", "--set", "tracking.enabled=false"]
+    assert textcls("sweep", config, *settings, "--set", "sweep.trials=1").code == 0
+    study = optuna.load_study(study_name="shared", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    others = study.ask()
+    others.set_user_attr("process", f"{socket.gethostname()}:{os.getppid()}")  # one that goes on
+    command = ["sweep", config, *settings, "--set", "sweep.trials=2", "--output", tmp_path / "best.yaml"]
+    done = textcls(*command)
+    assert done.code == 0, done.err
+    assert "running" in done.out
+    assert "failed" not in done.out
+    assert "best so far: trial 1" in done.out
+    assert f"the same command again, when it has ended, shows the best, and writes {tmp_path / 'best.yaml'}" in done.out
+    assert not (tmp_path / "best.yaml").exists()
+
+    study.tell(others.number, state=optuna.trial.TrialState.FAIL)
+    done = textcls(*command)
+    assert "best: trial" in done.out
+    assert (tmp_path / "best.yaml").exists()
+
+
+def test_processes_that_begin_together_work_at_one_sweep(
+    config: Path, store_folder: Path, fork_textcls: Callable[..., Forked], tmp_path: Path
+) -> None:
+    outputs = [tmp_path / "first.yaml", tmp_path / "second.yaml"]
+    forked = [fork_textcls("sweep", config, "--set", "sweep.trials=4", "--output", output) for output in outputs]
+    for process in forked:
+        done = process.wait()
+        assert done.code == 0, done.err
+    (parent,) = Store(store_folder).runs()
+    children = [run for run in Store(store_folder).runs(children=True) if run.kind == "trial"]
+    assert [run.parent for run in children] == [parent.id] * 4
+    result = sweep(config, overrides=["sweep.trials=4"])  # tries nothing more
+    written = [load_config(output) for output in outputs if output.exists()]
+    assert result.config in written
 
 
 def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -37,7 +37,7 @@ class Trial:
 
     Attributes:
         number: its number, from 0 on.
-        state: `complete`, `pruned` or `failed`.
+        state: `complete`, `pruned`, `failed`, or `running` in another process.
         settings: what it tried.
         value: the metric it reached, if it is complete.
         error: why its settings failed; None also if its process died.
@@ -57,7 +57,7 @@ class SweepResult:
     Attributes:
         metric: what was made large.
         trials: all trials of the study, in their order.
-        best: the one that reached most.
+        best: the one that reached most; of those that have ended, while others are `running`.
         config: the best trial's config, without the search, which `train` takes.
         run_id: the parent run's id; None if it was not tracked.
     """
@@ -85,7 +85,8 @@ def sweep(
     Args:
         config: a config file with a `sweep`.
         overrides: settings on top, `section.key=value`.
-        output: a path at which to write the best config; nothing may be there yet.
+        output: a path at which to write the best config; nothing may be there yet. While another process is at a trial, nothing is
+            written: it is the last to end that knows the best.
         reporter: told of phases and progress.
 
     Raises:
@@ -105,20 +106,27 @@ def sweep(
     folder = Path(base.tracking.folder)
     folder.mkdir(parents=True, exist_ok=True)
     name = base.sweep.name or f"sweep-{run_name(base)}"
-    study = _open_study(optuna, base, base.sweep, name, metric, folder)
+    study = _open_study(optuna, base, base.sweep, name, {"data": identity, "metric": metric}, folder)
     reporter = reporter or Reporter()
 
     tags = run_tags(base, identity, "parent") | {"textcls.sweep": name}
-    parent = study.user_attrs.get("run")
-    with track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent) as run:
-        if parent is None and run.id is not None:
-            study.set_user_attr("run", run.id)
-            run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
+    with ExitStack() as opened:
+        with _locked(folder):  # so that of two processes that begin together one makes the parent, and the other finds it
+            parent = study.user_attrs.get("run")
+            run = opened.enter_context(
+                track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent)
+            )
+            if parent is None and run.id is not None:
+                study.set_user_attr("run", run.id)
+                run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
         while (trial := _next_trial(optuna, study, base, base.sweep, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
         trials = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
         complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
+        running = any(trial.state == "running" for trial in trials)
+        if not complete and running:
+            raise ModelError(f"sweep {name}: no trial has ended yet, and another process is at one; wait for it")
         if not complete:
             why = next((trial.error for trial in reversed(trials) if trial.error is not None), "their processes died")
             raise ModelError(
@@ -129,7 +137,7 @@ def sweep(
         best_config = make_config(plain, best.settings)
         run.metrics({metric: best.value or 0.0, "n_children": len(trials)})
         run.text(best_config.as_yaml(), "config/best.yaml")
-    if output is not None:
+    if output is not None and not running:
         with new_file(output) as scratch:
             header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
             scratch.write_text(header + best_config.as_yaml(), encoding="utf-8")
@@ -183,12 +191,12 @@ def _optuna() -> Any:
     return optuna
 
 
-def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, metric: str, folder: Path) -> Any:
+def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, measured: Mapping[str, str], folder: Path) -> Any:
     from sqlalchemy.exc import SQLAlchemyError
 
     url = sweep.storage or f"sqlite:///{(folder / 'sweeps.db').resolve()}"
-    made_of = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
-    identity = sha256(str(made_of).encode()).hexdigest()
+    settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
+    made_of = {"config": sha256(str(settings).encode()).hexdigest(), **measured}
     try:
         with _locked(folder):
             study = optuna.create_study(
@@ -198,16 +206,17 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, metr
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),
             )
-            known = study.user_attrs.get("config")
-            if known is None:
-                study.set_user_attr("config", identity)
-                study.set_user_attr("metric", metric)
+            known = study.user_attrs
+            for what in made_of.keys() - known.keys():
+                study.set_user_attr(what, made_of[what])
     except (SQLAlchemyError, OSError) as error:
         raise TrackingError(f"sweep.storage: {url}: cannot be opened: {str(error).splitlines()[0]}") from error
-    if known not in (None, identity):
-        raise ConfigError(
-            f"the study {name!r} in {url} was begun with another config; set sweep.name to begin a new one, or restore the config"
-        )
+    for what, value in made_of.items():
+        if known.get(what, value) != value:
+            raise ConfigError(
+                f"the study {name!r} in {url} was begun with {'other' if what == 'data' else 'another'} {what}; "
+                f"set sweep.name to begin a new one, or restore the {what}"
+            )
     return study
 
 
@@ -260,7 +269,7 @@ def _run_trial(
 
 
 def _describe(trial: Any) -> Trial:
-    state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
+    state = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running"}.get(trial.state.name, "failed")
     value = trial.value if state == "complete" else None
     return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), value, trial.user_attrs.get("error"))
 
