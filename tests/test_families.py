@@ -16,7 +16,7 @@ from sklearn.base import clone
 from textcls.artifacts import DataSummary, load_model, save_model
 from textcls.config import make_config, model_kinds
 from textcls.errors import ConfigError, DataError, ModelError
-from textcls.models import Listener, TextClassifier, classifier_class
+from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class
 from textcls.models import cache as caching
 from textcls.models.cache import EmbeddingCache
 from textcls.models.setfit import draw_pairs
@@ -321,7 +321,7 @@ def members(make: Callable[..., TextClassifier]) -> list[TextClassifier]:
 
 
 def join(members: list[TextClassifier], **settings: Any) -> TextClassifier:
-    ensemble: Any = classifier_class("ensemble")(members=tuple("ab"[: len(members)]), **settings)
+    ensemble: Any = classifier_class("ensemble")(members=tuple("abc"[: len(members)]), **settings)
     joined: TextClassifier = ensemble.join(members)
     return joined
 
@@ -340,6 +340,19 @@ def test_an_ensembles_folder_needs_nothing_else(members: list[TextClassifier], t
     np.testing.assert_array_equal(loaded.predict_proba(ROWS), ensemble.predict_proba(TEXTS))
     save_model(loaded, tmp_path / "again")
     np.testing.assert_array_equal(load_model(tmp_path / "again").predict_proba(TEXTS), ensemble.predict_proba(TEXTS))
+
+
+def test_an_ensembles_members_keep_their_decisions(members: list[TextClassifier], tmp_path: Path) -> None:
+    steps = [([0.0, 0.5, 1.0], [0.0, 0.2, 1.0])] * 3
+    decisions = [Decision(bias=[0.5, 0.0, 0.0], temperature=2.0, abstain_below=0.9), Decision(isotonic=steps)]
+    decided = [DecidedClassifier(member, decision) for member, decision in zip(members, decisions, strict=True)]
+    ensemble = join([*decided, members[0]])
+    save_model(ensemble, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), ensemble.predict_proba(TEXTS))
+    assert not np.allclose(loaded.predict_proba(TEXTS), join([*members, members[0]]).predict_proba(TEXTS))
+    assert loaded.abstain_below is None
+    save_model(loaded, tmp_path / "again")
 
 
 def test_members_of_other_labels_are_refused(members: list[TextClassifier], make: Callable[..., TextClassifier]) -> None:
