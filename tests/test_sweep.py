@@ -267,3 +267,5 @@ def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
 def test_a_database_that_cannot_be_opened(config: Path) -> None:
     with pytest.raises(TrackingError, match=r"sweep.storage: sqlite:////nowhere/at/all.db: cannot be opened"):
         sweep(config, overrides=["sweep.storage=sqlite:////nowhere/at/all.db"])
+    with pytest.raises(TrackingError, match=r"sweep.storage: mysql://localhost/x: cannot be opened: .*[Ii]nstall"):
+        sweep(config, overrides=["sweep.storage=mysql://localhost/x"])  # whose driver is not among the dependencies

@@ -209,7 +209,7 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, meas
             known = study.user_attrs
             for what in made_of.keys() - known.keys():
                 study.set_user_attr(what, made_of[what])
-    except (SQLAlchemyError, OSError) as error:
+    except (SQLAlchemyError, OSError, ImportError) as error:
         raise TrackingError(f"sweep.storage: {url}: cannot be opened: {str(error).splitlines()[0]}") from error
     for what, value in made_of.items():
         if known.get(what, value) != value:
