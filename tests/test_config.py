@@ -387,6 +387,7 @@ def test_a_starting_config_is_the_defaults_and_says_what_they_mean(kind: str) ->
     text = starting_config(kind)
     config = load(text)
     splits = {"kind": "leave-one-group-out", "validation": 0.0}  # what the two shipped articles allow
+    splits |= {"kind": "hash", "test": 0.5} if kind == "ensemble" else {}  # whose members must not know the test rows
     model = {"kind": kind, **({"members": ("models/first", "models/second")} if kind == "ensemble" else {})}
     assert config == make_config({"data": {"train": "data/seeds/sentences.jsonl"}, "splits": splits, "model": model})
     settings = yaml.safe_load(text)

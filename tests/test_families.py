@@ -10,16 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Forked, toy_rows
+from conftest import ROOT, Forked, toy_rows
 from sklearn.base import clone
 
 from textcls.artifacts import DataSummary, load_model, save_model
-from textcls.config import make_config, model_kinds
+from textcls.config import make_config, model_kinds, starting_config
 from textcls.errors import ConfigError, DataError, ModelError
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class
 from textcls.models import cache as caching
 from textcls.models.cache import EmbeddingCache
 from textcls.models.setfit import draw_pairs
+from textcls.training import train
 from textcls.training.members import make_ensemble
 
 ROWS = toy_rows()
@@ -444,6 +445,19 @@ def test_members_that_may_know_the_test_rows_are_refused(
         make_ensemble(measuring(**measured), trained(members, tmp_path, **made), "f" * 64)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_an_ensemble_is_trained_from_the_file_to_start_from(tmp_path: Path) -> None:
+    def run(kind: str, output: str, *overrides: str) -> None:
+        file = tmp_path / f"{kind}.yaml"
+        file.write_text(starting_config(kind), encoding="utf-8")
+        data = f"data.train={ROOT / 'data/seeds/sentences.jsonl'}"
+        train(file, overrides=[data, "tracking.enabled=false", *overrides], output=tmp_path / output)
+
+    for number in (1, 2):
+        run("tfidf", f"member {number}", "splits.kind=hash", "splits.test=0.5", f"model.C={number}")
+    run("ensemble", "ensemble", f"model.members=['{tmp_path / 'member 1'}', '{tmp_path / 'member 2'}']")
+    assert load_model(tmp_path / "ensemble").kind == "ensemble"
 
 
 def test_a_member_that_does_not_say_what_it_learnt_from_is_refused(members: list[TextClassifier], tmp_path: Path) -> None:
