@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from textcls.config import Config, json_schema, load_config, make_config, model_kinds, starting_config
+from textcls.config import Config, ContextConfig, json_schema, load_config, make_config, model_kinds, starting_config
 from textcls.errors import ConfigError
 
 SHIPPED = sorted((ROOT / "configs").glob("**/*.yaml"))
@@ -327,6 +327,12 @@ def test_an_override_beats_the_file(override: str, path: str, value: Any) -> Non
     assert type(found) is type(value)
 
 
+def test_an_override_sets_a_part_of_a_section_that_is_null() -> None:
+    assert load(starting_config("transformer"), "model.context.after=2").model.context == ContextConfig(before=1, after=2)
+    (line,) = problem(starting_config("transformer"), "model.lora.rnk=4")
+    assert line == "c.yaml: model.lora.rnk: unknown key; did you mean 'rank'?"
+
+
 def test_the_last_override_counts() -> None:
     assert load(MINIMAL, "seed=1", "seed=2").seed == 2
 
@@ -381,6 +387,7 @@ def test_a_starting_config_is_the_defaults_and_says_what_they_mean(kind: str) ->
     text = starting_config(kind)
     config = load(text)
     splits = {"kind": "leave-one-group-out", "validation": 0.0}  # what the two shipped articles allow
+    splits |= {"kind": "hash", "test": 0.5} if kind == "ensemble" else {}  # whose members must not know the test rows
     model = {"kind": kind, **({"members": ("models/first", "models/second")} if kind == "ensemble" else {})}
     assert config == make_config({"data": {"train": "data/seeds/sentences.jsonl"}, "splits": splits, "model": model})
     settings = yaml.safe_load(text)

@@ -11,16 +11,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Forked, toy_rows
+from conftest import ROOT, Forked, toy_rows
 from sklearn.base import clone
 
 from textcls.artifacts import DataSummary, load_model, save_model
-from textcls.config import make_config, model_kinds
+from textcls.config import make_config, model_kinds, starting_config
 from textcls.errors import ConfigError, DataError, ModelError
-from textcls.models import Listener, TextClassifier, classifier_class
+from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class
 from textcls.models import cache as caching
 from textcls.models.cache import EmbeddingCache
 from textcls.models.setfit import draw_pairs
+from textcls.training import train
 from textcls.training.members import make_ensemble
 
 ROWS = toy_rows()
@@ -340,7 +341,7 @@ def members(make: Callable[..., TextClassifier]) -> list[TextClassifier]:
 
 
 def join(members: list[TextClassifier], **settings: Any) -> TextClassifier:
-    ensemble: Any = classifier_class("ensemble")(members=tuple("ab"[: len(members)]), **settings)
+    ensemble: Any = classifier_class("ensemble")(members=tuple("abc"[: len(members)]), **settings)
     joined: TextClassifier = ensemble.join(members)
     return joined
 
@@ -359,6 +360,19 @@ def test_an_ensembles_folder_needs_nothing_else(members: list[TextClassifier], t
     np.testing.assert_array_equal(loaded.predict_proba(ROWS), ensemble.predict_proba(TEXTS))
     save_model(loaded, tmp_path / "again")
     np.testing.assert_array_equal(load_model(tmp_path / "again").predict_proba(TEXTS), ensemble.predict_proba(TEXTS))
+
+
+def test_an_ensembles_members_keep_their_decisions(members: list[TextClassifier], tmp_path: Path) -> None:
+    steps = [([0.0, 0.5, 1.0], [0.0, 0.2, 1.0])] * 3
+    decisions = [Decision(bias=[0.5, 0.0, 0.0], temperature=2.0, abstain_below=0.9), Decision(isotonic=steps)]
+    decided = [DecidedClassifier(member, decision) for member, decision in zip(members, decisions, strict=True)]
+    ensemble = join([*decided, members[0]])
+    save_model(ensemble, tmp_path / "model")
+    loaded = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), ensemble.predict_proba(TEXTS))
+    assert not np.allclose(loaded.predict_proba(TEXTS), join([*members, members[0]]).predict_proba(TEXTS))
+    assert loaded.abstain_below is None
+    save_model(loaded, tmp_path / "again")
 
 
 def test_members_of_other_labels_are_refused(members: list[TextClassifier], make: Callable[..., TextClassifier]) -> None:
@@ -413,6 +427,11 @@ def test_members_of_the_same_data_and_splits_are_measured(members: list[TextClas
     assert ensemble.predict(TEXTS).tolist() == LABELS
 
 
+def test_members_of_several_seeds_on_given_files_know_no_test_row(members: list[TextClassifier], tmp_path: Path) -> None:
+    ensemble = make_ensemble(measuring(), trained(members, tmp_path, splits={"repeats": 2}), "f" * 64)
+    assert ensemble.predict(TEXTS).tolist() == LABELS
+
+
 @pytest.mark.parametrize(
     ("made", "measured", "message"),
     [
@@ -424,6 +443,17 @@ def test_members_of_the_same_data_and_splits_are_measured(members: list[TextClas
         ),
         ({}, {"data": {"train": "a"}, "splits": {"kind": "hash"}}, "member a was trained with splits.kind 'given', not 'hash'"),
         ({}, {"data": {"train": "a"}}, "an ensemble cannot be measured with splits.kind 'k-fold'"),
+        (
+            {"data": {"train": "a"}, "splits": {"kind": "hash", "repeats": 2}},
+            {"data": {"train": "a"}, "splits": {"kind": "hash"}},
+            "member a was trained with splits.repeats 2, after which the final model learns from all rows",
+        ),
+        (
+            {"data": {"train": "a", "id": None}, "splits": {"kind": "hash"}},
+            {"data": {"train": "a"}, "splits": {"kind": "hash"}},
+            "member a was trained with data.id None, not 'id'",
+        ),
+        ({}, {"splits": {"repeats": 2}}, "splits.repeats is 2, but an ensemble learns nothing that a seed could change"),
         ({"identity": "e" * 64}, {}, "member a learnt from other data (toy, identity eeeeeeeeeeee…) than the config's"),
     ],
 )
@@ -434,6 +464,19 @@ def test_members_that_may_know_the_test_rows_are_refused(
         make_ensemble(measuring(**measured), trained(members, tmp_path, **made), "f" * 64)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_an_ensemble_is_trained_from_the_file_to_start_from(tmp_path: Path) -> None:
+    def run(kind: str, output: str, *overrides: str) -> None:
+        file = tmp_path / f"{kind}.yaml"
+        file.write_text(starting_config(kind), encoding="utf-8")
+        data = f"data.train={ROOT / 'data/seeds/sentences.jsonl'}"
+        train(file, overrides=[data, "tracking.enabled=false", *overrides], output=tmp_path / output)
+
+    for number in (1, 2):
+        run("tfidf", f"member {number}", "splits.kind=hash", "splits.test=0.5", f"model.C={number}")
+    run("ensemble", "ensemble", f"model.members=['{tmp_path / 'member 1'}', '{tmp_path / 'member 2'}']")
+    assert load_model(tmp_path / "ensemble").kind == "ensemble"
 
 
 def test_a_member_that_does_not_say_what_it_learnt_from_is_refused(members: list[TextClassifier], tmp_path: Path) -> None:

@@ -326,6 +326,27 @@ def test_columns_of_a_measured_file_can_be_named(classifier: TextClassifier, tmp
     assert (intervals.unit, intervals.n_units) == ("row", 6)
 
 
+def test_a_model_that_reads_context_on_one_side(article: Path, tmp_path: Path) -> None:
+    rows = toy_rows()
+    texts = [{**row, "before": f"before {row['label']}"} for row in rows]
+    one_sided = classifier_class("tfidf")(min_df=1, context={"before": 1}).fit(texts, [row["label"] for row in rows])
+    save_model(one_sided, tmp_path / "model")
+    assert predicted(load(tmp_path / "model"), article) == predict_article(one_sided, read_article(article)) != []
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_a_neighbour_that_is_no_string_is_none_as_in_training(suffix: str, tmp_path: Path) -> None:
+    rows = toy_rows()
+    texts = [{**row, "before": f"before {row['label']}"} for row in rows]
+    model = classifier_class("tfidf")(min_df=1, context={"before": 1, "after": 0}).fit(texts, [row["label"] for row in rows])
+    alone = [{"text": row["text"], "label": row["label"]} for row in rows]
+    for value in (3, float("nan")):
+        file = write_as(suffix, tmp_path, alone)
+        without = predicted(model, file), evaluate_file(model, file).evaluation
+        file = write_as(suffix, tmp_path, [{**row, "before": value} for row in alone])
+        assert (predicted(model, file), evaluate_file(model, file).evaluation) == without
+
+
 def test_a_label_that_the_classifier_does_not_know(classifier: TextClassifier, tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a", "label": "facts"}])
     with pytest.raises(DataError) as caught:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sqlite3
@@ -13,8 +14,8 @@ from pathlib import Path
 import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
 
-from textcls.config import load_config
-from textcls.errors import ConfigError, TrackingError
+from textcls.config import ContextConfig, load_config
+from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.training import run_name
 from textcls.training.sweep import sweep
@@ -103,6 +104,19 @@ def begun_trials(store: Path) -> set[tuple[str, int]]:
         ("sweep.space={model.Cx: [1]}", "sweep.space: model.Cx: unknown key; did you mean 'C'?"),
         ("sweep.space={model.C: []}", "sweep.space: model.C: expected values to choose from, found none"),
         ("sweep.space={model.C: [0]}", "sweep.space: model.C: input should be greater than 0, found 0"),
+        ("sweep.space={model.C.x: [1]}", "sweep.space: model.C.x: C is a value, not a section"),
+        (
+            "sweep.space={model.context.befor: [1]}",
+            "sweep.space: model.context.befor: unknown key; did you mean 'before'?",
+        ),
+        (
+            "sweep.space={model.min_df: {low: 0.5, high: 2}}",
+            "sweep.space: model.min_df: input should be a valid integer, found 0.5",
+        ),
+        (
+            "sweep.space={model.min_df: {low: 1, high: 2, step: 0.5}}",
+            "sweep.space: model.min_df: expected a whole step, found 0.5",
+        ),
         (
             "sweep.space={tracking.folder: [a]}",
             "sweep.space: tracking.folder: only settings of data, splits, model and decision, and seed, can be searched",
@@ -115,10 +129,97 @@ def test_a_space_that_no_config_allows(config: Path, override: str, message: str
     assert str(caught.value) == message
 
 
+def test_a_setting_that_takes_fractions_is_searched_between_whole_bounds(config: Path) -> None:
+    space = (
+        "{model.C: {low: 1, high: 10}, model.max_iter: {low: 100, high: 1000}, splits.test: {low: 0.25, high: 0.75, step: 0.25}}"
+    )
+    result = sweep(config, overrides=[f"sweep.space={space}", "sweep.trials=2"])
+    tried = [trial.settings for trial in result.trials]
+    assert any(not settings["model.C"].is_integer() for settings in tried)
+    assert {type(settings["model.max_iter"]) for settings in tried} == {int}
+    assert {settings["splits.test"] for settings in tried} <= {0.25, 0.5, 0.75}
+
+
+def test_a_setting_of_a_section_that_is_null_is_searched(config: Path) -> None:
+    result = sweep(config, overrides=["sweep.space={model.context.before: [1, 2]}", "sweep.trials=1"])
+    assert result.best.settings["model.context.before"] in (1, 2)
+    assert result.config.model.context == ContextConfig(before=result.best.settings["model.context.before"])
+
+
+@pytest.mark.parametrize(
+    ("overrides", "metric"),
+    [
+        ([], "test/macro_f1"),  # tfidf holds no rows out of its training
+        (["splits.kind=hash", "data.validation={validation}"], "validation/macro_f1"),
+        (["splits.kind=given", "data.validation={validation}"], "test/macro_f1"),  # these rows are the test
+        (["splits.kind=given", "data.test={validation}", "model={static}"], "validation/macro_f1"),
+        (["splits.kind=given", "data.validation={validation}", "model={static}"], "test/macro_f1"),
+        (["model={static}"], "validation/macro_f1"),
+        (["model={static}", "splits.validation=0"], "test/macro_f1"),
+    ],
+)
+def test_a_sweep_selects_on_validation_rows_where_there_are_some(
+    config: Path, tiny_encoder: str, tmp_path: Path, overrides: list[str], metric: str
+) -> None:
+    validation = write_jsonl(tmp_path / "validation.jsonl", toy_rows("ghi"))
+    static = f"{{kind: static, encoder: {tiny_encoder}, dimensions: 4, epochs: 1}}"
+    filled = [override.replace("{validation}", str(validation)).replace("{static}", static) for override in overrides]
+    result = sweep(config, overrides=[*filled, "tracking.enabled=false", "sweep.trials=1", "sweep.space={seed: [1]}"])
+    assert result.metric == metric
+
+
 def test_a_study_of_another_config(config: Path) -> None:
     sweep(config, overrides=["sweep.trials=1"])
     with pytest.raises(ConfigError, match=r"was begun with another config; set sweep.name to begin a new one"):
         sweep(config, overrides=["splits.folds=3"])
+
+
+def test_a_study_of_other_data(config: Path, tmp_path: Path) -> None:
+    sweep(config, overrides=["sweep.trials=1"])
+    write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdefg"))
+    with pytest.raises(ConfigError, match=r"was begun with other data; set sweep.name to begin a new one, or restore the data"):
+        sweep(config)
+
+
+def test_while_another_process_is_at_a_trial_the_best_is_provisional(
+    config: Path, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    import optuna
+
+    settings = ["--set", "sweep.name=shared", "--set", "tracking.enabled=false"]
+    assert textcls("sweep", config, *settings, "--set", "sweep.trials=1").code == 0
+    study = optuna.load_study(study_name="shared", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    others = study.ask()
+    others.set_user_attr("process", f"{socket.gethostname()}:{os.getppid()}")  # one that goes on
+    command = ["sweep", config, *settings, "--set", "sweep.trials=2", "--output", tmp_path / "best.yaml"]
+    done = textcls(*command)
+    assert done.code == 0, done.err
+    assert "running" in done.out
+    assert "failed" not in done.out
+    assert "best so far: trial 1" in done.out
+    assert f"the same command again, when it has ended, shows the best, and writes {tmp_path / 'best.yaml'}" in done.out
+    assert not (tmp_path / "best.yaml").exists()
+
+    study.tell(others.number, state=optuna.trial.TrialState.FAIL)
+    done = textcls(*command)
+    assert "best: trial" in done.out
+    assert (tmp_path / "best.yaml").exists()
+
+
+def test_processes_that_begin_together_work_at_one_sweep(
+    config: Path, store_folder: Path, fork_textcls: Callable[..., Forked], tmp_path: Path
+) -> None:
+    outputs = [tmp_path / "first.yaml", tmp_path / "second.yaml"]
+    forked = [fork_textcls("sweep", config, "--set", "sweep.trials=4", "--output", output) for output in outputs]
+    for process in forked:
+        done = process.wait()
+        assert done.code == 0, done.err
+    (parent,) = Store(store_folder).runs()
+    children = [run for run in Store(store_folder).runs(children=True) if run.kind == "trial"]
+    assert [run.parent for run in children] == [parent.id] * 4
+    result = sweep(config, overrides=["sweep.trials=4"])  # tries nothing more
+    written = [load_config(output) for output in outputs if output.exists()]
+    assert result.config in written
 
 
 def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
@@ -131,6 +232,40 @@ def test_a_config_without_a_sweep(config: Path) -> None:
         sweep(config, overrides=["sweep=null"])
 
 
+def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
+    config: Path, store_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = ["sweep.space={model.min_df: [1, 1000], model.C: {low: 0.1, high: 9.5}}", "sweep.trials=4"]
+    whole = sweep(config, overrides=settings)
+    assert [trial.state for trial in whole.trials] == ["failed", "complete", "failed", "complete"]
+    assert "trial 1 failed: no n-gram occurs in 1000 of the 18 training texts; lower model.min_df" in caplog.text
+    for trials in (1, 4):  # as if a process had died between them
+        try:
+            parts = sweep(config, overrides=[*settings, f"sweep.trials={trials}", "sweep.name=parts"])
+        except ModelError as error:
+            assert "none of 1 trials came to an end" in str(error)
+    assert parts.trials == whole.trials
+    assert {run.status for run in Store(store_folder).runs(children=True) if run.kind == "trial"} == {"FINISHED", "FAILED"}
+
+
+def test_settings_that_exclude_each_other_fail_one_trial(config: Path) -> None:
+    space = "{model.word_ngrams: [null, [1, 1]], model.char_ngrams: [null, [2, 2]], model.pattern_ngrams: [null]}"
+    result = sweep(config, overrides=[f"sweep.space={space}", "sweep.trials=8"])
+    failed = [trial for trial in result.trials if trial.state == "failed"]
+    assert {str(trial.settings["model.word_ngrams"]) for trial in failed} == {"None"}
+    assert {"are all null; give at least one" in (trial.error or "") for trial in failed} == {True}
+
+
+def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        sweep(config, overrides=["sweep.space={model.min_df: [999, 1000]}", "sweep.trials=2", "sweep.name=high"])
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("sweep high: none of 2 trials came to an end, the last because: no n-gram occurs in")
+    assert str(caught.value).endswith("mend it and set sweep.name to begin a new one")
+
+
 def test_a_database_that_cannot_be_opened(config: Path) -> None:
     with pytest.raises(TrackingError, match=r"sweep.storage: sqlite:////nowhere/at/all.db: cannot be opened"):
         sweep(config, overrides=["sweep.storage=sqlite:////nowhere/at/all.db"])
+    with pytest.raises(TrackingError, match=r"sweep.storage: mysql://localhost/x: cannot be opened: .*[Ii]nstall"):
+        sweep(config, overrides=["sweep.storage=mysql://localhost/x"])  # whose driver is not among the dependencies

@@ -177,7 +177,11 @@ def _in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row
     """Give rows the sentences around them where the classifier reads these; that takes all rows of an input at once."""
     if classifier.context is None:
         return rows
-    return add_context(list(rows), before=classifier.context["before"], after=classifier.context["after"])
+    # As in training, what is no string is no sentence, such as a number in a column of that name.
+    sentences = [
+        {**row, **{side: row[side] if isinstance(row.get(side), str) else None for side in ("before", "after")}} for row in rows
+    ]
+    return add_context(sentences, **{side: classifier.context.get(side, 0) for side in ("before", "after")})
 
 
 def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]:

@@ -34,8 +34,13 @@ def sweep(
     out = console()
     out.print(table)
     settings = " ".join(f"--set {key}={_shown(value)}" for key, value in result.best.settings.items())
-    out.print(f"best: trial {result.best.number + 1}, {result.metric} {result.best.value:.4f}: {settings}", soft_wrap=True)
-    if output is not None:
+    running = any(trial.state == "running" for trial in result.trials)
+    best = "best so far" if running else "best"
+    out.print(f"{best}: trial {result.best.number + 1}, {result.metric} {result.best.value:.4f}: {settings}", soft_wrap=True)
+    if running:
+        written = f", and writes {output}" if output is not None else ""
+        out.print(f"another process is still at a trial; the same command again, when it has ended, shows the best{written}")
+    elif output is not None:
         out.print(f"config: {output}   (textcls train {output})", soft_wrap=True)
 
 

@@ -17,7 +17,7 @@ from textcls.config.models import (
     TransformerConfig,
     model_kinds,
 )
-from textcls.config.reading import check_settings, load_config, make_config
+from textcls.config.reading import check_settings, load_config, make_config, takes_fractions
 from textcls.config.settings import (
     Config,
     DataConfig,
@@ -57,4 +57,5 @@ __all__ = [
     "model_kinds",
     "parse_yaml",
     "starting_config",
+    "takes_fractions",
 ]

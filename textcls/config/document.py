@@ -42,6 +42,8 @@ def starting_config(kind: str) -> str:
         ("model", "kind"): kind,
         ("model", "members"): ["models/first", "models/second"],
     }
+    if kind == "ensemble":  # whose members must not know the test rows: train them with these splits too
+        given |= {("splits", "kind"): "hash", ("splits", "test"): 0.5}
     lines = ["# A textcls config. Run it with: textcls train THIS_FILE", ""]
     lines += [f"# {Config.model_fields['seed'].description}", f"seed: {Config.model_fields['seed'].default}"]
     for name, section in sections:

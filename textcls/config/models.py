@@ -245,7 +245,7 @@ class EnsembleConfig(ModelSettings):
     kind: Literal["ensemble"]
     """The model family."""
     members: tuple[str, ...] = Field(min_length=2)
-    """Two or more finished models: model folders or MLflow run ids."""
+    """Two or more finished models, trained on this data with these splits: model folders or MLflow run ids."""
     weights: tuple[Annotated[float, Field(gt=0)], ...] | None = None
     """How much each member counts; null counts them equally."""
 

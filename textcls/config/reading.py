@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -39,15 +39,26 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     return make_config(_parse(text, str(path)), overrides, name=str(path))
 
 
-def make_config(settings: Mapping[str, Any], overrides: Sequence[str] = (), *, name: str = "config") -> Config:
-    """Check settings that are given as nested mappings; `name` is what errors call them.
+def make_config(
+    settings: Mapping[str, Any], overrides: Sequence[str] | Mapping[str, Any] = (), *, name: str = "config"
+) -> Config:
+    """Check settings that are given as nested mappings.
+
+    Args:
+        settings: the sections.
+        overrides: settings on top, each `section.key=value` with the value in YAML, or as values by `section.key`.
+        name: what errors call them.
 
     Raises:
         ConfigError: as `load_config`.
     """
     merged = json.loads(json.dumps(settings, default=str))
-    for override in overrides:
-        _override(merged, override)
+    if isinstance(overrides, Mapping):
+        for key, value in overrides.items():
+            _put(merged, key, value, where=f"{name}: {key}")
+    else:
+        for override in overrides:
+            _put(merged, *_parse_override(override), where=f"--set {override}")
     try:
         return Config.model_validate_json(json.dumps(merged))
     except ValidationError as error:
@@ -66,6 +77,14 @@ def check_settings(section: type[S], values: Mapping[str, Any], *, name: str) ->
         raise ConfigError("\n".join(_explain(error, section, [name]))) from error
 
 
+def takes_fractions(key: str, kind: str) -> bool:
+    """Whether a setting is a number that need not be whole; `kind` is the family that the settings of `model` are those of."""
+    *path, last = key.split(".")
+    above = _section(model_kinds()[kind], path[1:]) if path[:1] == ["model"] else _section(Config, path)
+    field = above.model_fields.get(last)
+    return field is not None and float in (field.annotation, *get_args(field.annotation))
+
+
 def _parse(text: str, name: str) -> dict[str, Any]:
     try:
         content = parse_yaml(text)
@@ -81,21 +100,26 @@ def _parse(text: str, name: str) -> dict[str, Any]:
     return content
 
 
-def _override(settings: dict[str, Any], override: str) -> None:
+def _parse_override(override: str) -> tuple[str, Any]:
     key, equals, value = override.partition("=")
-    path = key.strip().split(".")
-    if not equals or not all(path):
+    if not equals or not all(key.strip().split(".")):
         raise ConfigError(f"--set {override}: expected key=value, such as model.learning_rate=3e-5")
     try:
-        parsed = parse_yaml(value)
+        return key.strip(), json.loads(json.dumps(parse_yaml(value), default=str))
     except yaml.YAMLError as error:
         raise ConfigError(f"--set {override}: the value is not valid YAML") from error
+
+
+def _put(settings: dict[str, Any], key: str, value: Any, *, where: str) -> None:
+    *path, last = key.split(".")
     section = settings
-    for step in path[:-1]:
-        section = section.setdefault(step, {})
+    for step in path:
+        if section.get(step) is None:  # such as model.context, where null means none of it
+            section[step] = {}
+        section = section[step]
         if not isinstance(section, dict):
-            raise ConfigError(f"--set {override}: {step} is a value, not a section")
-    section[path[-1]] = json.loads(json.dumps(parsed, default=str))
+            raise ConfigError(f"{where}: {step} is a value, not a section")
+    section[last] = value
 
 
 def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequence[str] = ()) -> Iterator[str]:
@@ -103,7 +127,7 @@ def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequenc
         # The discriminator of a model's kind stands in the location; people did not write it.
         location = [str(part) for part in problem["loc"]]
         if len(location) > 1 and location[0] == "model" and location[1] in model_kinds():
-            section = model_kinds()[location.pop(1)]
+            section = _section(model_kinds()[location.pop(1)], location[1:-1])
         else:
             section = _section(of, location[:-1])
         where = ".".join([*above, *location])
@@ -127,6 +151,7 @@ def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequenc
 def _section(section: type[Settings], location: Sequence[str]) -> type[Settings]:
     for step in location:
         annotation = section.model_fields[step].annotation if step in section.model_fields else None
-        if isinstance(annotation, type) and issubclass(annotation, Settings):
-            section = annotation
+        for option in (annotation, *get_args(annotation)):  # a section, or one or null
+            if isinstance(option, type) and issubclass(option, Settings):
+                section = option
     return section

@@ -16,12 +16,15 @@ from textcls.config import EnsembleConfig
 from textcls.errors import DataError, ModelError
 from textcls.models.base import Annotations, Listener, TextClassifier, Texts, check_texts, check_training
 from textcls.models.configured import ConfiguredClassifier
+from textcls.models.decision import DecidedClassifier, Decision
 
 _MEMBERS = "members.json"
 
 
 class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
     """Averages the probabilities of other classifiers. The parameters are those of `config.EnsembleConfig`.
+
+    A member's decision weighs and calibrates what is averaged; when to abstain is up to the ensemble's own.
 
     Attributes:
         members_: the classifiers that were joined.
@@ -91,13 +94,16 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
         return mean
 
     def write(self, folder: Path) -> None:
-        """Write each member into a folder of its own, and `members.json`, their kinds and settings."""
+        """Write each member into a folder of its own, and `members.json`, their kinds, settings and decisions."""
         described = []
         for number, member in enumerate(self.members_, 1):
             place = folder / f"member-{number}"
             place.mkdir()
             member.write(place)
-            described.append({"folder": place.name, "kind": member.kind, "settings": member.get_params(deep=False)})
+            decided = isinstance(member, DecidedClassifier)
+            inner, decision = (member.classifier, member.decision.model_dump()) if decided else (member, None)
+            entry = {"folder": place.name, "kind": inner.kind, "settings": inner.get_params(deep=False), "decision": decision}
+            described.append(entry)
         (folder / _MEMBERS).write_text(json.dumps(described, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
     def read(self, folder: Path, labels: Sequence[str]) -> Self:
@@ -113,7 +119,9 @@ def _read_member(folder: Path, entry: Mapping[str, Any], labels: Sequence[str]) 
         classifier = classifier_class(entry["kind"])(**entry["settings"])
     except (KeyError, TypeError) as error:
         raise ModelError(f"{folder}: {_MEMBERS} has settings that this textcls does not know: {error}") from error
-    return classifier.read(folder / Path(entry["folder"]).name, labels)
+    classifier.read(folder / Path(entry["folder"]).name, labels)
+    decision = entry.get("decision")
+    return classifier if decision is None else DecidedClassifier(classifier, Decision.model_validate(decision))
 
 
 def _counts(context: Mapping[str, int] | None) -> dict[str, int] | None:

@@ -46,13 +46,18 @@ def check_members(config: Config, members: Mapping[str, ModelDescription], ident
     """Check that no member has learnt from a row that the run measures on, as far as the members' own configs tell.
 
     Raises:
-        ConfigError: folds, in which the final models learn from all rows; or a member of other data, or of other splits.
+        ConfigError: folds or repeats, after which final models have learnt from all rows; or a member of other data or splits.
         ModelError: a member does not say what it learnt from.
     """
     if config.splits.kind not in ("given", "hash"):
         raise ConfigError(
             f"an ensemble cannot be measured with splits.kind {config.splits.kind!r}, since its members have learnt from all rows; "
             "name data.test, or use 'hash' as its members did"
+        )
+    if config.splits.repeats > 1:
+        raise ConfigError(
+            f"splits.repeats is {config.splits.repeats}, but an ensemble learns nothing that a seed could change, "
+            "and its members know the test rows of other seeds; set it to 1"
         )
     for name, member in members.items():
         if member.config is None or member.data is None:
@@ -69,6 +74,12 @@ def check_members(config: Config, members: Mapping[str, ModelDescription], ident
                     f"member {name} was trained with {setting} {found[setting]!r}, not {value!r}, "
                     "so it may know the test rows; use the same splits"
                 )
+        repeats = member.config["splits"].get("repeats", 1)
+        if config.splits.kind == "hash" and repeats > 1:
+            raise ConfigError(
+                f"member {name} was trained with splits.repeats {repeats}, after which the final model learns from all rows, "
+                "so it knows the test rows; take one trained with splits.repeats 1"
+            )
 
 
 def _parting(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,5 +87,5 @@ def _parting(config: Mapping[str, Any]) -> dict[str, Any]:
     data, splits = config["data"], config["splits"]
     parting: dict[str, Any] = {"splits.kind": splits.get("kind"), **{f"data.{part}": data.get(part) for part in _PARTS}}
     if splits.get("kind") == "hash":
-        parting |= {"splits.test": splits.get("test"), "seed": config.get("seed")}
+        parting |= {"splits.test": splits.get("test"), "data.id": data.get("id"), "seed": config.get("seed")}
     return parting

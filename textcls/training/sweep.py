@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock
 
-from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config
+from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config, takes_fractions
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
-from textcls.errors import ConfigError, ModelError, TrackingError
+from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import NullRun, is_alive, this_process, track
+from textcls.training.planning import plan
 from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+logger = logging.getLogger(__name__)
 
 _WARM_UP = 5
 """Trials that are drawn at random, and of which none is pruned."""
@@ -26,12 +33,21 @@ _WARM_UP = 5
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial: its number, its state (`complete`, `pruned` or `failed`), its settings, and the metric it reached."""
+    """One trial.
+
+    Attributes:
+        number: its number, from 0 on.
+        state: `complete`, `pruned`, `failed`, or `running` in another process.
+        settings: what it tried.
+        value: the metric it reached, if it is complete.
+        error: why its settings failed; None also if its process died.
+    """
 
     number: int
     state: str
     settings: dict[str, Any]
     value: float | None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class SweepResult:
     Attributes:
         metric: what was made large.
         trials: all trials of the study, in their order.
-        best: the one that reached most.
+        best: the one that reached most; of those that have ended, while others are `running`.
         config: the best trial's config, without the search, which `train` takes.
         run_id: the parent run's id; None if it was not tracked.
     """
@@ -63,16 +79,18 @@ def sweep(
     """Search the space of a config, or go on with a search that was interrupted or that another process works at.
 
     What is tried next depends on the seed and on the trials that came to an end, all of which lie in the study's database;
-    so a search that was killed goes on as if it had not been, but for the trial it was at, which begins anew.
+    so a search that was killed goes on as if it had not been, but for the trial it was at, which begins anew. A trial whose settings
+    fail, such as a learning rate that is too high, counts as one, and the search goes on.
 
     Args:
         config: a config file with a `sweep`.
         overrides: settings on top, `section.key=value`.
-        output: a path at which to write the best config; nothing may be there yet.
+        output: a path at which to write the best config; nothing may be there yet. While another process is at a trial, nothing is
+            written: it is the last to end that knows the best.
         reporter: told of phases and progress.
 
     Raises:
-        TextclsError: the config, its space, the study or the data cannot be used.
+        TextclsError: the config, its space, the study or the data cannot be used, or no trial came to an end.
     """
     base = load_config(config, overrides)
     if base.sweep is None:
@@ -82,31 +100,44 @@ def sweep(
     plain = base.model_dump(mode="json", exclude={"sweep"})
     _check_space(base.sweep, plain)
     optuna = _optuna()
-    metric = base.sweep.metric or ("validation/macro_f1" if base.data.validation and base.data.test else "test/macro_f1")
+    rows = load_dataset(base.data)
+    identity = dataset_identity(rows)
+    metric = base.sweep.metric or _default_metric(base, rows)
     folder = Path(base.tracking.folder)
     folder.mkdir(parents=True, exist_ok=True)
     name = base.sweep.name or f"sweep-{run_name(base)}"
-    study = _open_study(optuna, base, base.sweep, name, metric, folder)
+    study = _open_study(optuna, base, base.sweep, name, {"data": identity, "metric": metric}, folder)
     reporter = reporter or Reporter()
 
-    tags = run_tags(base, dataset_identity(load_dataset(base.data)), "parent") | {"textcls.sweep": name}
-    parent = study.user_attrs.get("run")
-    with track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent) as run:
-        if parent is None and run.id is not None:
-            study.set_user_attr("run", run.id)
-            run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
-        while (trial := _next_trial(optuna, study, base.sweep, base.seed, folder)) is not None:
+    tags = run_tags(base, identity, "parent") | {"textcls.sweep": name}
+    with ExitStack() as opened:
+        with _locked(folder):  # so that of two processes that begin together one makes the parent, and the other finds it
+            parent = study.user_attrs.get("run")
+            run = opened.enter_context(
+                track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent)
+            )
+            if parent is None and run.id is not None:
+                study.set_user_attr("run", run.id)
+                run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
+        while (trial := _next_trial(optuna, study, base, base.sweep, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
         trials = [_describe(trial) for trial in study.get_trials(deepcopy=False)]
         complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
+        running = any(trial.state == "running" for trial in trials)
+        if not complete and running:
+            raise ModelError(f"sweep {name}: no trial has ended yet, and another process is at one; wait for it")
         if not complete:
-            raise ModelError(f"sweep {name}: none of {len(trials)} trials came to an end; see the runs for why")
+            why = next((trial.error for trial in reversed(trials) if trial.error is not None), "their processes died")
+            raise ModelError(
+                f"sweep {name}: none of {len(trials)} trials came to an end, the last because: {why}; "
+                "mend it and set sweep.name to begin a new one"
+            )
         best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
-        best_config = make_config(plain, _as_overrides(best.settings))
+        best_config = make_config(plain, best.settings)
         run.metrics({metric: best.value or 0.0, "n_children": len(trials)})
         run.text(best_config.as_yaml(), "config/best.yaml")
-    if output is not None:
+    if output is not None and not running:
         with new_file(output) as scratch:
             header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
             scratch.write_text(header + best_config.as_yaml(), encoding="utf-8")
@@ -119,37 +150,33 @@ def sweep(
 def _check_space(sweep: SweepConfig, plain: Mapping[str, Any]) -> None:
     """Make a config of every end of the space, so that no trial can stumble over an unknown or impossible setting."""
     for key, values in sweep.space.items():
-        if key.split(".")[0] in ("tracking", "sweep"):
+        if key.split(".")[0] in ("tracking", "gates", "sweep"):
             raise ConfigError(f"sweep.space: {key}: only settings of data, splits, model and decision, and seed, can be searched")
         if isinstance(values, list) and not values:
             raise ConfigError(f"sweep.space: {key}: expected values to choose from, found none")
-        ends = values if isinstance(values, list) else [_number(values, values.low), _number(values, values.high)]
+        ends = values if isinstance(values, list) else [values.low, values.high]
+        if isinstance(values, SpanConfig) and not takes_fractions(key, plain["model"]["kind"]):
+            if values.step is not None and not values.step.is_integer():
+                raise ConfigError(f"sweep.space: {key}: expected a whole step, found {values.step:g}")
+            ends = [int(end) if end.is_integer() else end for end in ends]
         for value in ends:
-            make_config(plain, _as_overrides({key: value}), name="sweep.space")
+            make_config(plain, {key: value}, name="sweep.space")
 
 
-def _number(span: SpanConfig, value: float) -> float | int:
-    """A number of a span, as an integer where the span is of integers."""
-    return int(value) if _whole(span) else value
-
-
-def _whole(span: SpanConfig) -> bool:
-    return all(float(number).is_integer() for number in (span.low, span.high, 1.0 if span.step is None else span.step)) and (
-        not span.log or span.low >= 1
-    )
-
-
-def _as_overrides(settings: Mapping[str, Any]) -> list[str]:
-    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]
-
-
-def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig) -> Any:
+def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig, kind: str) -> Any:
     if isinstance(values, list):
         # Optuna's choices are plain values; a list such as an n-gram span is chosen by its place.
         return values[trial.suggest_categorical(key, list(range(len(values))))]
-    if _whole(values):
-        return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
-    return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
+    if takes_fractions(key, kind):
+        return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
+    return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
+
+
+def _default_metric(config: Config, rows: Dataset) -> str:
+    """What is measured on validation rows, if each fit has some that it is not measured on in the end, else on the test."""
+    splits = [unit.split for unit in plan(config, rows)[0]]
+    apart = all(len(split.validation) and not np.array_equal(split.validation, split.test) for split in splits)
+    return "validation/macro_f1" if apart else "test/macro_f1"
 
 
 # --- the study ------------------------------------------------------------------------------------------------------
@@ -164,12 +191,12 @@ def _optuna() -> Any:
     return optuna
 
 
-def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, metric: str, folder: Path) -> Any:
+def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, measured: Mapping[str, str], folder: Path) -> Any:
     from sqlalchemy.exc import SQLAlchemyError
 
     url = sweep.storage or f"sqlite:///{(folder / 'sweeps.db').resolve()}"
-    made_of = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
-    identity = sha256(str(made_of).encode()).hexdigest()
+    settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
+    made_of = {"config": sha256(str(settings).encode()).hexdigest(), **measured}
     try:
         with _locked(folder):
             study = optuna.create_study(
@@ -179,20 +206,21 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, metr
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),
             )
-            known = study.user_attrs.get("config")
-            if known is None:
-                study.set_user_attr("config", identity)
-                study.set_user_attr("metric", metric)
-    except (SQLAlchemyError, OSError) as error:
+            known = study.user_attrs
+            for what in made_of.keys() - known.keys():
+                study.set_user_attr(what, made_of[what])
+    except (SQLAlchemyError, OSError, ImportError) as error:
         raise TrackingError(f"sweep.storage: {url}: cannot be opened: {str(error).splitlines()[0]}") from error
-    if known not in (None, identity):
-        raise ConfigError(
-            f"the study {name!r} in {url} was begun with another config; set sweep.name to begin a new one, or restore the config"
-        )
+    for what, value in made_of.items():
+        if known.get(what, value) != value:
+            raise ConfigError(
+                f"the study {name!r} in {url} was begun with {'other' if what == 'data' else 'another'} {what}; "
+                f"set sweep.name to begin a new one, or restore the {what}"
+            )
     return study
 
 
-def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: Path) -> Any:
+def _next_trial(optuna: Any, study: Any, config: Config, sweep: SweepConfig, folder: Path) -> Any:
     """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same."""
     with _locked(folder):
         states = optuna.trial.TrialState
@@ -201,36 +229,49 @@ def _next_trial(optuna: Any, study: Any, sweep: SweepConfig, seed: int, folder: 
             # Without one, a process died between the two steps below, for none but this one is at them now.
             if process is None or process == this_process() or is_alive(process) is False:
                 study.tell(trial.number, state=states.FAIL)
-        begun = [trial for trial in study.get_trials(deepcopy=False) if trial.state != states.FAIL]
+        # What failed by its settings counts: the next draw of the same number would be the same settings again.
+        begun = [t for t in study.get_trials(deepcopy=False) if t.state != states.FAIL or "error" in t.user_attrs]
         if len(begun) >= sweep.trials:
             return None
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
-        study.sampler = optuna.samplers.TPESampler(seed=seed + len(begun), n_startup_trials=_WARM_UP)
+        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(begun), n_startup_trials=_WARM_UP)
         trial = study.ask()
         trial.set_user_attr("process", this_process())
-        trial.set_user_attr("settings", {key: _suggest(trial, key, values) for key, values in sweep.space.items()})
+        drawn = {key: _suggest(trial, key, values, config.model.kind) for key, values in sweep.space.items()}
+        trial.set_user_attr("settings", drawn)
         return trial
 
 
 def _run_trial(
     optuna: Any, study: Any, trial: Any, plain: Mapping[str, Any], metric: str, run: NullRun, reporter: Reporter
 ) -> None:
-    config = make_config(plain, _as_overrides(trial.user_attrs["settings"]))
+    states = optuna.trial.TrialState
     try:
-        result = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter))
+        config = make_config(plain, trial.user_attrs["settings"])
+        metrics = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter)).metrics
     except optuna.TrialPruned:
-        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        study.tell(trial, state=states.PRUNED)
         return
-    if metric not in result.metrics:
-        study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        known = ", ".join(sorted(name for name in result.metrics if name.startswith(("test/", "validation/"))))
-        raise ConfigError(f"sweep.metric is {metric!r}, which the runs do not have; known: {known}")
-    study.tell(trial, result.metrics[metric])
+    except (ConfigError, DataError, ModelError) as error:  # of the settings; a store that fails ends the sweep
+        failed = str(error).splitlines()[0]
+    else:
+        if metric in metrics:
+            study.tell(trial, metrics[metric])
+            return
+        known = ", ".join(sorted(name for name in metrics if name.startswith(("test/", "validation/"))))
+        failed = f"sweep.metric is {metric!r}, which the runs do not have; known: {known}"
+        if not study.get_trials(deepcopy=False, states=(states.COMPLETE,)):  # else only some settings are without it
+            study.tell(trial, state=states.FAIL)
+            raise ConfigError(failed)
+    logger.warning("trial %d failed: %s", trial.number + 1, failed)
+    trial.set_user_attr("error", failed)  # first: a process that dies between the two leaves a trial that counts all the same
+    study.tell(trial, state=states.FAIL)
 
 
 def _describe(trial: Any) -> Trial:
-    state = {"COMPLETE": "complete", "PRUNED": "pruned"}.get(trial.state.name, "failed")
-    return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), trial.value if state == "complete" else None)
+    state = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running"}.get(trial.state.name, "failed")
+    value = trial.value if state == "complete" else None
+    return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), value, trial.user_attrs.get("error"))
 
 
 class _Pruning(Reporter):
