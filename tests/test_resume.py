@@ -15,7 +15,7 @@ from conftest import Done, Forked, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
-from textcls.tracking import Store, track
+from textcls.tracking import ROWS, Run, Store, track
 from textcls.training import Reporter, RunResult, train
 
 
@@ -92,6 +92,24 @@ def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], whole
     assert whole.model_folder is not None
     assert_same_models(tmp_path / "resumed", whole.model_folder)
     assert not list((Path(settings["tracking"]["folder"]) / "unfinished").iterdir())
+
+
+def test_a_run_that_was_killed_while_its_inputs_were_kept_has_them_when_it_is_resumed(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "file", _interrupt)  # after the parameters and the data, before the config
+        run = interrupted(settings, "never")
+    train(settings, resume=run)
+    store = Store(settings["tracking"]["folder"])
+    (found,) = store.runs()
+    assert {"config/resolved.yaml", "environment.txt", "labels.json", ROWS} <= set(store.artifacts(found))
+    assert len(store.client.get_run(run).inputs.dataset_inputs) == 1
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("kind", ["embedding", "setfit", "static"])

@@ -161,11 +161,11 @@ def run_config(
             else within.child(name, "trial")
         )
         workspace = opened.enter_context(open_workspace(config.tracking.folder, run.id))
-        if run.id is not None:
-            reporter.started(run.id)
         if resume is None:
             workspace.note(config, data.identity)
-            log_inputs(run, config, rows, data.name, given)
+        if run.id is not None:
+            reporter.started(run.id)
+        log_inputs(run, config, rows, data.name, given)  # of a resumed run too, which may have been killed in the midst of it
         outcomes = []
         for number, unit in enumerate(units, 1):
             if len(units) == 1:
