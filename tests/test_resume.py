@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,21 @@ def test_a_finished_run_is_not_resumed(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         train(settings, resume=run)
     assert str(caught.value) == f"run {run}: it is finished, so there is nothing to resume"
+
+
+def test_a_run_that_is_still_at_work_is_not_resumed(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    process = f"{socket.gethostname()}:{os.getppid()}"
+    client = Store(settings["tracking"]["folder"]).client
+    client.set_tag(run, "textcls.process", process)
+    client.update_run(run, status="RUNNING")
+    for name in (run, "tfidf-C0.5-s3"):
+        with pytest.raises(ConfigError) as caught:
+            train(settings, resume=name)
+        assert str(caught.value) == (
+            f"run {name}: {run} is still at work (process {process}); wait for it or stop it, or name another run by its id"
+        )
 
 
 def test_a_run_that_is_not_there_is_not_resumed(settings: dict[str, Any]) -> None:

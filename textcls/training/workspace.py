@@ -20,7 +20,7 @@ import numpy as np
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError
-from textcls.tracking import RunSummary, Store
+from textcls.tracking import RunSummary, Store, is_alive, this_process
 
 _UNFINISHED = "unfinished"
 
@@ -117,11 +117,17 @@ def unfinished_run(tracking: TrackingConfig, run: str) -> str:
 
     Raises:
         TrackingError: there is no such run.
-        ConfigError: it is finished, or nothing is kept to go on from.
+        ConfigError: it is finished or still at work, or nothing is kept to go on from.
     """
     (found,) = Store(tracking.uri or tracking.folder).runs([run], unfinished=True)
     if found.status == "FINISHED":
         raise ConfigError(f"run {run}: it is finished, so there is nothing to resume")
+    process = found.tags.get("textcls.process", "")
+    # A container that is begun again can give this process the name that the dead one had.
+    if found.status == "RUNNING" and process != this_process() and is_alive(process):
+        raise ConfigError(
+            f"run {run}: {found.id} is still at work (process {process}); wait for it or stop it, or name another run by its id"
+        )
     place = Path(tracking.folder) / _UNFINISHED / found.id
     if not (place / "run.json").is_file():
         raise ConfigError(f"run {run}: nothing is kept to resume it from ({place} is not there); start a new run")
