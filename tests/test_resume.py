@@ -173,6 +173,22 @@ def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, An
         train(settings, resume=run)
 
 
+def test_a_run_is_resumed_with_its_rows_in_their_order(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    rows = toy_rows("abcdef")
+    for other in (rows[::-1], [{**row, "id": f"new {row['id']}"} for row in rows]):
+        write_jsonl(Path(settings["data"]["train"]), other)
+        with pytest.raises(DataError) as caught:
+            train(settings, resume=run)
+        assert str(caught.value) == (
+            "the run was begun with the same data, but found rows in another order or with other ids or splits; "
+            "restore the data, or start a new run"
+        )
+    write_jsonl(Path(settings["data"]["train"]), rows)
+    assert train(settings, resume=run).run_id == run
+
+
 def test_a_run_whose_folder_is_damaged_or_gone(settings: dict[str, Any]) -> None:
     settings["model"] = {"kind": "tfidf", "min_df": 1}
     run = interrupted(settings)

@@ -1,6 +1,6 @@
 """What a run keeps on the disk while it is made, so that it can go on after it was killed: `FOLDER/unfinished/RUN/`.
 
-run.json           the run's config, the config file's text, the identity of its data
+run.json           the run's config, the identity of its data and of their rows in their order
 UNIT/              for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
                    `outcome.json` and `probabilities.npy` once it is measured
 """
@@ -12,15 +12,20 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from textcls.config import Config, TrackingConfig
+from textcls.dataset import row_identities
 from textcls.errors import ConfigError, DataError
 from textcls.tracking import RunSummary, Store, is_alive, this_process
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 _UNFINISHED = "unfinished"
 
@@ -31,10 +36,10 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def note(self, config: Config, identity: str) -> None:
-        """Note what the run is made from."""
+    def note(self, config: Config, identity: str, rows: str) -> None:
+        """Note what the run is made from: its config, its data's identity, and that of their rows in their order."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_json(self.folder / "run.json", {"config": config.model_dump(mode="json"), "data": identity})
+        _write_json(self.folder / "run.json", {"config": config.model_dump(mode="json"), "data": identity, "rows": rows})
 
     def checkpoints(self, unit: str) -> Path:
         """The folder for the checkpoints of a fit."""
@@ -134,12 +139,18 @@ def unfinished_run(tracking: TrackingConfig, run: str) -> str:
     return found.id
 
 
-def check_resumable(store: str | Path, run: str, config: Config, identity: str) -> None:
+def rows_identity(dataset: Dataset) -> str:
+    """Identify a dataset's rows with their ids and splits and in their order, which the identity of the dataset leaves out."""
+    # Folds are parted by ids, and what was measured is kept by the rows' places.
+    return sha256(json.dumps(row_identities(dataset)).encode()).hexdigest()
+
+
+def check_resumable(store: str | Path, run: str, config: Config, identity: str, rows: str) -> None:
     """Check that a run is resumed with what it was begun with.
 
     Raises:
         ConfigError: a setting differs, or what is kept is damaged.
-        DataError: the data differ.
+        DataError: the data differ, or the order of their rows, their ids or their splits.
     """
     begun = _read_json(Path(store) / _UNFINISHED / run / "run.json")
     differing = sorted(_differences(begun["config"], config.model_dump(mode="json")))
@@ -150,6 +161,11 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str) 
     if begun["data"] != identity:
         raise DataError(
             f"the run was begun with data of identity {begun['data'][:12]}, found {identity[:12]}; "
+            "restore the data, or start a new run"
+        )
+    if begun.get("rows", rows) != rows:  # an older textcls did not note them
+        raise DataError(
+            "the run was begun with the same data, but found rows in another order or with other ids or splits; "
             "restore the data, or start a new run"
         )
 
