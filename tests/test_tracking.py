@@ -157,7 +157,7 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
     with tracked(config, color="blue") as run:
         run.tags({"more": "tags"})
         run.parameters({"model.C": 1.0, "long": "x" * 7000})
-        run.metrics({"test/macro_f1": 0.5, "test.per_label/f1/“odd” label, 100%": 0.25})
+        run.metrics({"test/macro_f1": 0.5, "test.per_label/f1/odd label: 100.0": 0.25})
         run.text("words", "config/given.yaml")
         run.table([{"text": "one", "prediction": "a"}], "predictions/test.json")
         run.table([], "predictions/wrong.json")
@@ -167,7 +167,7 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
     kept = store.client.get_run(run.id)
     assert kept.data.tags.items() >= {"color": "blue", "more": "tags", "textcls.kind": "single"}.items()
     assert kept.data.params == {"model.C": "1.0", "long": "x" * 6000}
-    assert kept.data.metrics == {"test/macro_f1": 0.5, "test.per_label/f1/_odd_ label_ 100_": 0.25}
+    assert kept.data.metrics == {"test/macro_f1": 0.5, "test.per_label/f1/odd label: 100.0": 0.25}
     (data,) = kept.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("news-train", ("ab" * 32)[:36])
     assert {tag.key: tag.value for tag in data.tags} == {"mlflow.data.context": "training"}
@@ -177,6 +177,20 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
     assert not (folder / "predictions" / "wrong.json").exists()
     assert (folder / "plots" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
     assert list((folder / "images").glob("confusion_matrix*.png"))
+
+
+def test_every_label_has_a_metric_of_its_own(config: TrackingConfig, store_folder: Path) -> None:
+    labels = [".", "..", "", " ", "/", "TCP//IP", "TCP/IP", "../up", "sport", "sport/", "sport/tennis", "a\n"]
+    labels += ["C", "C+", "C#", "C_", "“odd”, 100%", "x" * 260, "x" * 261, "ж" * 250]
+    with tracked(config) as run:
+        run.metrics({f"test.per_label/f1/{label}": number for number, label in enumerate(labels)})
+        run.point("train/loss", 1.0, 1)
+    found = Store(store_folder).run("a run")
+    assert found.metrics.pop("train/loss") == 1
+    assert sorted(found.metrics.values()) == list(range(len(labels)))
+    assert all(name.startswith("test.per_label/f1/") for name in found.metrics)
+    for known in (" ", "sport", "C", "C_"):
+        assert found.metrics[f"test.per_label/f1/{known}"] == labels.index(known)
 
 
 def test_folds_are_children(config: TrackingConfig, store_folder: Path) -> None:
