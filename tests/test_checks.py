@@ -127,7 +127,9 @@ def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) 
     write(tmp_path / "train.jsonl", rows)
     failed = CliRunner().invoke(app, ["data", "check", config])
     assert "PROBLEM 1 texts with more than one label" in failed.stdout
-    assert re.search(r"PROBLEM splits of kind k-fold: \d training texts stand .*; 1 texts have more than one label", failed.stdout)
+    assert re.search(
+        r"PROBLEM splits of kind k-fold: \d training texts stand .*; 1 texts have more than one label", failed.stdout
+    )
     assert str(failed.exception) == "2 of 5 checks found something to mend"
 
 

@@ -18,7 +18,8 @@ from conftest import Done, Forked, toy_rows, write_jsonl
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.tracking import ROWS, Run, Store, track
-from textcls.training import Reporter, RunResult, train
+from textcls.training import Reporter, RunResult, train, workspace
+from textcls.training.workspace import Workspace
 
 
 @pytest.fixture
@@ -227,6 +228,42 @@ def test_what_dead_runs_have_left_is_removed_by_rule(settings: dict[str, Any], t
     assert not list(unfinished.iterdir())
     with pytest.raises(ConfigError, match="nothing is kept to resume it from"):
         train(settings, resume=killed)
+
+
+def test_what_runs_on_a_server_have_left_is_removed_by_what_the_server_says(
+    settings: dict[str, Any],
+    store_folder: Path,
+    tmp_path: Path,
+    textcls: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another folder's store stands for the server."""
+    server = Path(shutil.copytree(store_folder, tmp_path / "server"))
+    unfinished = store_folder / "unfinished"
+    settings["tracking"]["uri"] = "http://127.0.0.1:9"
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    client = Store(server).client
+    runs = {status: client.create_run("0", run_name=status).info.run_id for status in ("RUNNING", "KILLED", "FINISHED")}
+    for status, run in runs.items():
+        client.update_run(run, status=status)
+    for run in (*runs.values(), "gone", "gone but at work"):
+        Workspace(unfinished / run).note(make_config(settings), "", "")
+    noted = unfinished / "gone but at work" / "run.json"
+    noted.write_text(noted.read_text().replace(f":{os.getpid()}", f":{os.getppid()}"))
+
+    done: Done = textcls("runs", "gc", "--unfinished", "--yes", "--store", store_folder)
+    assert (done.code, done.out) == (0, "no deleted runs to remove\n")
+    (message,) = [message for message in caplog.messages if message.startswith("http://127.0.0.1:9: no tracking server answers")]
+    assert message.endswith("; the working folders of its runs are kept")
+    assert len(list(unfinished.iterdir())) == 5
+
+    monkeypatch.setattr(workspace, "Store", lambda uri: Store(server))
+    done = textcls("runs", "gc", "--yes", "--store", store_folder)
+    assert f"KILLED  {runs['KILLED'][:8]}: killed, with 0.0 MB to be resumed from; kept" in done.out
+    assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"], runs["KILLED"], "gone but at work"}
+    assert textcls("runs", "gc", "--unfinished", "--yes", "--store", store_folder).code == 0
+    assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"], "gone but at work"}
 
 
 def test_the_working_folder_of_a_deleted_run_goes_with_it(settings: dict[str, Any], textcls: Any) -> None:

@@ -162,8 +162,7 @@ def run_config(
             else within.child(name, "trial")
         )
         workspace = opened.enter_context(open_workspace(config.tracking.folder, run.id))
-        if resume is None:
-            workspace.note(config, data.identity, in_order)
+        workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)
         log_inputs(run, config, rows, data.name, given)  # of a resumed run too, which may have been killed in the midst of it
