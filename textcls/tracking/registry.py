@@ -70,8 +70,7 @@ def register_version(store: Store, run: RunSummary, name: str, tags: Mapping[str
     """
     from mlflow.exceptions import MlflowException
 
-    if not run.model_ids:
-        raise TrackingError(f"run {run.name}: it has kept no model; its status is {run.status}")
+    model_id = store.model_id(run)
     version = next((v for v in versions_of(store, run) if v.name == name), None)
     try:
         if version is None:
@@ -80,7 +79,7 @@ def register_version(store: Store, run: RunSummary, name: str, tags: Mapping[str
             # Given a model's id, MLflow looks for the model in the default store.
             with store.as_default():
                 made = store.client.create_model_version(
-                    name, source=f"models:/{run.model_ids[0]}", run_id=run.id, model_id=run.model_ids[0], await_creation_for=0
+                    name, source=f"models:/{model_id}", run_id=run.id, model_id=model_id, await_creation_for=0
                 )
             version = ModelVersion(name, str(made.version), run.id, ())
         for key, value in tags.items():
