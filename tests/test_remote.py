@@ -22,7 +22,8 @@ from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, TrackingError
 from textcls.models import classifier_class
 from textcls.prediction import load
-from textcls.tracking import NullRun, Store, track
+from textcls.tracking import NullRun, Store, outbox, track
+from textcls.tracking import run as tracking_run
 from textcls.tracking.outbox import kept_runs, send_kept
 
 Command = Callable[..., Done]
@@ -152,13 +153,14 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     log_everything(run, model)
     cut.__exit__(None, None, None)
     (kept,) = kept_runs(folder)
-    assert (kept.uri, kept.run, kept.name, kept.running) == (uri, run.id, "cut", True)
+    assert (kept.uri, kept.run, kept.name, kept.running) == (uri, run.id, "cut", False)
     assert any("the tracking server fails: it does not answer; the run goes on" in message for message in caplog.messages)
     assert any(f"{kept.calls} calls are kept in {kept.folder}; send them with" in message for message in caplog.messages)
+    about = kept.folder / "run.json"
+    about.write_text(about.read_text().replace(f":{os.getpid()}", f":{os.getppid()}"))
     with pytest.raises(TrackingError, match="cut: the run still goes on; it will send what is kept itself when it ends"):
         send_kept(kept.folder)
-    about = kept.folder / "run.json"
-    about.write_text(about.read_text().replace(f":{os.getpid()}", ":999999999"))
+    about.write_text(about.read_text().replace(f":{os.getppid()}", ":999999999"))
     done = textcls("runs", "sync", "--store", folder)
     assert (done.code, f"{uri}: no tracking server answers" in done.err) == (1, True)
 
@@ -171,6 +173,52 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
         assert_everything(store, "cut")
         (child_run,) = store.children_of(store.run("cut"))
         assert (child_run.name, child_run.status, child_run.metrics) == ("a fold", "FINISHED", {"test/macro_f1": 0.25})
+
+
+def test_what_was_kept_of_a_run_is_sent_before_it_is_resumed(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder's store stands for the server."""
+    store, folder = Store(store_folder), tmp_path / "kept"
+    monkeypatch.setattr(tracking_run, "Store", lambda *_, **__: store)
+    at_hand = outbox.carry_out
+
+    def server(there: bool) -> None:
+        monkeypatch.setattr(outbox, "carry_out", at_hand if there else _away)
+
+    def tracked(resume: str | None = None) -> AbstractContextManager[NullRun]:
+        config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+        return track(config, experiment="news", name="a run", tags={"textcls.kind": "parent"}, resume=resume)
+
+    with pytest.raises(KeyboardInterrupt), tracked() as run:
+        server(there=False)
+        with run.child("a fold", "fold") as child:
+            raise KeyboardInterrupt
+    with pytest.raises(TrackingError, match=r"^a run: .* does not take it: nobody there$"), tracked(run.id):
+        raise AssertionError("the block is not entered")
+    server(there=True)
+    about = folder / "unsent" / str(run.id) / "run.json"
+    noted = about.read_text()
+    about.write_text(noted.replace(f":{os.getpid()}", f":{os.getppid()}"))
+    with pytest.raises(TrackingError, match=r"^a run: the run still goes on"), tracked(run.id):
+        raise AssertionError("the block is not entered")
+    about.write_text(noted)
+    with tracked(run.id) as resumed, resumed.child("a fold", "fold", resume=child.id) as fold:
+        assert kept_runs(folder) == []
+        assert {found.status for found in store.runs(children=True)} == {"RUNNING"}
+        server(there=False)
+        fold.metrics({"test/macro_f1": 0.25})
+    server(there=True)
+    (kept,) = kept_runs(folder)
+    send_kept(kept.folder, store)
+    found = store.run("a run")
+    (its_fold,) = store.children_of(found)
+    assert (found.id, found.status, its_fold.status) == (run.id, "FINISHED", "FINISHED")
+    assert its_fold.metrics == {"test/macro_f1": 0.25}
+
+
+def _away(*_: object) -> None:
+    raise OSError("nobody there")
 
 
 # --- servers that refuse --------------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ from conftest import Done, Forked, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
-from textcls.tracking import Store, track
-from textcls.training import Reporter, RunResult, train
+from textcls.tracking import ROWS, Run, Store, track
+from textcls.training import Reporter, RunResult, train, workspace
+from textcls.training.workspace import Workspace
 
 
 @pytest.fixture
@@ -94,6 +97,24 @@ def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], whole
     assert not list((Path(settings["tracking"]["folder"]) / "unfinished").iterdir())
 
 
+def test_a_run_that_was_killed_while_its_inputs_were_kept_has_them_when_it_is_resumed(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "file", _interrupt)  # after the parameters and the data, before the config
+        run = interrupted(settings, "never")
+    train(settings, resume=run)
+    store = Store(settings["tracking"]["folder"])
+    (found,) = store.runs()
+    assert {"config/resolved.yaml", "environment.txt", "labels.json", ROWS} <= set(store.artifacts(found))
+    assert len(store.client.get_run(run).inputs.dataset_inputs) == 1
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.mark.parametrize("kind", ["embedding", "setfit", "static"])
 def test_a_fit_that_begins_anew_comes_to_the_same_model(
     kind: str, settings: dict[str, Any], model_settings: Callable[[str], dict[str, Any]], tmp_path: Path
@@ -113,6 +134,21 @@ def test_a_finished_run_is_not_resumed(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         train(settings, resume=run)
     assert str(caught.value) == f"run {run}: it is finished, so there is nothing to resume"
+
+
+def test_a_run_that_is_still_at_work_is_not_resumed(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    process = f"{socket.gethostname()}:{os.getppid()}"
+    client = Store(settings["tracking"]["folder"]).client
+    client.set_tag(run, "textcls.process", process)
+    client.update_run(run, status="RUNNING")
+    for name in (run, "tfidf-C0.5-s3"):
+        with pytest.raises(ConfigError) as caught:
+            train(settings, resume=name)
+        assert str(caught.value) == (
+            f"run {name}: {run} is still at work (process {process}); wait for it or stop it, or name another run by its id"
+        )
 
 
 def test_a_run_that_is_not_there_is_not_resumed(settings: dict[str, Any]) -> None:
@@ -136,6 +172,22 @@ def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, An
     write_jsonl(Path(settings["data"]["train"]), toy_rows("abcdeg"))
     with pytest.raises(DataError, match=r"the run was begun with data of identity [0-9a-f]{12}, found [0-9a-f]{12}; restore"):
         train(settings, resume=run)
+
+
+def test_a_run_is_resumed_with_its_rows_in_their_order(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    rows = toy_rows("abcdef")
+    for other in (rows[::-1], [{**row, "id": f"new {row['id']}"} for row in rows]):
+        write_jsonl(Path(settings["data"]["train"]), other)
+        with pytest.raises(DataError) as caught:
+            train(settings, resume=run)
+        assert str(caught.value) == (
+            "the run was begun with the same data, but found rows in another order or with other ids or splits; "
+            "restore the data, or start a new run"
+        )
+    write_jsonl(Path(settings["data"]["train"]), rows)
+    assert train(settings, resume=run).run_id == run
 
 
 def test_a_run_whose_folder_is_damaged_or_gone(settings: dict[str, Any]) -> None:
@@ -176,6 +228,42 @@ def test_what_dead_runs_have_left_is_removed_by_rule(settings: dict[str, Any], t
     assert not list(unfinished.iterdir())
     with pytest.raises(ConfigError, match="nothing is kept to resume it from"):
         train(settings, resume=killed)
+
+
+def test_what_runs_on_a_server_have_left_is_removed_by_what_the_server_says(
+    settings: dict[str, Any],
+    store_folder: Path,
+    tmp_path: Path,
+    textcls: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another folder's store stands for the server."""
+    server = Path(shutil.copytree(store_folder, tmp_path / "server"))
+    unfinished = store_folder / "unfinished"
+    settings["tracking"]["uri"] = "http://127.0.0.1:9"
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    client = Store(server).client
+    runs = {status: client.create_run("0", run_name=status).info.run_id for status in ("RUNNING", "KILLED", "FINISHED")}
+    for status, run in runs.items():
+        client.update_run(run, status=status)
+    for run in (*runs.values(), "gone", "gone but at work"):
+        Workspace(unfinished / run).note(make_config(settings), "", "")
+    noted = unfinished / "gone but at work" / "run.json"
+    noted.write_text(noted.read_text().replace(f":{os.getpid()}", f":{os.getppid()}"))
+
+    done: Done = textcls("runs", "gc", "--unfinished", "--yes", "--store", store_folder)
+    assert (done.code, done.out) == (0, "no deleted runs to remove\n")
+    (message,) = [message for message in caplog.messages if message.startswith("http://127.0.0.1:9: no tracking server answers")]
+    assert message.endswith("; the working folders of its runs are kept")
+    assert len(list(unfinished.iterdir())) == 5
+
+    monkeypatch.setattr(workspace, "Store", lambda uri: Store(server))
+    done = textcls("runs", "gc", "--yes", "--store", store_folder)
+    assert f"KILLED  {runs['KILLED'][:8]}: killed, with 0.0 MB to be resumed from; kept" in done.out
+    assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"], runs["KILLED"], "gone but at work"}
+    assert textcls("runs", "gc", "--unfinished", "--yes", "--store", store_folder).code == 0
+    assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"], "gone but at work"}
 
 
 def test_the_working_folder_of_a_deleted_run_goes_with_it(settings: dict[str, Any], textcls: Any) -> None:

@@ -237,6 +237,17 @@ def test_gates_are_told_with_figures_and_aliases_lead_to_versions(textcls: Comma
     assert {alias: str(number) for alias, number in aliases.items()} == {"champion": "2"}
 
 
+def test_a_model_is_registered_under_any_name(textcls: Command, store: Path) -> None:
+    assert textcls("register", "first", "--name", 'the reader\'s "own" 100%', "--store", store).code == 0
+    done = textcls("register", "second", "--store", store)
+    assert (done.code, "registered as textcls-toy version 1, champion" in done.out) == (0, True)
+    shown = textcls("runs", "show", "first", "--store", store).out
+    assert 'registered as the reader\'s "own" 100% version 1 (champion)' in " ".join(shown.split())
+    done = textcls("runs", "delete", "first", "--yes", "--store", store)
+    assert "it is version 1 of the reader's" in done.err
+    assert textcls("runs", "gc", "--store", store).code == 0
+
+
 def test_a_run_that_does_not_pass_is_not_registered(textcls: Command, store: Path) -> None:
     done = textcls("register", "first", "--set", "gates.maximum.latency/p50_ms=0", "--store", store)
     assert (done.code, "not passed  latency/p50_ms" in done.out) == (1, True)

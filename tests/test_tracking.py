@@ -30,6 +30,7 @@ from textcls.errors import ModelError, TextclsError, TrackingError
 from textcls.models import DecidedClassifier, Decision, classifier_class
 from textcls.prediction import load
 from textcls.tracking import NullRun, Run, Store, track
+from textcls.tracking.registry import register_version
 from textcls.tracking.server import serve_ui
 
 TEXTS = [row["text"] for row in toy_rows()]
@@ -158,7 +159,7 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
     with tracked(config, color="blue") as run:
         run.tags({"more": "tags"})
         run.parameters({"model.C": 1.0, "long": "x" * 7000})
-        run.metrics({"test/macro_f1": 0.5, "test.per_label/f1/“odd” label, 100%": 0.25})
+        run.metrics({"test/macro_f1": 0.5, "test.per_label/f1/odd label: 100.0": 0.25})
         run.text("words", "config/given.yaml")
         run.table([{"text": "one", "prediction": "a"}], "predictions/test.json")
         run.table([], "predictions/wrong.json")
@@ -168,7 +169,7 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
     kept = store.client.get_run(run.id)
     assert kept.data.tags.items() >= {"color": "blue", "more": "tags", "textcls.kind": "single"}.items()
     assert kept.data.params == {"model.C": "1.0", "long": "x" * 6000}
-    assert kept.data.metrics == {"test/macro_f1": 0.5, "test.per_label/f1/_odd_ label_ 100_": 0.25}
+    assert kept.data.metrics == {"test/macro_f1": 0.5, "test.per_label/f1/odd label: 100.0": 0.25}
     (data,) = kept.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("news-train", ("ab" * 32)[:36])
     assert {tag.key: tag.value for tag in data.tags} == {"mlflow.data.context": "training"}
@@ -178,6 +179,20 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
     assert not (folder / "predictions" / "wrong.json").exists()
     assert (folder / "plots" / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
     assert list((folder / "images").glob("confusion_matrix*.png"))
+
+
+def test_every_label_has_a_metric_of_its_own(config: TrackingConfig, store_folder: Path) -> None:
+    labels = [".", "..", "", " ", "/", "TCP//IP", "TCP/IP", "../up", "sport", "sport/", "sport/tennis", "a\n"]
+    labels += ["C", "C+", "C#", "C_", "“odd”, 100%", "x" * 260, "x" * 261, "ж" * 250]
+    with tracked(config) as run:
+        run.metrics({f"test.per_label/f1/{label}": number for number, label in enumerate(labels)})
+        run.point("train/loss", 1.0, 1)
+    found = Store(store_folder).run("a run")
+    assert found.metrics.pop("train/loss") == 1
+    assert sorted(found.metrics.values()) == list(range(len(labels)))
+    assert all(name.startswith("test.per_label/f1/") for name in found.metrics)
+    for known in (" ", "sport", "C", "C_"):
+        assert found.metrics[f"test.per_label/f1/{known}"] == labels.index(known)
 
 
 def test_folds_are_children(config: TrackingConfig, store_folder: Path) -> None:
@@ -321,11 +336,55 @@ def test_a_model_lies_in_the_store(config: TrackingConfig, store_folder: Path, m
         assert list(connection.execute("SELECT name, source_run_id FROM logged_models")) == [("a run", run)]
 
 
+def test_a_model_whose_keeping_was_cut_off_is_none_until_it_is_kept_again(
+    config: TrackingConfig, store_folder: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), tracked(config) as run:
+        patch.setattr(MlflowClient, "log_model_artifacts", _interrupt)
+        run.metrics({"test/macro_f1": 0.5})
+        run.model(model_folder, name="a run", requirements=[])
+    store = Store(store_folder)
+    with pytest.raises(TrackingError, match="run a run: it has kept no model; its status is KILLED"):
+        store.model_folder("a run")
+    with track(config, experiment="news", name="a run", tags={}, resume=run.id) as resumed:
+        resumed.metrics({"test/macro_f1": 0.5})
+        resumed.model(model_folder, name="a run", requirements=[])
+    (id,) = store.run("a run").model_ids
+    assert store.client.get_logged_model(id).status == "READY"
+    assert (load("a run", store=store_folder).predict_proba(TEXTS) == load_model(model_folder).predict_proba(TEXTS)).all()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_of_several_models_of_a_run_the_one_that_was_kept_counts(
+    config: TrackingConfig, store_folder: Path, model_folder: Path
+) -> None:
+    from mlflow.entities import LoggedModelOutput
+
+    run = keep_model(config, model_folder)
+    store = Store(store_folder)
+    (kept,) = store.run(run).model_ids
+    experiment = store.client.get_run(run).info.experiment_id
+    store.client.update_run(run, status="RUNNING")
+    for _ in range(6):  # as an older textcls left them, in no order that is known
+        cut_off = store.client.create_logged_model(experiment, name="a run", source_run_id=run)
+        store.client.log_outputs(run, [LoggedModelOutput(cut_off.model_id, step=0)])
+    store.client.delete_logged_model(cut_off.model_id)
+    assert len(store.run(run).model_ids) > 6
+    assert store.model_folder(run).parents[1] == store.folder / "artifacts" / "news" / "models" / kept / "artifacts"
+    assert register_version(store, store.run(run), "news", {}).run_id == run
+    assert store.client.get_model_version("news", "1").source == f"models:/{kept}"
+
+
 def test_models_that_are_not_there(config: TrackingConfig, store_folder: Path) -> None:
     with tracked(config) as run:
         pass
     for name, message in {
-        run.id: f"{run.id}: no such model folder; and as a run: run {run.id}: it has kept no model; its status is FINISHED",
+        run.id: f"{run.id}: no such model folder; and as a run: run a run: it has kept no model; its status is FINISHED",
         "nothing": f"nothing: no such model folder; and as a run: {store_folder}: no run 'nothing'; known: a run",
         "models:/nothing@champion": "models:/nothing@champion: no such model folder; and as a run: ",
     }.items():

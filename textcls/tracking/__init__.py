@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textcls.tracking.kept import ROWS
-from textcls.tracking.processes import is_alive, this_process
+from textcls.tracking.processes import is_alive, is_another, this_process
 from textcls.tracking.run import NullRun, Run, added_to, track
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary
@@ -18,6 +18,7 @@ __all__ = [
     "Store",
     "added_to",
     "is_alive",
+    "is_another",
     "this_process",
     "track",
 ]

@@ -35,15 +35,17 @@ class Call:
 
 
 def carry_out(store: Store, call: Call) -> str:
-    """Carry out a call, and give the id of the run, which only `start` changes."""
+    """Carry out a call, and give the id of the run, which `start` makes, and `reopen` finds by one that stood for it."""
     client = store.client
     match call.action, call.values:
         case "start", {"experiment": experiment, "name": name, "tags": tags, "time": time}:
             return _start(store, call.run, experiment, name, tags, time)
         case "reopen", {"tags": tags}:
-            client.update_run(call.run, status="RUNNING")
+            run = _made_for(store, [e.experiment_id for e in client.search_experiments()], call.run) or call.run
+            client.update_run(run, status="RUNNING")
             for key, value in tags.items():
-                client.set_tag(call.run, key, value)
+                client.set_tag(run, key, value)
+            return run
         case "tags", tags:
             from mlflow.entities import RunTag
 
@@ -74,10 +76,15 @@ def _start(store: Store, stand_in: str, experiment: str, name: str, tags: Mappin
     experiment_id = store.experiment(experiment).experiment_id
     if stand_in:
         tags = {**tags, "textcls.stand_in": stand_in}
-        condition = f"tags.`textcls.stand_in` = '{stand_in}'"
-        if made := store.client.search_runs([experiment_id], filter_string=condition, max_results=1):
-            return str(made[0].info.run_id)
+        if made := _made_for(store, [experiment_id], stand_in):
+            return made
     return str(store.client.create_run(experiment_id, start_time=time, run_name=name, tags=tags).info.run_id)
+
+
+def _made_for(store: Store, experiments: list[str], stand_in: str) -> str | None:
+    """The run that was made for an id that stood for it while there was no server."""
+    made = store.client.search_runs(experiments, filter_string=f"tags.`textcls.stand_in` = '{stand_in}'", max_results=1)
+    return made[0].info.run_id if made else None
 
 
 def _data(store: Store, run: str, name: str, identity: str, source: str, context: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def keep_model(store: Store, run_id: str, folder: Path, name: str, requirements: Sequence[str]) -> None:
-    """Keep a model folder as the model of a run, unless it is kept already.
+    """Keep a model folder as the model of a run, unless it is kept already; go on where that was cut off.
 
     Args:
         store: where the run is.
@@ -39,13 +39,16 @@ def keep_model(store: Store, run_id: str, folder: Path, name: str, requirements:
     run = client.get_run(run_id)
     safe_name = re.sub(r"[/:.%\"']", "-", name)
     held = [client.get_logged_model(output.model_id) for output in run.outputs.model_outputs] if run.outputs else []
-    if any(model.name == safe_name and model.status == "READY" for model in held):
+    held = [model for model in held if model.name == safe_name]
+    if any(model.status == "READY" for model in held):
         return
-    logged = client.create_logged_model(
-        run.info.experiment_id, name=safe_name, source_run_id=run_id, params=dict(run.data.params)
-    )
+    if held:
+        logged = held[0]
+    else:
+        experiment, parameters = run.info.experiment_id, dict(run.data.params)
+        logged = client.create_logged_model(experiment, name=safe_name, source_run_id=run_id, params=parameters)
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
     id = logged.model_id
-    client.log_outputs(run_id, [LoggedModelOutput(id, step=0)])
     # The final ones, which the page of a model shows; those of curves have steps.
     final = [metric for metric in run.data._metric_objs if metric.step == 0]
     client.log_batch(run_id, metrics=[Metric(m.key, m.value, m.timestamp, m.step, model_id=id) for m in final])

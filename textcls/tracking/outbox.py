@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from textcls.errors import TrackingError
 from textcls.tracking.calls import Call, carry_out
-from textcls.tracking.processes import is_alive, this_process
+from textcls.tracking.processes import is_another, this_process
 from textcls.tracking.remote import reason
 from textcls.tracking.store import Store
 
@@ -67,12 +67,21 @@ class Outbox:
         return id
 
     def reopen(self, run: str, tags: dict[str, str]) -> str:
-        """Go on with a run that was begun earlier, and give its id."""
+        """Go on with a run that was begun earlier, and give its id.
+
+        What was kept of the first run of an outbox is sent before, or else it would be sent after what is to come.
+
+        Raises:
+            TrackingError: what was kept is damaged or cannot be sent, or another process keeps more of it.
+        """
         call = Call(run, "reopen", {"tags": tags})
         if self._folder is not None:
             return self.send(call)
+        folder = (self._keep or Path()) / run
+        if self._keep is not None and folder.exists():
+            send_kept(folder, self.store)
         carry_out(self.store, call)
-        self._folder = (self._keep or Path()) / run
+        self._folder = folder
         return run
 
     def send(self, call: Call) -> str:
@@ -127,7 +136,7 @@ class Outbox:
     def _try_again(self, folder: Path) -> None:
         """The server may be back at the end of the run; if it is not, say what to do."""
         try:
-            send_kept(folder, self.store, even_alive=True)
+            send_kept(folder, self.store)
         except TrackingError:
             store = folder.parents[1]
             logger.warning(
@@ -149,7 +158,7 @@ class KeptRun:
         run: its id there.
         name: its name.
         calls: number of calls that are not sent yet.
-        running: whether its process still goes on.
+        running: whether another process still goes on with it.
     """
 
     folder: Path
@@ -170,24 +179,23 @@ def kept_runs(folder: str | Path) -> list[KeptRun]:
     return [_describe(file.parent) for file in found]
 
 
-def send_kept(folder: Path, store: Store | None = None, *, even_alive: bool = False) -> int:
+def send_kept(folder: Path, store: Store | None = None) -> int:
     """Send what is kept of a run, and remove it when all of it has arrived.
 
     Args:
         folder: the folder of the run.
         store: the server, if it is open already.
-        even_alive: whether to send for a run whose process goes on, which only that process may.
 
     Returns:
         number of calls that were sent now.
 
     Raises:
-        TrackingError: what is kept is damaged, the process of the run goes on, or the server does not take it.
+        TrackingError: what is kept is damaged, another process goes on with the run, or the server does not take it.
     """
     from mlflow.exceptions import MlflowException
 
     kept = _describe(folder)
-    if kept.running and not even_alive:
+    if kept.running:
         raise TrackingError(f"{kept.name}: the run still goes on; it will send what is kept itself when it ends")
     store = store or Store(kept.uri)
     sent, ids = _progress(folder)
@@ -212,8 +220,7 @@ def send_kept(folder: Path, store: Store | None = None, *, even_alive: bool = Fa
         scratch = folder / ".sent.json"
         scratch.write_text(json.dumps({"sent": number, "ids": ids}), encoding="utf-8")
         scratch.replace(folder / "sent.json")
-    if not kept.running:
-        _end_cut_off(store, {kept.run: kept.run} | ids, ended)
+    _end_cut_off(store, {kept.run: kept.run} | ids, ended)
     shutil.rmtree(folder)
     return count
 
@@ -241,7 +248,7 @@ def _calls(folder: Path) -> Iterator[Call]:
 def _describe(folder: Path) -> KeptRun:
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        running = is_alive(about["process"]) is True
+        running = is_another(about["process"])
         sent, _ = _progress(folder)
         calls = sum(1 for _ in _calls(folder)) - sent
         return KeptRun(folder, about["uri"], about["run"], about["name"], calls, running)

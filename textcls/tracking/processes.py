@@ -23,3 +23,11 @@ def is_alive(process: str) -> bool | None:
     except PermissionError:
         pass
     return True
+
+
+def is_another(process: str) -> bool:
+    """Whether a process of this machine goes on that is not this one.
+
+    This one may bear the name of one that died: in a container that is begun again, numbers are given anew.
+    """
+    return process != this_process() and is_alive(process) is True

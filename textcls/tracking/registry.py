@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from textcls.errors import TrackingError
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
+
+if TYPE_CHECKING:
+    from mlflow.store.entities import PagedList
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
@@ -37,11 +41,14 @@ class ModelVersion:
 
 def all_versions(store: Store) -> list[ModelVersion]:
     """List every version of every registered model."""
+    aliases: dict[tuple[str, str], list[str]] = {}
+    for model in _pages(store.client.search_registered_models):
+        for alias, number in sorted(model.aliases.items()):
+            aliases.setdefault((model.name, str(number)), []).append(alias)
     found = []
-    for model in store.client.search_registered_models(max_results=1000):
-        for version in store.client.search_model_versions(f"name = '{model.name}'", max_results=1000):
-            aliases = tuple(sorted(alias for alias, number in model.aliases.items() if str(number) == str(version.version)))
-            found.append(ModelVersion(model.name, str(version.version), version.run_id, aliases))
+    for version in _pages(store.client.search_model_versions):  # no filter by name, which cannot hold a name with an apostrophe
+        number = str(version.version)
+        found.append(ModelVersion(version.name, number, version.run_id, tuple(aliases.get((version.name, number), ()))))
     return found
 
 
@@ -63,17 +70,16 @@ def register_version(store: Store, run: RunSummary, name: str, tags: Mapping[str
     """
     from mlflow.exceptions import MlflowException
 
-    if not run.model_ids:
-        raise TrackingError(f"run {run.name}: it has kept no model; its status is {run.status}")
+    model_id = store.model_id(run)
     version = next((v for v in versions_of(store, run) if v.name == name), None)
     try:
         if version is None:
-            if not any(model.name == name for model in store.client.search_registered_models(max_results=1000)):
+            if not any(model.name == name for model in _pages(store.client.search_registered_models)):
                 store.client.create_registered_model(name)
             # Given a model's id, MLflow looks for the model in the default store.
             with store.as_default():
                 made = store.client.create_model_version(
-                    name, source=f"models:/{run.model_ids[0]}", run_id=run.id, model_id=run.model_ids[0], await_creation_for=0
+                    name, source=f"models:/{model_id}", run_id=run.id, model_id=model_id, await_creation_for=0
                 )
             version = ModelVersion(name, str(made.version), run.id, ())
         for key, value in tags.items():
@@ -94,3 +100,14 @@ def set_alias(store: Store, version: ModelVersion, alias: str) -> None:
 def registered_name(data: str) -> str:
     """Name the registered model of a data set: `textcls-news`."""
     return f"textcls-{re.sub(r'[/:]', '-', data)}"
+
+
+def _pages(search: Callable[..., PagedList[Any]]) -> Iterator[Any]:
+    """All that a search of MLflow's finds."""
+    token = None
+    while True:
+        page = search(max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _BATCH = 200
 _MOST_SECONDS = 5.0
+_LONGEST_NAME = 250
+"""Letters of a metric's name that MLflow takes."""
 
 
 class NullRun:
@@ -222,8 +225,17 @@ def split_json(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def metric_name(name: str) -> str:
-    """Turn a name with a label in it into one that MLflow takes: letters, digits, `_ - . : / ` and spaces."""
-    return re.sub(r"[^\w\-.:/ ]", "_", name)
+    """Turn a name, after whose second slash a label may stand, into one that MLflow takes.
+
+    A name that must be changed ends in a hash, so that no two become one.
+    """
+    parts = [re.sub(r"[^\w\-.: ]", "_", part) for part in name.split("/", 2)]
+    # MLflow takes names for paths: no part may be empty or lead upwards.
+    plain = "/".join(part if part.strip(".") else f"_{part}" for part in parts)
+    if plain == name and len(name) <= _LONGEST_NAME:
+        return name
+    mark = f"-{sha256(name.encode()).hexdigest()[:8]}"
+    return plain[: _LONGEST_NAME - len(mark)] + mark
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, mkdtemp
@@ -243,6 +243,20 @@ class Store:
             except (MlflowException, OSError) as error:
                 raise TrackingError(f"run {run.name}: {path} cannot be read: {reason(error)}") from error
 
+    def model_id(self, run: RunSummary) -> str:
+        """Find the id of the model that a run has kept, which is not one whose keeping was cut off.
+
+        Raises:
+            TrackingError: it has kept none.
+        """
+        from mlflow.exceptions import MlflowException
+
+        for id in run.model_ids:
+            with suppress(MlflowException):  # it was deleted
+                if self.client.get_logged_model(id).status == "READY":
+                    return id
+        raise TrackingError(f"run {run.name}: it has kept no model; its status is {run.status}")
+
     def model_folder(self, name: str) -> Path:
         """Find the model folder of a run (its id or name) or of a registered model (`models:/name@alias`).
 
@@ -254,13 +268,7 @@ class Store:
         from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
-        if name.startswith("models:/"):
-            uri = name
-        else:
-            run = self.run(name)
-            if not run.model_ids:
-                raise TrackingError(f"run {name}: it has kept no model; its status is {run.status}")
-            uri = f"models:/{run.model_ids[0]}"
+        uri = name if name.startswith("models:/") else f"models:/{self.model_id(self.run(name))}"
         place = None
         if self.is_server:
             place = mkdtemp(prefix="textcls-")

@@ -25,7 +25,7 @@ from textcls.training.members import make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import Unit, in_context, plan, protocol
 from textcls.training.record import kept_log, log_inputs, log_results, run_tags
-from textcls.training.workspace import Workspace, check_resumable, open_workspace, unfinished_run
+from textcls.training.workspace import Workspace, check_resumable, open_workspace, rows_identity, unfinished_run
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -145,8 +145,9 @@ def run_config(
         rows = load_dataset(config.data)
         data = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
         dataset = in_context(rows, config.model.context) if config.model.context is not None else rows
+        in_order = rows_identity(rows)
         if resume is not None:
-            check_resumable(config.tracking.folder, resume, config, data.identity)
+            check_resumable(config.tracking.folder, resume, config, data.identity, in_order)
         units, final = plan(config, dataset)
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
@@ -161,11 +162,10 @@ def run_config(
             else within.child(name, "trial")
         )
         workspace = opened.enter_context(open_workspace(config.tracking.folder, run.id))
+        workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)
-        if resume is None:
-            workspace.note(config, data.identity)
-            log_inputs(run, config, rows, data.name, given)
+        log_inputs(run, config, rows, data.name, given)  # of a resumed run too, which may have been killed in the midst of it
         outcomes = []
         for number, unit in enumerate(units, 1):
             if len(units) == 1:

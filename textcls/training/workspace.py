@@ -1,6 +1,6 @@
 """What a run keeps on the disk while it is made, so that it can go on after it was killed: `FOLDER/unfinished/RUN/`.
 
-run.json           the run's config, the config file's text, the identity of its data
+run.json           the run's config, the identity of its data and of their rows in their order, its process
 UNIT/              for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
                    `outcome.json` and `probabilities.npy` once it is measured
 """
@@ -8,19 +8,28 @@ UNIT/              for each fit: `run.json`, the child run it is tracked as; che
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from textcls.config import Config, TrackingConfig
-from textcls.errors import ConfigError, DataError
-from textcls.tracking import RunSummary, Store
+from textcls.dataset import row_identities
+from textcls.errors import ConfigError, DataError, TrackingError
+from textcls.tracking import RunSummary, Store, is_another, this_process
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+logger = logging.getLogger(__name__)
 
 _UNFINISHED = "unfinished"
 
@@ -31,10 +40,11 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def note(self, config: Config, identity: str) -> None:
-        """Note what the run is made from."""
+    def note(self, config: Config, identity: str, rows: str) -> None:
+        """Note what the run is made from (its config, its data's identity, that of their rows in their order), and by which process."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _write_json(self.folder / "run.json", {"config": config.model_dump(mode="json"), "data": identity})
+        noted = {"config": config.model_dump(mode="json"), "data": identity, "rows": rows, "process": this_process()}
+        _write_json(self.folder / "run.json", noted)
 
     def checkpoints(self, unit: str) -> Path:
         """The folder for the checkpoints of a fit."""
@@ -99,13 +109,26 @@ class Leftover:
 
 
 def leftovers(store: Store) -> list[Leftover]:
-    """Find the working folders that runs of a folder's store have left, by name."""
+    """Find the working folders that runs have left in a store's folder, by name; runs that a server tracks are looked up there."""
     folders = sorted((store.folder / _UNFINISHED).glob("*"))  # first, so that a run that begins just now is known below
-    runs = {run.id: run for run in store.runs(children=True)}
+
+    @cache
+    def runs_at(uri: str | None) -> dict[str, RunSummary] | None:
+        try:
+            return {run.id: run for run in (Store(uri) if uri else store).runs(children=True)}
+        except TrackingError as error:
+            logger.warning("%s; the working folders of its runs are kept", error)
+            return None
+
     found = []
     for folder in folders:
+        noted = _noted(folder)
+        runs = runs_at(noted["config"]["tracking"]["uri"] if noted else None)
+        if runs is None:
+            continue
         run = runs.get(folder.name)
-        if run is None or run.status != "RUNNING":
+        at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
+        if not at_work:
             resumable = run is not None and run.status != "FINISHED" and run.kind != "trial" and (folder / "run.json").is_file()
             size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
             found.append(Leftover(Workspace(folder), size, run if resumable else None))
@@ -117,23 +140,34 @@ def unfinished_run(tracking: TrackingConfig, run: str) -> str:
 
     Raises:
         TrackingError: there is no such run.
-        ConfigError: it is finished, or nothing is kept to go on from.
+        ConfigError: it is finished or still at work, or nothing is kept to go on from.
     """
     (found,) = Store(tracking.uri or tracking.folder).runs([run], unfinished=True)
     if found.status == "FINISHED":
         raise ConfigError(f"run {run}: it is finished, so there is nothing to resume")
+    process = found.tags.get("textcls.process", "")
+    if found.status == "RUNNING" and is_another(process):
+        raise ConfigError(
+            f"run {run}: {found.id} is still at work (process {process}); wait for it or stop it, or name another run by its id"
+        )
     place = Path(tracking.folder) / _UNFINISHED / found.id
     if not (place / "run.json").is_file():
         raise ConfigError(f"run {run}: nothing is kept to resume it from ({place} is not there); start a new run")
     return found.id
 
 
-def check_resumable(store: str | Path, run: str, config: Config, identity: str) -> None:
+def rows_identity(dataset: Dataset) -> str:
+    """Identify a dataset's rows with their ids and splits and in their order, which the identity of the dataset leaves out."""
+    # Folds are parted by ids, and what was measured is kept by the rows' places.
+    return sha256(json.dumps(row_identities(dataset)).encode()).hexdigest()
+
+
+def check_resumable(store: str | Path, run: str, config: Config, identity: str, rows: str) -> None:
     """Check that a run is resumed with what it was begun with.
 
     Raises:
         ConfigError: a setting differs, or what is kept is damaged.
-        DataError: the data differ.
+        DataError: the data differ, or the order of their rows, their ids or their splits.
     """
     begun = _read_json(Path(store) / _UNFINISHED / run / "run.json")
     differing = sorted(_differences(begun["config"], config.model_dump(mode="json")))
@@ -146,6 +180,20 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str) 
             f"the run was begun with data of identity {begun['data'][:12]}, found {identity[:12]}; "
             "restore the data, or start a new run"
         )
+    if begun.get("rows", rows) != rows:  # an older textcls did not note them
+        raise DataError(
+            "the run was begun with the same data, but found rows in another order or with other ids or splits; "
+            "restore the data, or start a new run"
+        )
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    """What is noted in a working folder; nothing if that is damaged or missing."""
+    try:
+        noted: dict[str, Any] = _read_json(folder / "run.json")
+    except (ConfigError, OSError):
+        return {}
+    return noted
 
 
 def _differences(begun: Any, now: Any, path: str = "") -> Iterator[str]:
