@@ -35,6 +35,13 @@ def test_neighbours_are_of_the_article_whatever_the_group() -> None:
     assert [(row["before"], row["after"]) for row in rows] == [("", ""), ("", "")]
 
 
+def test_an_article_may_be_named_by_anything() -> None:
+    rows = add_context(
+        [{"text": text, "article": name} for text, name in (("One.", ["a"]), ("Two.", ["a"]), ("Else.", 2))], before=1, after=0
+    )
+    assert [row["before"] for row in rows] == ["", "One.", ""]
+
+
 def test_rows_without_an_article_have_no_neighbours() -> None:
     rows = add_context([{"text": "One."}, {"text": "Two."}], before=1, after=1)
     assert [(row["before"], row["after"]) for row in rows] == [("", ""), ("", "")]

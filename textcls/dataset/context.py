@@ -35,8 +35,9 @@ def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -
     return found
 
 
-def _article(row: Mapping[str, Any]) -> Any:
-    return row.get("article") or row.get("group")
+def _article(row: Mapping[str, Any]) -> str | None:
+    found = row.get("article") or row.get("group")
+    return str(found) if found else None  # of files to predict, in which it may be anything
 
 
 def _nearest(own: str | None, others: Sequence[str], count: int) -> Iterator[str]:
