@@ -265,7 +265,9 @@ def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
 
 
 def test_a_database_that_cannot_be_opened(config: Path) -> None:
+    with pytest.raises(ConfigError, match=r"sweep.storage: expected a database's URL, such as sqlite:///sweeps.db, found none"):
+        sweep(config, overrides=["sweep.storage=here"])
     with pytest.raises(TrackingError, match=r"sweep.storage: sqlite:////nowhere/at/all.db: cannot be opened"):
         sweep(config, overrides=["sweep.storage=sqlite:////nowhere/at/all.db"])
-    with pytest.raises(TrackingError, match=r"sweep.storage: mysql://localhost/x: cannot be opened: .*[Ii]nstall"):
-        sweep(config, overrides=["sweep.storage=mysql://localhost/x"])  # whose driver is not among the dependencies
+    with pytest.raises(TrackingError, match=r"sweep.storage: mysql://ann:\*\*\*@localhost/x: cannot be opened: .*[Ii]nstall"):
+        sweep(config, overrides=["sweep.storage=mysql://ann:secret@localhost/x"])  # whose driver is not among the dependencies

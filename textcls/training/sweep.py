@@ -118,7 +118,8 @@ def sweep(
             )
             if parent is None and run.id is not None:
                 study.set_user_attr("run", run.id)
-                run.parameters({f"sweep.{key}": value for key, value in base.sweep.model_dump(mode="json").items()})
+                searched = base.sweep.model_dump(mode="json", exclude={"storage"})  # whose URL may hold a password
+                run.parameters({f"sweep.{key}": value for key, value in searched.items()})
         while (trial := _next_trial(optuna, study, base, base.sweep, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
@@ -192,9 +193,14 @@ def _optuna() -> Any:
 
 
 def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, measured: Mapping[str, str], folder: Path) -> Any:
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     url = sweep.storage or f"sqlite:///{(folder / 'sweeps.db').resolve()}"
+    try:
+        shown = make_url(url).render_as_string()  # without a password
+    except ArgumentError as error:
+        raise ConfigError("sweep.storage: expected a database's URL, such as sqlite:///sweeps.db, found none") from error
     settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
     made_of = {"config": sha256(str(settings).encode()).hexdigest(), **measured}
     try:
@@ -210,11 +216,11 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, meas
             for what in made_of.keys() - known.keys():
                 study.set_user_attr(what, made_of[what])
     except (SQLAlchemyError, OSError, ImportError) as error:
-        raise TrackingError(f"sweep.storage: {url}: cannot be opened: {str(error).splitlines()[0]}") from error
+        raise TrackingError(f"sweep.storage: {shown}: cannot be opened: {str(error).splitlines()[0]}") from error
     for what, value in made_of.items():
         if known.get(what, value) != value:
             raise ConfigError(
-                f"the study {name!r} in {url} was begun with {'other' if what == 'data' else 'another'} {what}; "
+                f"the study {name!r} in {shown} was begun with {'other' if what == 'data' else 'another'} {what}; "
                 f"set sweep.name to begin a new one, or restore the {what}"
             )
     return study
