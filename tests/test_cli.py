@@ -298,6 +298,16 @@ def test_an_output_of_another_suffix_is_refused_before_work_is_done(
 # --- train, evaluate, predict, compare ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("splits", "words"),
+    [(("kind=hash", "test=0.5", "repeats=2"), "mean of 2 seeds"), (("kind=k-fold", "folds=2", "repeats=2"), "mean of 4 fits")],
+)
+def test_a_mean_says_what_it_is_of(textcls: Command, config: Path, splits: tuple[str, ...], words: str) -> None:
+    done = textcls("train", config, *(part for its in splits for part in ("--set", f"splits.{its}")))
+    assert done.code == 0
+    assert f"; {words} " in done.out
+
+
 def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_file: Path, store_folder: Path) -> None:
     done = textcls("train", config, "--output", "model")
     assert done.code == 0
@@ -325,7 +335,7 @@ def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_
 
     done = textcls("compare", "--store", store_folder)
     assert (done.code, done.err) == (0, "")
-    for fragment in ("toy (data ", "macro-F1", "accuracy", run[1][:8], "finished", "means over the folds"):
+    for fragment in ("toy (data ", "macro-F1", "accuracy", run[1][:8], "finished", "means over the folds or seeds"):
         assert fragment in done.out
     assert re.search(r"[01]\.\d{3} ± [01]\.\d{3}", done.out)
     assert "without a" not in done.out, "folds are no runs of their own here"

@@ -123,7 +123,7 @@ def _show(names: list[str], store: str) -> None:
         out.print(_table(f"{experiment} (data {data[:12]})", its_runs))
     if any("test/macro_f1_std" in run.metrics for run in found):
         out.print(
-            "macro-F1, accuracy and log loss are means over the folds (± standard deviation); pooled is over all rows held out together"
+            "macro-F1, accuracy and log loss are means over the folds or seeds (± standard deviation); pooled is over all rows held out together"
         )
 
 

@@ -154,7 +154,7 @@ def check(
         out.print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.message}", markup=False, soft_wrap=True)
     if suspects is not None:
         with ProgressBar() as bar:
-            bar.phase("looking for label errors, by five folds")
+            bar.phase("looking for label errors, by folds")
             suspected = suspected_errors(settings, dataset, listener=bar)
         deliver(suspected, suspects, what="suspected label errors")
     problems = sum(finding.problem for finding in findings)

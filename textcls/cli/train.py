@@ -49,15 +49,17 @@ def train(
     out = console()
     out.print(table)
     unit = f"{result.intervals.n_units:,} {result.intervals.unit}s"
-    folds = int(result.metrics.get("n_children", 1))
+    fits = int(result.metrics.get("n_children", 1))
+    several = [f"{key}s" for key in ("fold", "seed") if len({row[key] for row in result.predictions}) > 1]
+    of_fits = several[0] if len(several) == 1 else "fits"  # several seeds of several folds are neither
     for name, word in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
         value = getattr(result.evaluation, name)
         mean = result.metrics[f"test/{name}"]
         spread = result.metrics.get(f"test/{name}_std")
-        over_folds = f"; mean of {folds} folds {mean:.3f}, standard deviation {spread:.3f}" if spread is not None else ""
+        over_fits = f"; mean of {fits} {of_fits} {mean:.3f}, standard deviation {spread:.3f}" if spread is not None else ""
         found = result.intervals.metrics.get(name)
         interval = f" (95 % interval {found.low:.3f} to {found.high:.3f}, over {unit})" if found else ""
-        out.print(f"{word} {value:.3f}{interval} on {result.evaluation.rows:,} rows held out{over_folds}")
+        out.print(f"{word} {value:.3f}{interval} on {result.evaluation.rows:,} rows held out{over_fits}")
     if result.intervals.note is not None:
         out.print(result.intervals.note, soft_wrap=True)
     if result.model_folder is not None:

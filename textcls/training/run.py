@@ -244,7 +244,7 @@ def _child_outcome(
     noted = workspace.outcome(key)
     if noted is not None:
         return Outcome(unit, *noted, classifier=None)
-    kind = "seed" if config.splits.kind == "given" else "fold"
+    kind = "seed" if config.splits.kind in ("given", "hash") else "fold"
     with run.child(f"{unit.name}, {name}", kind, resume=workspace.child(key)) as child:
         workspace.note_child(key, child.id)
         outcome = _fit_and_measure(config, dataset, unit, child, workspace.checkpoints(key), reporter)
