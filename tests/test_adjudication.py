@@ -150,6 +150,13 @@ def test_confident_learning_finds_the_planted_error(mislabelled: Path) -> None:
     assert [(row["id"], row["label"], row["suggestion"]) for row in suspects] == [("7", "sport", "weather")]
 
 
+def test_a_suspect_names_its_article_as_the_stores_do(mislabelled: Path, tmp_path: Path) -> None:
+    rows = [{**row, "article": number // 4} for number, row in enumerate(read_rows(mislabelled))]
+    given = {"train": str(write_jsonl(tmp_path / "articles.jsonl", rows)), "group": "id"}
+    config = make_config({"data": given, "model": {"kind": "tfidf", "C": 10.0}})
+    assert [row["article"] for row in suspected_errors(config, load_dataset(config.data))] == ["1"]
+
+
 # --- suspects as a queue --------------------------------------------------------------------------------------------
 
 

@@ -135,11 +135,8 @@ def check_duplicates(
         DataError: the config says `stop`, and there are any.
     """
     contradicted = set(conflicting)
-    shared: dict[str, set[int]] = {
-        "training": set(),
-        "validation": set(),
-        "calibration": set(),
-    }  # a row counts once for all folds
+    # Of numbers of rows, so that one counts once for all folds.
+    shared: dict[str, set[int]] = {side: set() for side in ("training", "validation", "calibration")}
     checked = []
     for split in splits:
         held_out = np.concatenate([split.validation, split.test, split.calibration])

@@ -104,7 +104,7 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
     Raises:
         DataError: all rows are of one group, or a label has one row only.
     """
-    dataset = in_context(rows, config.model.context) if config.model.context is not None else rows
+    dataset = in_context(rows, config.model.context)
     labels, groups, ids = (rows[column][:] for column in ("label", "group", "id"))
     rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
     units = len(set(groups) - {None}) + groups.count(None)

@@ -25,12 +25,14 @@ class Unit:
     split: Split
 
 
-def in_context(dataset: Dataset, context: ContextConfig) -> Dataset:
-    """Give each row the sentences around it.
+def in_context(dataset: Dataset, context: ContextConfig | None) -> Dataset:
+    """Give each row the sentences around it, if a model reads any.
 
     Raises:
         DataError: the data have no articles.
     """
+    if context is None:
+        return dataset
     if not any(any(dataset.unique(column)) for column in ("group", "before", "after")):
         raise DataError(
             "model.context asks for neighbouring sentences, but the data have no articles: name their column in data.group, "

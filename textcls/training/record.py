@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
-from textcls.dataset import dataset_identity, row_identities
+from textcls.dataset import dataset_identity
 from textcls.evaluation import Evaluation, Interval, Intervals, Predictions
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.evaluation.report import run_report
@@ -39,13 +39,16 @@ _MOST_SHOWN = 10_000
 """Rows of the tables that MLflow's pages show; `predictions/test.jsonl` has all."""
 
 
-def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given: str | None) -> None:
+def log_inputs(
+    run: NullRun, config: Config, dataset: Dataset, rows: Sequence[Mapping[str, Any]], name: str, given: str | None
+) -> None:
     """Keep what the run is made from: settings, the data's identities, and the environment.
 
     Args:
         run: the run.
         config: its config.
         dataset: all its rows.
+        rows: what they are known again by, as `row_identities` gives it.
         name: the data set's name.
         given: the config file's text, if there was a file.
     """
@@ -64,10 +67,10 @@ def log_inputs(run: NullRun, config: Config, dataset: Dataset, name: str, given:
     )
     contexts = {"train": "training", "validation": "validation", "test": "test"}
     for split, context in contexts.items():
-        rows = np.flatnonzero(np.array(dataset["split"][:]) == split)
-        if len(rows):
-            run.data(f"{name}-{split}", dataset_identity(dataset.select(rows)), getattr(config.data, split), context)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in row_identities(dataset))
+        numbers = np.flatnonzero(np.array(dataset["split"][:]) == split)
+        if len(numbers):
+            run.data(f"{name}-{split}", dataset_identity(dataset.select(numbers)), getattr(config.data, split), context)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     run.file(gzip.compress(lines.encode(), mtime=0), ROWS)
     run.text(config.as_yaml(), "config/resolved.yaml")
     if given is not None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from textcls.artifacts import DataSummary, folder_megabytes, pip_requirements, save_model
 from textcls.config import Config, EnsembleConfig, load_config, make_config
-from textcls.dataset import dataset_identity, dataset_name, load_dataset
+from textcls.dataset import dataset_identity, dataset_name, load_dataset, row_identities
 from textcls.errors import ConfigError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.files import check_new, new_folder
@@ -25,7 +25,7 @@ from textcls.training.members import make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import Unit, in_context, plan, protocol
 from textcls.training.record import kept_log, log_inputs, log_results, run_tags
-from textcls.training.workspace import Workspace, check_resumable, open_workspace, rows_identity, unfinished_run
+from textcls.training.workspace import Workspace, check_resumable, identity_in_order, open_workspace, unfinished_run
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -144,8 +144,9 @@ def run_config(
         reporter.phase("reading the data")
         rows = load_dataset(config.data)
         data = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
-        dataset = in_context(rows, config.model.context) if config.model.context is not None else rows
-        in_order = rows_identity(rows)
+        dataset = in_context(rows, config.model.context)
+        identities = row_identities(rows)
+        in_order = identity_in_order(identities)
         if resume is not None:
             check_resumable(config.tracking.folder, resume, config, data.identity, in_order)
         units, final = plan(config, dataset)
@@ -165,7 +166,9 @@ def run_config(
         workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)
-        log_inputs(run, config, rows, data.name, given)  # of a resumed run too, which may have been killed in the midst of it
+        log_inputs(
+            run, config, rows, identities, data.name, given
+        )  # of a resumed run too, which may have been killed in the midst of it
         outcomes = []
         for number, unit in enumerate(units, 1):
             if len(units) == 1:

@@ -10,24 +10,20 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from textcls.config import Config, TrackingConfig
-from textcls.dataset import row_identities
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.tracking import RunSummary, Store, is_another, this_process
-
-if TYPE_CHECKING:
-    from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -156,10 +152,10 @@ def unfinished_run(tracking: TrackingConfig, run: str) -> str:
     return found.id
 
 
-def rows_identity(dataset: Dataset) -> str:
-    """Identify a dataset's rows with their ids and splits and in their order, which the identity of the dataset leaves out."""
+def identity_in_order(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Identify a dataset's rows, as `row_identities` gives them, with their ids and splits and in their order."""
     # Folds are parted by ids, and what was measured is kept by the rows' places.
-    return sha256(json.dumps(row_identities(dataset)).encode()).hexdigest()
+    return sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def check_resumable(store: str | Path, run: str, config: Config, identity: str, rows: str) -> None:
