@@ -197,7 +197,7 @@ def test_what_was_kept_of_a_run_is_sent_before_it_is_resumed(
     with pytest.raises(TrackingError, match=r"^a run: .* does not take it: nobody there$"), tracked(run.id):
         raise AssertionError("the block is not entered")
     server(there=True)
-    about = folder / "unsent" / str(run.id) / "run.json"
+    about = kept_runs(folder)[0].folder / "run.json"
     noted = about.read_text()
     about.write_text(noted.replace(f":{os.getpid()}", f":{os.getppid()}"))
     with pytest.raises(TrackingError, match=r"^a run: the run still goes on"), tracked(run.id):
@@ -215,6 +215,24 @@ def test_what_was_kept_of_a_run_is_sent_before_it_is_resumed(
     (its_fold,) = store.children_of(found)
     assert (found.id, found.status, its_fold.status) == (run.id, "FINISHED", "FINISHED")
     assert its_fold.metrics == {"test/macro_f1": 0.25}
+
+
+def test_processes_that_share_a_run_keep_each_its_own(store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of a sweep do, whose parent is the one run of them all."""
+    store, folder = Store(store_folder), tmp_path / "kept"
+    monkeypatch.setattr(tracking_run, "Store", lambda *_, **__: store)
+    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    shared = {"experiment": "news", "name": "a sweep", "tags": {"textcls.kind": "parent"}}
+    with track(config, **shared) as first, track(config, **shared, resume=first.id) as second:
+        with monkeypatch.context() as away:
+            away.setattr(outbox, "carry_out", _away)
+            for run, trial in ((first, "trial 1"), (second, "trial 2")):
+                with run.child(trial, "trial") as child:
+                    child.metrics({"test/macro_f1": 0.5})
+        assert [kept.run for kept in kept_runs(folder)] == [first.id, first.id]
+    assert kept_runs(folder) == [], "each has sent its own at its end"
+    trials = store.children_of(store.run("a sweep"))
+    assert sorted((trial.name, trial.status) for trial in trials) == [("trial 1", "FINISHED"), ("trial 2", "FINISHED")]
 
 
 def _away(*_: object) -> None:

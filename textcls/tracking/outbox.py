@@ -1,6 +1,6 @@
 """Send the calls of a run to its store, and keep what a server that went away could not take, to send it later.
 
-What is kept lies in a folder of the run: `run.json` (the server, the run, the process), `calls.jsonl`, to which every call is
+What is kept lies in a folder of the run and the process: `run.json` (the server, the run, the process), `calls.jsonl`, to which every call is
 appended, `content/N/…`, what goes with call N, and `sent.json`, how far a sending came.
 """
 
@@ -26,7 +26,7 @@ from textcls.tracking.store import Store
 logger = logging.getLogger(__name__)
 
 UNSENT = "unsent"
-"""Folder below the store's folder with a folder for every run that could not be sent."""
+"""Folder below the store's folder with a folder for every run that could not be sent, and for each process of a sweep."""
 
 
 class Outbox:
@@ -34,14 +34,14 @@ class Outbox:
 
     Args:
         store: where to.
-        keep: the folder in which a run that a server cannot take has a folder; None for a local store, whose errors are raised.
+        keep: the folder in which what a server cannot take has a folder; None for a local store, whose errors are raised.
         name, experiment: of the run, for those who look at what is kept.
     """
 
     def __init__(self, store: Store, keep: Path | None, *, name: str, experiment: str) -> None:
         self.store, self._keep, self._about = store, keep, {"name": name, "experiment": experiment}
+        self._run: str | None = None
         self._folder: Path | None = None
-        self._keeping = False
         self._kept = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="textcls-tracking")
         self._pending: list[Future[str]] = []
@@ -51,7 +51,7 @@ class Outbox:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._thread.shutdown()
-        if self._keeping and self._folder is not None:
+        if self._folder is not None:
             self._try_again(self._folder)
 
     def start(self, values: dict[str, Any]) -> str:
@@ -60,11 +60,10 @@ class Outbox:
         The first run of an outbox is the one that others are children of, and must be made; without a server there is none.
         """
         call = Call(f"unsent-{uuid4().hex}" if self._keep else "", "start", values)
-        if self._folder is not None:
+        if self._run is not None:
             return self.send(call)
-        id = carry_out(self.store, call)
-        self._folder = (self._keep or Path()) / id
-        return id
+        self._run = carry_out(self.store, call)
+        return self._run
 
     def reopen(self, run: str, tags: dict[str, str]) -> str:
         """Go on with a run that was begun earlier, and give its id.
@@ -75,14 +74,13 @@ class Outbox:
             TrackingError: what was kept is damaged or cannot be sent, or another process keeps more of it.
         """
         call = Call(run, "reopen", {"tags": tags})
-        if self._folder is not None:
+        if self._run is not None:
             return self.send(call)
-        folder = (self._keep or Path()) / run
-        if self._keep is not None and folder.exists():
-            send_kept(folder, self.store)
-        carry_out(self.store, call)
-        self._folder = folder
-        return run
+        for kept in kept_runs(self._keep.parent) if self._keep else []:
+            if kept.run == run:
+                send_kept(kept.folder, self.store)
+        self._run = carry_out(self.store, call)
+        return self._run
 
     def send(self, call: Call) -> str:
         """Send a call, wait for it, and give the id of its run."""
@@ -97,7 +95,7 @@ class Outbox:
     def _deliver(self, call: Call) -> str:
         from mlflow.exceptions import MlflowException
 
-        if not self._keeping:
+        if self._folder is None:
             try:
                 return carry_out(self.store, call)
             except (MlflowException, OSError) as error:
@@ -108,19 +106,16 @@ class Outbox:
                     self.store.place,
                     reason(error),
                 )
-        self._keep_call(call)
+            # Several processes of a sweep share a run, hence a folder of this one's own.
+            self._folder = self._keep / f"{self._run}-{uuid4().hex[:8]}"
+            self._folder.mkdir(parents=True)
+            about = {"uri": self.store.uri, "run": self._run, **self._about, "process": this_process()}
+            (self._folder / "run.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        self._keep_call(call, self._folder)
         return call.run
 
-    def _keep_call(self, call: Call) -> None:
+    def _keep_call(self, call: Call, folder: Path) -> None:
         """Keep this call and, since the order matters, every one after it."""
-        folder = self._folder
-        if folder is None:
-            raise RuntimeError("the first call of an outbox starts a run")
-        if not self._keeping:
-            folder.mkdir(parents=True)
-            about = {"uri": self.store.uri, "run": folder.name, **self._about, "process": this_process()}
-            (folder / "run.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            self._keeping = True
         if call.content is not None:
             place = folder / "content" / str(self._kept + 1)
             place.mkdir(parents=True)
