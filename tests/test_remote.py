@@ -217,7 +217,9 @@ def test_what_was_kept_of_a_run_is_sent_before_it_is_resumed(
     assert its_fold.metrics == {"test/macro_f1": 0.25}
 
 
-def test_processes_that_share_a_run_keep_each_its_own(store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_share_a_run_keep_each_its_own(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As those of a sweep do, whose parent is the one run of them all."""
     store, folder = Store(store_folder), tmp_path / "kept"
     monkeypatch.setattr(tracking_run, "Store", lambda *_, **__: store)

@@ -25,6 +25,7 @@ from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
 
 from textcls.artifacts import load_model, pip_requirements, save_model
+from textcls.cli.runs_words import describe
 from textcls.config import TrackingConfig
 from textcls.errors import ModelError, TextclsError, TrackingError
 from textcls.models import DecidedClassifier, Decision, classifier_class
@@ -348,6 +349,7 @@ def test_a_model_whose_keeping_was_cut_off_is_none_until_it_is_kept_again(
     store = Store(store_folder)
     with pytest.raises(TrackingError, match="run a run: it has kept no model; its status is KILLED"):
         store.model_folder("a run")
+    assert "model     none kept" in describe(store, store.run("a run"))
     with track(config, experiment="news", name="a run", tags={}, resume=run.id) as resumed:
         resumed.metrics({"test/macro_f1": 0.5})
         resumed.model(model_folder, name="a run", requirements=[])

@@ -77,7 +77,7 @@ def register(
     found = store.run(run)
     if found.status != "FINISHED":
         raise TrackingError(f"run {found.name}: its status is {found.status.lower()}; only a finished run is registered")
-    if not found.model_ids:
+    if store.kept_model(found) is None:
         raise TrackingError(f"run {found.name}: it has kept no model to register")
     if config is not None:
         gates = load_config(config, overrides).gates

@@ -31,7 +31,7 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     yield f"data set  {run.experiment}, identity {run.data or 'unknown'}"
     yield f"made by   textcls {run.tags.get('textcls.version', 'unknown')} at {commit_of(run)}"
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]
-    kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if run.model_ids else "none kept"
+    kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if store.kept_model(run) else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
     for name, verdict in sorted(run.tags.items()):
         if name.startswith(f"{COMPARED}."):

@@ -243,19 +243,26 @@ class Store:
             except (MlflowException, OSError) as error:
                 raise TrackingError(f"run {run.name}: {path} cannot be read: {reason(error)}") from error
 
-    def model_id(self, run: RunSummary) -> str:
-        """Find the id of the model that a run has kept, which is not one whose keeping was cut off.
-
-        Raises:
-            TrackingError: it has kept none.
-        """
+    def kept_model(self, run: RunSummary) -> str | None:
+        """Find the id of the model that a run has kept; one that was deleted, or whose keeping was cut off, is none."""
         from mlflow.exceptions import MlflowException
 
         for id in run.model_ids:
             with suppress(MlflowException):  # it was deleted
                 if self.client.get_logged_model(id).status == "READY":
                     return id
-        raise TrackingError(f"run {run.name}: it has kept no model; its status is {run.status}")
+        return None
+
+    def model_id(self, run: RunSummary) -> str:
+        """Find the id of the model that a run has kept.
+
+        Raises:
+            TrackingError: it has kept none.
+        """
+        id = self.kept_model(run)
+        if id is None:
+            raise TrackingError(f"run {run.name}: it has kept no model; its status is {run.status}")
+        return id
 
     def model_folder(self, name: str) -> Path:
         """Find the model folder of a run (its id or name) or of a registered model (`models:/name@alias`).
