@@ -361,6 +361,40 @@ def test_compare_puts_the_best_first_and_takes_names(textcls: Command, store_fol
     assert "worse" not in chosen.out
 
 
+def test_a_narrow_terminal_cuts_no_id_and_no_figure(
+    textcls: Command, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    from textcls.config import TrackingConfig
+    from textcls.tracking import track
+
+    figures = {f"{name}{suffix}": 0.123 for name in ("test/macro_f1", "test/accuracy") for suffix in ("", "_std")}
+    ids = []
+    for name in ("short", "all-minilm-l6-v2-lr0.0002-e10-s42"):
+        tags = {"textcls.kind": "parent", "textcls.data_sha": "abc"}
+        with track(TrackingConfig(folder=str(store_folder)), experiment="news", name=name, tags=tags) as run:
+            run.metrics({**figures, "time/fit_s": 12.34, "size/model_mb": 91.6, "latency/p50_ms": 1.5})
+        ids.append(str(run.id)[:8])
+    commands = ("compare", "runs")
+    for command in commands:
+        whole = textcls(command, "--store", store_folder).out
+        assert "started" in whole
+        assert "no room" not in whole
+    for width in (80, 40):
+        terminal = Console(width=width, force_terminal=True, color_system=None)
+        monkeypatch.setattr("textcls.cli.output.console", lambda terminal=terminal: terminal)
+        for command in commands:
+            terminal.file = io.StringIO()
+            assert textcls(command, "--store", store_folder).code == 0
+            table, note = terminal.file.getvalue().split("no room for: ")
+            for fragment in (*ids, "0.123 ± 0.123", "short"):
+                assert fragment in table
+            assert "…" not in table
+            assert note.splitlines()[0].endswith("; to see all, pipe it into: less -S")
+            assert width < 80 or max(map(len, table.splitlines())) <= width
+
+
 def test_compare_without_runs_says_how_to_make_one(textcls: Command, store_folder: Path) -> None:
     done = textcls("compare", "--store", store_folder)
     assert (done.code, done.out) == (0, f"no runs in {store_folder} yet; make one with: textcls train CONFIG\n")

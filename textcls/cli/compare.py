@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from textcls.comparing import System
     from textcls.tracking import RunSummary, Store
 
@@ -109,7 +107,7 @@ def _compare(systems: list[System], report: Path | None, output: Path | None, fi
 
 def _show(names: list[str], store: str) -> None:
     """Print a table of runs for each data set."""
-    from textcls.cli.output import console
+    from textcls.cli.output import console, print_runs
     from textcls.tracking import Store
 
     found = Store(store).runs(names)
@@ -119,31 +117,33 @@ def _show(names: list[str], store: str) -> None:
     by_data: dict[tuple[str, str], list[RunSummary]] = {}
     for run in found:
         by_data.setdefault((run.experiment, run.data), []).append(run)
-    for (experiment, data), its_runs in by_data.items():
-        out.print(_table(f"{experiment} (data {data[:12]})", its_runs))
+    for number, ((experiment, data), its_runs) in enumerate(by_data.items()):
+        if number:
+            out.print()
+        print_runs(
+            _columns(its_runs),
+            names=["run"],
+            right=list(_METRICS.values()),
+            least=["one text (ms)", "MB", "fit (s)", "started", "log loss", "pooled", "accuracy", "status"],
+            title=f"{experiment} (data {data[:12]})",
+        )
     if any("test/macro_f1_std" in run.metrics for run in found):
         out.print(
             "macro-F1, accuracy and log loss are means over the folds or seeds (± standard deviation); pooled is over all rows held out together"
         )
 
 
-def _table(title: str, runs: list[RunSummary]) -> Table:
-    from datetime import datetime
+def _columns(runs: list[RunSummary]) -> dict[str, list[str]]:
+    from textcls.cli.runs_words import when
 
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column("run", overflow="fold", ratio=1)
-    table.add_column("id")
-    table.add_column("started")
-    shown = [name for name in _METRICS if any(name in run.metrics for run in runs)]
-    for name in shown:
-        table.add_column(_METRICS[name], justify="right")
-    table.add_column("status")
-    for run in sorted(runs, key=lambda run: -run.metrics.get("test/macro_f1", -1.0)):
-        started = datetime.fromtimestamp(run.started / 1000).strftime("%Y-%m-%d %H:%M")
-        table.add_row(run.name, run.id[:8], started, *(_cell(run, name) for name in shown), run.status.lower())
-    return table
+    best_first = sorted(runs, key=lambda run: -run.metrics.get("test/macro_f1", -1.0))
+    return {
+        "run": [run.name for run in best_first],
+        "id": [run.id[:8] for run in best_first],
+        "started": [when(run.started) for run in best_first],
+        **{word: [_cell(run, name) for run in best_first] for name, word in _METRICS.items()},
+        "status": [run.status.lower() for run in best_first],
+    }
 
 
 def _cell(run: RunSummary, name: str) -> str:

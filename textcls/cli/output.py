@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+_NAME = 16
+"""Cells that a column of names has at least, if they take as many."""
 
 
 def check_delivery(output: Path | None) -> None:
@@ -47,12 +50,53 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False)
 
 
-def table(*columns: str, right: Sequence[str] = ()) -> Table:
+def table(*columns: str, right: Sequence[str] = (), title: str | None = None) -> Table:
     """A plain table; `right` names the columns of numbers."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), title_justify="left")
+    made = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1), title=title, title_justify="left")
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
+
+
+def print_runs(
+    columns: Mapping[str, Sequence[str]],
+    *,
+    names: Sequence[str],
+    right: Sequence[str],
+    least: Sequence[str],
+    title: str | None = None,
+) -> None:
+    """Print a table of runs in which ids and figures stay whole, however narrow the terminal is; what it has no room for is named.
+
+    Args:
+        columns: the cells of each column.
+        names: the columns of names, which may be folded.
+        right: the columns of numbers.
+        least: the columns to leave out where there is no room, the first one first.
+        title: what to print above.
+    """
+    from rich.cells import cell_len
+
+    out = console()
+    widest = {name: max(map(cell_len, (name, *cells))) for name, cells in columns.items()}
+    if out.is_terminal:  # what is piped is never cut or folded
+        widest |= {name: min(widest[name], _NAME) for name in names}
+    shown = [name for name, cells in columns.items() if any(cells)]
+    gap = 3  # cells between two columns of `table`
+    left_out: list[str] = []
+    for name in least if out.is_terminal else ():
+        if name in shown and sum(widest[each] + gap for each in shown) - gap > out.width:
+            shown.remove(name)
+            left_out.append(name)
+    made = table(*shown, right=right, title=title)
+    for column in made.columns:
+        column.min_width = widest[str(column.header)]
+    for row in zip(*(columns[name] for name in shown), strict=True):
+        made.add_row(*row)
+    # A terminal that is narrower yet folds the lines, but cuts nothing.
+    out.print(made, width=max(out.width, sum(widest[each] + gap for each in shown) - gap), crop=False)
+    if left_out:
+        out.print(f"no room for: {', '.join(left_out)}; to see all, pipe it into: less -S", soft_wrap=True)

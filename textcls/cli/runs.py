@@ -40,7 +40,7 @@ def list_(
     store: _StoreOption = "experiments",
 ) -> None:
     """List runs, the newest first."""
-    from textcls.cli.output import console, table
+    from textcls.cli.output import console, print_runs
     from textcls.cli.runs_words import metric, seconds, when
     from textcls.errors import TrackingError, did_you_mean
     from textcls.tracking import Store
@@ -55,13 +55,18 @@ def list_(
         if value is not None and value not in known:
             raise TrackingError(f"{store}: no run of {what} {value!r}; {did_you_mean(value, known)}")
         runs = [run for run in runs if value in (None, _filtered(run)[what])]
-    shown = table("run", "id", "data set", "family", "started", "took", "macro-F1", "status", right=("took", "macro-F1"))
-    for run in runs:
-        took = seconds((run.ended - run.started) / 1000) if run.ended else ""
-        name = f"  {run.name}" if children and run.parent else run.name
-        macro_f1 = metric(run.metrics, "test/macro_f1")
-        shown.add_row(name, run.id[:8], run.experiment, run.family, when(run.started), took, macro_f1, run.status.lower())
-    console().print(shown)
+    columns = {
+        "run": [f"  {run.name}" if children and run.parent else run.name for run in runs],
+        "id": [run.id[:8] for run in runs],
+        "data set": [run.experiment for run in runs],
+        "family": [run.family for run in runs],
+        "started": [when(run.started) for run in runs],
+        "took": [seconds((run.ended - run.started) / 1000) if run.ended else "" for run in runs],
+        "macro-F1": [metric(run.metrics, "test/macro_f1") for run in runs],
+        "status": [run.status.lower() for run in runs],
+    }
+    least = ["family", "took", "started", "data set", "status"]
+    print_runs(columns, names=["run", "data set"], right=["took", "macro-F1"], least=least)
 
 
 @app.command()
