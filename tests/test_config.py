@@ -217,6 +217,27 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
             MINIMAL.replace("}", ", test: x}", 1) + "splits: {kind: hash}",
             "splits.kind is 'hash', which makes its own test rows, but data.test names a file",
         ),
+        (
+            MINIMAL + "sweep: {space: {model: {C: [0.1, 1]}}}",
+            "sweep.space.model: expected values, or low and high, of a setting that is written with its dots, such as "
+            'model.C: [0.1, 1], found {"C": [0.1, 1]}',
+        ),
+        (
+            MINIMAL + "sweep: {space: {model.C: 5}}",
+            "sweep.space.model.C: expected values, or low and high, of a setting that is written with its dots, such as "
+            "model.C: [0.1, 1], found 5",
+        ),
+        (MINIMAL + "sweep: {space: {model.C: {low: 1}}}", "sweep.space.model.C.high: missing; it has no default"),
+        (
+            MINIMAL + "sweep: {space: {model.C: {low: 1, high: 2, stop: 1}}}",
+            "sweep.space.model.C.stop: unknown key; did you mean 'step'?",
+        ),
+        (
+            MINIMAL + "sweep: {space: {model.C: {low: 2, high: 1}}}",
+            "sweep.space.model.C: low must be less than high, found 2 and 1",
+        ),
+        (MINIMAL + "sweep: {trails: 4, space: {model.C: [1]}}", "sweep.trails: unknown key; did you mean 'trials'?"),
+        (MINIMAL + "sweep: {trials: 4}", "sweep.space: missing; it has no default"),
     ],
 )
 def test_a_wrong_setting(text: str, message: str) -> None:
@@ -311,6 +332,7 @@ def test_settings_that_are_given_as_mappings() -> None:
         ("model.lowercase=false", "model.lowercase", False),
         ("model.char_ngrams=null", "model.char_ngrams", None),
         ("model.word_ngrams=[1, 3]", "model.word_ngrams", (1, 3)),
+        ("sweep.space.model.C=[1, 3]", "sweep.space", {"model.C": [1, 3]}),
         ("data.labels=[fact, quote]", "data.labels", ("fact", "quote")),
         ("data.group=", "data.group", None),
         ("data.train=a=b.csv", "data.train", "a=b.csv"),

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from textcls.config.base import Settings
 from textcls.config.models import model_kinds
-from textcls.config.settings import Config
+from textcls.config.settings import Config, SpanConfig
 from textcls.config.yaml_text import parse_yaml
 from textcls.errors import ConfigError, did_you_mean
 
@@ -112,6 +112,8 @@ def _parse_override(override: str) -> tuple[str, Any]:
 
 def _put(settings: dict[str, Any], key: str, value: Any, *, where: str) -> None:
     *path, last = key.split(".")
+    if path[:2] == ["sweep", "space"]:  # whose keys have dots themselves
+        path, last = path[:2], key.removeprefix("sweep.space.")
     section = settings
     for step in path:
         if section.get(step) is None:  # such as model.context, where null means none of it
@@ -124,10 +126,13 @@ def _put(settings: dict[str, Any], key: str, value: Any, *, where: str) -> None:
 
 def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequence[str] = ()) -> Iterator[str]:
     for problem in error.errors():
-        # The discriminator of a model's kind stands in the location; people did not write it.
+        # The tag of a union stands in the location; people did not write it.
         location = [str(part) for part in problem["loc"]]
         if len(location) > 1 and location[0] == "model" and location[1] in model_kinds():
             section = _section(model_kinds()[location.pop(1)], location[1:-1])
+        elif len(location) > 3 and location[:2] == ["sweep", "space"]:
+            section = SpanConfig
+            del location[3]
         else:
             section = _section(of, location[:-1])
         where = ".".join([*above, *location])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from textcls.config.base import Settings
 from textcls.config.models import ModelConfig
@@ -103,10 +103,31 @@ class SpanConfig(Settings):
         return self
 
 
+def _sort_of_space(values: object) -> str | None:
+    """Whether it is a list or a span; errors are then of this one, not of both."""
+    if isinstance(values, list):
+        return "list"
+    return (
+        "span"
+        if isinstance(values, SpanConfig) or (isinstance(values, dict) and values.keys() & SpanConfig.model_fields)
+        else None
+    )
+
+
 class SweepConfig(Settings):
     """A search for better settings, by Optuna's tree-structured Parzen estimator (Bergstra et al. 2011)."""
 
-    space: dict[str, list[Any] | SpanConfig] = Field(min_length=1)
+    space: dict[
+        str,
+        Annotated[
+            Annotated[list[Any], Tag("list")] | Annotated[SpanConfig, Tag("span")],
+            Discriminator(
+                _sort_of_space,
+                custom_error_type="space",
+                custom_error_message="expected values, or low and high, of a setting that is written with its dots, such as model.C: [0.1, 1]",
+            ),
+        ],
+    ] = Field(min_length=1)
     """What to search: `section.key` to a list of values, or to `{low: …, high: …}` with `log` or `step`."""
     trials: int = Field(default=20, ge=1)
     """Number of trials, those that are pruned included."""
