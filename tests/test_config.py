@@ -219,13 +219,17 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
         ),
         (
             MINIMAL + "sweep: {space: {model: {C: [0.1, 1]}}}",
-            "sweep.space.model: expected values, or low and high, of a setting that is written with its dots, such as "
-            'model.C: [0.1, 1], found {"C": [0.1, 1]}',
+            (
+                "sweep.space.model: expected values, or low and high, of a setting that is written with its dots, such as "
+                'model.C: [0.1, 1], found {"C": [0.1, 1]}'
+            ),
         ),
         (
             MINIMAL + "sweep: {space: {model.C: 5}}",
-            "sweep.space.model.C: expected values, or low and high, of a setting that is written with its dots, such as "
-            "model.C: [0.1, 1], found 5",
+            (
+                "sweep.space.model.C: expected values, or low and high, of a setting that is written with its dots, such as "
+                "model.C: [0.1, 1], found 5"
+            ),
         ),
         (MINIMAL + "sweep: {space: {model.C: {low: 1}}}", "sweep.space.model.C.high: missing; it has no default"),
         (
