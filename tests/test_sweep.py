@@ -222,6 +222,18 @@ def test_processes_that_begin_together_work_at_one_sweep(
     assert result.config in written
 
 
+def test_nothing_is_tried_twice_and_a_sweep_ends_when_all_was_tried(config: Path, textcls: Callable[..., Done]) -> None:
+    settings = ["sweep.space={model.C: [0.1, 5, 5.0], model.min_df: {low: 1, high: 2}}", "tracking.enabled=false"]
+    result = sweep(config, overrides=[*settings, "sweep.trials=3"])
+    assert (len(result.trials), result.exhausted) == (3, False)
+    result = sweep(config, overrides=[*settings, "sweep.trials=9"])  # as another process would go on
+    assert (len(result.trials), result.exhausted) == (4, True)
+    tried = {(trial.settings["model.C"], trial.settings["model.min_df"]) for trial in result.trials}
+    assert tried == {(C, min_df) for C in (0.1, 5) for min_df in (1, 2)}
+    done = textcls("sweep", config, "--set", settings[0], "--set", settings[1], "--set", "sweep.trials=9")
+    assert "every combination of the space was tried, so there are no more trials" in done.out
+
+
 def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
     with pytest.raises(ConfigError, match=r"sweep.metric is 'test/f1', which the runs do not have; known: .*test/macro_f1"):
         sweep(config, overrides=["sweep.metric=test/f1"])

@@ -33,6 +33,8 @@ def sweep(
         table.add_row(str(trial.number + 1), *(_shown(trial.settings.get(key)) for key in keys), reached)
     out = console()
     out.print(table)
+    if result.exhausted:
+        out.print("every combination of the space was tried, so there are no more trials")
     settings = " ".join(f"--set {key}={_shown(value)}" for key, value in result.best.settings.items())
     running = any(trial.state == "running" for trial in result.trials)
     best = "best so far" if running else "best"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -60,6 +61,7 @@ class SweepResult:
         best: the one that reached most; of those that have ended, while others are `running`.
         config: the best trial's config, without the search, which `train` takes.
         run_id: the parent run's id; None if it was not tracked.
+        exhausted: whether all that the space holds was tried in fewer trials than were asked for.
     """
 
     metric: str
@@ -67,6 +69,7 @@ class SweepResult:
     best: Trial
     config: Config
     run_id: str | None
+    exhausted: bool
 
 
 def sweep(
@@ -80,7 +83,8 @@ def sweep(
 
     What is tried next depends on the seed and on the trials that came to an end, all of which lie in the study's database;
     so a search that was killed goes on as if it had not been, but for the trial it was at, which begins anew. A trial whose settings
-    fail, such as a learning rate that is too high, counts as one, and the search goes on.
+    fail, such as a learning rate that is too high, counts as one, and the search goes on. Nothing is tried twice, so it ends early
+    when a space of lists and whole numbers holds nothing else.
 
     Args:
         config: a config file with a `sweep`.
@@ -142,7 +146,8 @@ def sweep(
         with new_file(output) as scratch:
             header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
             scratch.write_text(header + best_config.as_yaml(), encoding="utf-8")
-    return SweepResult(metric, trials, best, best_config, run.id)
+    counted = [trial for trial in trials if trial.state != "failed" or trial.error is not None]
+    return SweepResult(metric, trials, best, best_config, run.id, len(counted) < base.sweep.trials)
 
 
 # --- the space ------------------------------------------------------------------------------------------------------
@@ -164,13 +169,38 @@ def _check_space(sweep: SweepConfig, plain: Mapping[str, Any]) -> None:
             make_config(plain, {key: value}, name="sweep.space")
 
 
-def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig, kind: str) -> Any:
+def _distribution(optuna: Any, key: str, values: list[Any] | SpanConfig, kind: str) -> Any:
     if isinstance(values, list):
         # Optuna's choices are plain values; a list such as an n-gram span is chosen by its place.
-        return values[trial.suggest_categorical(key, list(range(len(values))))]
+        return optuna.distributions.CategoricalDistribution(range(len(values)))
     if takes_fractions(key, kind):
-        return trial.suggest_float(key, values.low, values.high, log=values.log, step=values.step)
-    return trial.suggest_int(key, int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
+        return optuna.distributions.FloatDistribution(values.low, values.high, log=values.log, step=values.step)
+    return optuna.distributions.IntDistribution(int(values.low), int(values.high), log=values.log, step=int(values.step or 1))
+
+
+def _settings(sweep: SweepConfig, drawn: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: values[drawn[key]] if isinstance(values, list) else drawn[key] for key, values in sweep.space.items()}
+
+
+def _combinations(sweep: SweepConfig, space: Mapping[str, Any]) -> float:
+    """How many different settings the space holds; there is no end to them where a setting takes any number between two bounds."""
+    return math.prod(
+        len(_distinct(values))
+        if isinstance(values, list)
+        else round((space[key].high - space[key].low) / space[key].step) + 1
+        if space[key].step is not None
+        else math.inf
+        for key, values in sweep.space.items()
+    )
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """As `set`, of values such as lists."""
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def _default_metric(config: Config, rows: Dataset) -> str:
@@ -237,15 +267,33 @@ def _next_trial(optuna: Any, study: Any, config: Config, sweep: SweepConfig, fol
                 study.tell(trial.number, state=states.FAIL)
         # What failed by its settings counts: the next draw of the same number would be the same settings again.
         begun = [t for t in study.get_trials(deepcopy=False) if t.state != states.FAIL or "error" in t.user_attrs]
-        if len(begun) >= sweep.trials:
+        tried = _distinct(t.user_attrs["settings"] for t in begun if "settings" in t.user_attrs)
+        space = {key: _distribution(optuna, key, values, config.model.kind) for key, values in sweep.space.items()}
+        if len(begun) >= sweep.trials or len(tried) >= _combinations(sweep, space):
             return None
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
-        study.sampler = optuna.samplers.TPESampler(seed=config.seed + len(begun), n_startup_trials=_WARM_UP)
-        trial = study.ask()
+        study.sampler = _sampler(optuna, config.seed + len(begun), space, lambda drawn: _settings(sweep, drawn) in tried)
+        trial = study.ask(space)
         trial.set_user_attr("process", this_process())
-        drawn = {key: _suggest(trial, key, values, config.model.kind) for key, values in sweep.space.items()}
-        trial.set_user_attr("settings", drawn)
+        trial.set_user_attr("settings", _settings(sweep, trial.params))
         return trial
+
+
+def _sampler(optuna: Any, seed: int, space: Mapping[str, Any], tried: Callable[[Mapping[str, Any]], bool]) -> Any:
+    """TPE, but where it draws what was tried, which would come to the very same figures, a draw at random of what was not."""
+
+    class Untried(optuna.samplers.TPESampler):
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Mapping[str, Any]:
+            return space
+
+        def sample_relative(self, study: Any, trial: Any, search_space: Mapping[str, Any]) -> dict[str, Any]:
+            drawn = {key: self.sample_independent(study, trial, key, values) for key, values in space.items()}
+            random = optuna.samplers.RandomSampler(seed=seed)
+            while tried(drawn):
+                drawn = {key: random.sample_independent(study, trial, key, values) for key, values in space.items()}
+            return drawn
+
+    return Untried(seed=seed, n_startup_trials=_WARM_UP)
 
 
 def _run_trial(
