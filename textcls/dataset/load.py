@@ -231,16 +231,22 @@ def _parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[str, Row]]:
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines, strict=True)
+        reader = csv.reader(lines, strict=True)
+        begins = 1  # the line of a row is the one at which it begins
         try:
+            header = next(reader, [])
+            twice = [column for column, count in Counter(header).items() if column and count > 1]
+            if twice:
+                raise DataError(f"{path}: column {twice[0]!r} stands twice in the header; rename one")
+            begins = reader.line_num + 1
             for row in reader:
-                if None in row or None in row.values():
-                    raise DataError(
-                        f"{path}, line {reader.line_num}: expected {len(reader.fieldnames or ())} cells; quote cells that hold commas"
-                    )
-                yield f"{path}, line {reader.line_num}", row
+                if row and len(row) != len(header):
+                    raise DataError(f"{path}, line {begins}: expected {len(header)} cells; quote cells that hold commas")
+                if row:  # an empty line is none
+                    yield f"{path}, line {begins}", dict(zip(header, row, strict=True))
+                begins = reader.line_num + 1
         except csv.Error as error:
-            raise DataError(f"{path}, line {reader.line_num}: not valid CSV: {error}") from error
+            raise DataError(f"{path}, line {begins}: not valid CSV: {error}") from error
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
