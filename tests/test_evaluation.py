@@ -184,6 +184,21 @@ def test_a_label_without_rows_is_drawn_as_nothing() -> None:
     np.testing.assert_array_equal(figure.axes[0].images[0].get_array()[2], [0, 0, 0])
 
 
+def test_a_label_is_drawn_by_any_font_that_has_its_signs() -> None:
+    from matplotlib.font_manager import fontManager
+
+    # U+20DD stands in a font that matplotlib brings, but not in its usual one; U+10380 is Ugaritic.
+    labels = ["a\u20dd", "b\U00010380"]
+    assert "STIXGeneral" in fontManager.get_font_names()
+    figure = confusion_figure(evaluate(labels, np.eye(2), labels), title="run b\U00010380")
+    figure.savefig(io.BytesIO(), format="png")  # warnings are errors
+    first, second = figure.axes[0].get_yticklabels()
+    assert first.get_text() == "a\u20dd"
+    assert "STIXGeneral" in first.get_fontfamily()
+    assert second.get_text() in ("b\U00010380", "b�")
+    assert figure.axes[0].get_title() == f"run {second.get_text()}"
+
+
 def test_drawing_opens_no_window_and_leaves_pyplot_alone() -> None:
     import sys
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -26,20 +28,43 @@ _LONGEST = 40
 
 
 def shown(name: str, longest: int = _LONGEST) -> str:
-    """A name of the data as a figure shows it: in one line, printable, and cut if it is long."""
-    line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(name.split()))
+    """A name of the data as a figure shows it: in one line, of signs that can be drawn, and cut if it is long."""
+    line = _drawable(" ".join(name.split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
 def finish(figure: Figure) -> Figure:
-    """Let no text be taken for a formula: a dollar sign of a label is a dollar sign."""
+    """Let every text be drawn as it is: a dollar sign begins no formula, and fonts are taken that have the signs of a label."""
     from matplotlib.text import Text
 
     for axes in figure.axes:
         axes.get_xticklabels(), axes.get_yticklabels()  # makes the ticks
     for text in figure.findobj(Text):
         text.set_parse_math(False)
+        if not text.get_text().isascii():
+            text.set_text(_drawable(text.get_text()))
+            families = dict.fromkeys(_family_of(sign) for sign in text.get_text())
+            text.set_fontfamily([*text.get_fontfamily(), *filter(None, families)])
     return figure
+
+
+def _drawable(text: str) -> str:
+    return "".join(sign if sign == "\n" or (sign.isprintable() and _family_of(sign) is not None) else "�" for sign in text)
+
+
+@cache
+def _family_of(sign: str) -> str | None:
+    """The installed font that has a sign, nothing if it is matplotlib's usual one; None where no font has it."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    # A font of last resort has a box for every sign.
+    others = [(font.fname, font.name) for font in fontManager.ttflist if "last resort" not in font.name.lower()]
+    for path, family in [(findfont(FontProperties()), ""), *others]:
+        with suppress(OSError, RuntimeError):  # a file that is gone, or no font
+            font = get_font(path)
+            if sign.isascii() or (font.scalable and font.get_char_index(ord(sign))):
+                return family
+    return None
 
 
 def tidy(axes: Axes, *, grid: Literal["both", "x", "y"] = "both", title: str = "") -> None:
