@@ -521,6 +521,15 @@ def test_sentences_are_printed_with_exact_offsets(textcls: Command) -> None:
     assert all(text[row["start"] : row["end"]] == row["text"] for row in rows)
 
 
+def test_what_is_printed_is_utf_8_whatever_the_locale(textcls: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("article.txt").write_text("The café “rains”.", encoding="utf-8")
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    assert textcls("sentences", "article.txt").code == 0
+    sys.stdout.flush()
+    assert json.loads(printed.getvalue().decode("utf-8"))["text"] == "The café “rains”."
+
+
 # --- suspected label errors -----------------------------------------------------------------------------------------
 
 
