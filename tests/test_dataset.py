@@ -510,11 +510,21 @@ def test_the_identity_does_not_depend_on_columns_that_nobody_reads(tmp_path: Pat
         ("data/news/train-*.jsonl", None, "train-*"),
         ("data/seeds", None, "seeds"),
         ("owner/reviews", None, "reviews"),
-        ("train.jsonl", None, "train"),
+        ("owner/reviews:train", None, "reviews:train"),
+        ("/train.jsonl", None, "train"),
     ],
 )
 def test_the_name_of_a_data_set(train: str, name: str | None, expected: str) -> None:
     assert dataset_name(DataConfig(train=train, name=name)) == expected
+
+
+@pytest.mark.parametrize("train", ["train.jsonl", "./train.jsonl", "*.jsonl", ".", "../news/train.jsonl", "../news", "../cwd/../news/*.jsonl"])
+def test_the_name_of_a_data_set_is_the_same_from_inside_its_folder(
+    train: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "news").mkdir()
+    monkeypatch.chdir(tmp_path / "news")
+    assert dataset_name(DataConfig(train=train)) == "news"
 
 
 def test_the_seeds_dataset_loads() -> None:
