@@ -198,6 +198,11 @@ def test_csv_of_windows_and_blank_lines(tmp_path: Path) -> None:
     assert [(row["text"], row["label"]) for row in load(path)] == [("It rained,\nhe said.", "quote"), ("It was cold.", "fact")]
 
 
+def test_csv_with_a_cell_as_long_as_a_book(tmp_path: Path) -> None:
+    rows = [{"text": "word " * 40_000, "label": "long"}, {"text": "word", "label": "short"}]
+    assert [row["text"] for row in load(write_csv(tmp_path / "d.csv", rows))] == [row["text"] for row in rows]
+
+
 def test_each_row_knows_which_setting_named_its_file(tmp_path: Path) -> None:
     paths = [write_jsonl(tmp_path / f"{row['id']}.jsonl", [row]) for row in ROWS]
     paths[0].write_text(paths[0].read_text(encoding="utf-8") + json.dumps({**ROWS[1], "id": "4"}), encoding="utf-8")
