@@ -523,7 +523,9 @@ def test_the_name_of_a_data_set(train: str, name: str | None, expected: str) -> 
     assert dataset_name(DataConfig(train=train, name=name)) == expected
 
 
-@pytest.mark.parametrize("train", ["train.jsonl", "./train.jsonl", "*.jsonl", ".", "../news/train.jsonl", "../news", "../cwd/../news/*.jsonl"])
+@pytest.mark.parametrize(
+    "train", ["train.jsonl", "./train.jsonl", "*.jsonl", ".", "../news/train.jsonl", "../news", "../cwd/../news/*.jsonl"]
+)
 def test_the_name_of_a_data_set_is_the_same_from_inside_its_folder(
     train: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

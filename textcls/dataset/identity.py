@@ -52,6 +52,6 @@ def dataset_name(config: DataConfig) -> str:
     """Name a data set: as the config says, else by the file or folder of its training rows, from wherever it is named."""
     if config.name:
         return config.name
-    path = Path(os.path.abspath(config.train))  # not absolute(), which leaves `..` in it
+    path = Path(os.path.abspath(config.train))  # noqa: PTH100 - resolve() would follow links, absolute() leave `..` in it
     generic = path.stem.split("*")[0] in ("", "train", "data", "dataset", "sentences", "all")
     return path.parent.name if generic and path.parent.name else path.stem
