@@ -18,7 +18,7 @@ import yaml
 from conftest import ROOT, Done, Forked, toy_rows, write_jsonl
 
 from textcls.artifacts import load_model, save_model
-from textcls.config import load_config
+from textcls.config import load_config, model_kinds
 from textcls.models import classifier_class
 
 Command = Callable[..., Done]
@@ -436,6 +436,10 @@ def test_config_prints_a_config_in_full(textcls: Command, config: Path) -> None:
     Path("full.yaml").write_text(done.out)
     assert load_config("full.yaml") == load_config(config, ["model.C=30.0"])
     assert "sublinear_tf: true" in done.out
+
+
+def test_the_help_on_config_names_every_model_family(textcls: Command) -> None:
+    assert set(model_kinds()) <= set(re.findall(r"\w+", textcls("config", "--help").out))
 
 
 def test_config_prints_the_schema(textcls: Command) -> None:

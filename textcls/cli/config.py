@@ -15,7 +15,11 @@ def config(
     ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema instead, for editors.")] = False,
     init: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Print a starting file for a model family: tfidf, transformer.")
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Print a starting file for a model family: tfidf, static, embedding, setfit, transformer or ensemble.",
+        ),
     ] = None,
 ) -> None:
     """Print a config in full, with every default."""
