@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from textcls.errors import OutputError
-from textcls.files import check_new, new_file, new_folder
+from textcls.files import check_new, folder_bytes, new_file, new_folder
 
 
 def write(kind: str, target: Path, content: str = "new") -> None:
@@ -111,6 +111,13 @@ def test_only_what_is_wrong_with_the_place_is_said_of_it(tmp_path: Path, kind: s
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(OutputError, match="out: cannot be written: No such file"), opened(kind, tmp_path / "out") as place:
         (place / "nowhere" / "deeper").write_text("new")
+
+
+def test_size_counts_all_files(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    (tmp_path / "below" / "b").write_bytes(b"x" * 500)
+    assert folder_bytes(tmp_path) == 1500
 
 
 def test_check_new_gives_the_path() -> None:

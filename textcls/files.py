@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all: beside the place they are for, then renamed into it."""
+"""Write files and folders whole or not at all: beside the place they are for, then renamed into it; and measure folders."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ def check_new(path: str | Path) -> Path:
     if not there.is_dir() or not os.access(there, os.W_OK):
         raise OutputError(f"{path}: cannot be written: {there} is {'read-only' if there.is_dir() else 'no folder'}")
     return Path(path)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of all files of a folder, in bytes."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 @contextmanager
