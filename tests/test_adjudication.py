@@ -63,6 +63,11 @@ def test_decisions_settle_differences_and_override_agreement_with_their_reasons(
     ]
 
 
+def test_the_same_stores_make_the_same_labels_in_any_order() -> None:
+    notes = [note("x", "fact", reason="it is counted"), note("y", "fact", reason="it is dated")]
+    assert adjudicate(current(notes), [], annotator="all") == adjudicate(current(notes[::-1]), [], annotator="all")
+
+
 def test_an_undecided_difference_is_named() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
     with pytest.raises(DataError, match=r"^1 differences are undecided, the first at a 0–4$"):

@@ -12,7 +12,7 @@ from conftest import ROOT
 # Each imports only from those above it. Lazy imports inside functions count; types under TYPE_CHECKING do not.
 LAYERS = (
     {"errors"},
-    {"files"},
+    {"files", "stores"},
     {"config"},
     {"articles", "dataset", "splits", "models", "evaluation", "tracking"},
     {"model_card"},

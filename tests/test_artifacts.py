@@ -17,7 +17,6 @@ from safetensors.numpy import load_file
 from textcls.artifacts import (
     DataSummary,
     describe_model,
-    folder_megabytes,
     library_versions,
     load_model,
     pip_requirements,
@@ -328,13 +327,6 @@ def test_loading_needs_neither_the_encoder_nor_the_working_directory(
     edit(moved, settings={**describe_model(moved).settings} | ({"encoder": "/gone"} if kind not in ("tfidf", "ensemble") else {}))
     monkeypatch.chdir("/")
     np.testing.assert_array_equal(load_model(moved).predict_proba(TEXTS), fitted[kind].predict_proba(TEXTS))
-
-
-def test_size_counts_all_files(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    (tmp_path / "a").write_bytes(b"x" * 1000)
-    (tmp_path / "below" / "b").write_bytes(b"x" * 500)
-    assert folder_megabytes(tmp_path) == pytest.approx(0.0015)
 
 
 # --- what it needs --------------------------------------------------------------------------------------------------

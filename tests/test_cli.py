@@ -18,7 +18,7 @@ import yaml
 from conftest import ROOT, Done, Forked, toy_rows, write_jsonl
 
 from textcls.artifacts import load_model, save_model
-from textcls.config import load_config
+from textcls.config import load_config, model_kinds
 from textcls.models import classifier_class
 
 Command = Callable[..., Done]
@@ -472,6 +472,10 @@ def test_config_prints_a_config_in_full(textcls: Command, config: Path) -> None:
     assert "sublinear_tf: true" in done.out
 
 
+def test_the_help_on_config_names_every_model_family(textcls: Command) -> None:
+    assert set(model_kinds()) <= set(re.findall(r"\w+", textcls("config", "--help").out))
+
+
 def test_config_prints_the_schema(textcls: Command) -> None:
     done = textcls("config", "--schema")
     assert done.code == 0
@@ -553,6 +557,15 @@ def test_sentences_are_printed_with_exact_offsets(textcls: Command) -> None:
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, [row["text"] for row in rows]) == (0, ["A Title", "It rains.", "It snows."])
     assert all(text[row["start"] : row["end"]] == row["text"] for row in rows)
+
+
+def test_what_is_printed_is_utf_8_whatever_the_locale(textcls: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("article.txt").write_text("The café “rains”.", encoding="utf-8")
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    assert textcls("sentences", "article.txt").code == 0
+    sys.stdout.flush()
+    assert json.loads(printed.getvalue().decode("utf-8"))["text"] == "The café “rains”."
 
 
 # --- suspected label errors -----------------------------------------------------------------------------------------

@@ -198,6 +198,11 @@ def test_csv_of_windows_and_blank_lines(tmp_path: Path) -> None:
     assert [(row["text"], row["label"]) for row in load(path)] == [("It rained,\nhe said.", "quote"), ("It was cold.", "fact")]
 
 
+def test_csv_with_a_cell_as_long_as_a_book(tmp_path: Path) -> None:
+    rows = [{"text": "word " * 40_000, "label": "long"}, {"text": "word", "label": "short"}]
+    assert [row["text"] for row in load(write_csv(tmp_path / "d.csv", rows))] == [row["text"] for row in rows]
+
+
 def test_each_row_knows_which_setting_named_its_file(tmp_path: Path) -> None:
     paths = [write_jsonl(tmp_path / f"{row['id']}.jsonl", [row]) for row in ROWS]
     paths[0].write_text(paths[0].read_text(encoding="utf-8") + json.dumps({**ROWS[1], "id": "4"}), encoding="utf-8")
@@ -513,11 +518,23 @@ def test_the_identity_does_not_depend_on_columns_that_nobody_reads(tmp_path: Pat
         ("data/news/train-*.jsonl", None, "train-*"),
         ("data/seeds", None, "seeds"),
         ("owner/reviews", None, "reviews"),
-        ("train.jsonl", None, "train"),
+        ("owner/reviews:train", None, "reviews:train"),
+        ("/train.jsonl", None, "train"),
     ],
 )
 def test_the_name_of_a_data_set(train: str, name: str | None, expected: str) -> None:
     assert dataset_name(DataConfig(train=train, name=name)) == expected
+
+
+@pytest.mark.parametrize(
+    "train", ["train.jsonl", "./train.jsonl", "*.jsonl", ".", "../news/train.jsonl", "../news", "../cwd/../news/*.jsonl"]
+)
+def test_the_name_of_a_data_set_is_the_same_from_inside_its_folder(
+    train: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "news").mkdir()
+    monkeypatch.chdir(tmp_path / "news")
+    assert dataset_name(DataConfig(train=train)) == "news"
 
 
 def test_the_seeds_dataset_loads() -> None:

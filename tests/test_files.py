@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from textcls.errors import OutputError
-from textcls.files import check_new, new_file, new_folder
+from textcls.files import check_new, folder_bytes, new_file, new_folder
 
 
 def write(kind: str, target: Path, content: str = "new") -> None:
@@ -29,8 +31,17 @@ def test_it_is_there_afterwards_and_nothing_else(tmp_path: Path, kind: str) -> N
     write(kind, target)
     assert (target if kind == "file" else target / "inner.txt").read_text(encoding="utf-8") == "new"
     assert list(target.parent.iterdir()) == [target]
-    if kind == "folder":
-        assert target.stat().st_mode & 0o777 == 0o755  # for others to read, as any folder
+
+
+@both
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_who_may_read_it_is_as_the_umask_says(tmp_path: Path, kind: str, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write(kind, tmp_path / "out")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "out").stat().st_mode & 0o777 == (0o666 if kind == "file" else 0o777) & ~umask
 
 
 @both
@@ -90,6 +101,23 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path, kind: str) -> None:
     with pytest.raises(OutputError) as caught:
         write(kind, target)
     assert str(caught.value).startswith(f"{target}: cannot be written: ")
+
+
+@both
+def test_only_what_is_wrong_with_the_place_is_said_of_it(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(FileNotFoundError, match="input"), opened(kind, tmp_path / "out"):
+        (tmp_path / "input").read_text()
+    with pytest.raises(OutputError, match="out: cannot be written: No space left"), opened(kind, tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OutputError, match="out: cannot be written: No such file"), opened(kind, tmp_path / "out") as place:
+        (place / "nowhere" / "deeper").write_text("new")
+
+
+def test_size_counts_all_files(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "a").write_bytes(b"x" * 1000)
+    (tmp_path / "below" / "b").write_bytes(b"x" * 500)
+    assert folder_bytes(tmp_path) == 1500
 
 
 def test_check_new_gives_the_path() -> None:

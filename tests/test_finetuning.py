@@ -77,6 +77,10 @@ def test_a_loss_that_becomes_no_number_is_told(fit: Fit) -> None:
         fit(learning_rate=1e30, warmup=0.0)
 
 
+def test_any_dropout_that_a_config_may_ask_for_can_be_trained_with(fit: Fit) -> None:
+    assert np.isfinite(fit(epochs=1, dropout=0.999).predict_proba(ROWS)).all()
+
+
 def test_label_smoothing_and_layer_decay_change_what_is_learnt(fit: Fit) -> None:
     plain = fit().predict_proba(ROWS)
     assert not np.allclose(plain, fit(label_smoothing=0.3).predict_proba(ROWS), atol=1e-3)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import toy_rows
 from scipy.sparse import hstack
 from sklearn.base import clone
@@ -118,6 +119,16 @@ def test_a_loaded_model_gives_the_same_probabilities(fitted: TextClassifier, tmp
     assert type(loaded) is type(fitted)
     assert loaded.classes_.tolist() == fitted.classes_.tolist()
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
+def test_a_loaded_transformer_is_where_it_computes_fastest(
+    all_fitted: dict[str, TextClassifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(all_fitted["transformer"], tmp_path / "model")
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    monkeypatch.setattr("torch.accelerator.current_accelerator", lambda: torch.device("meta"))  # stands for a GPU
+    loaded: Any = load_model(tmp_path / "model")
+    assert loaded.model_.device.type == "meta"
 
 
 def test_a_loaded_model_can_be_saved_and_fitted_again(fitted: TextClassifier, tmp_path: Path) -> None:

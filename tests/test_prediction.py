@@ -271,6 +271,14 @@ def test_columns_of_all_inputs_are_kept(suffix: str, classifier: TextClassifier,
     assert [set(row) for row in found] == [set(flat(row)) for row in rows]
 
 
+def test_csv_holds_lists_and_objects_as_json(tmp_path: Path) -> None:
+    held = {"list": ["a", 1], "object": {"a": "é"}}
+    write_rows([held], tmp_path / "rows.csv")
+    with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as lines:
+        (row,) = csv.DictReader(lines)
+    assert {name: json.loads(cell) for name, cell in row.items()} == held
+
+
 def test_another_suffix_is_refused_before_anything_is_predicted(tmp_path: Path) -> None:
     def never() -> Any:
         raise AssertionError("rows were asked for")

@@ -134,6 +134,11 @@ def test_leave_one_group_out_names_the_group() -> None:
     assert {split.name: split.test.tolist() for split in splits} == {"without a": [1], "without b": [0, 2], "without c": [3]}
 
 
+def test_a_group_that_is_called_as_a_row_would_be_is_not_that_row() -> None:
+    data = Data(["row id 1", None, "row id 1", None])
+    assert [split.test.tolist() for split in data.split(kind="leave-one-group-out")] == [[1], [0, 2], [3]]
+
+
 def test_a_validation_file_is_the_validation_of_every_fold() -> None:
     data = Data(["a", "b", "c", "v"], given=["train", "train", "train", "validation"])
     for split in data.split(kind="leave-one-group-out", validate=True):

@@ -139,11 +139,6 @@ def describe_model(folder: str | Path) -> ModelDescription:
         raise ModelError(f"{folder}: damaged: {_DESCRIPTION}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
 
 
-def folder_megabytes(folder: Path) -> float:
-    """Size of all files of a folder, in MB (10^6 bytes)."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
-
-
 def library_versions() -> dict[str, str]:
     """Versions of Python, of textcls and of the libraries that fit and predict, as far as they are installed."""
     names = ("textcls", "scikit-learn", "numpy", "scipy", "datasets", "torch", "transformers", "safetensors", "mlflow-skinny")

@@ -1,4 +1,4 @@
-"""Write files and folders whole or not at all: beside the place they are for, then renamed into it."""
+"""Write files and folders whole or not at all: beside the place they are for, then renamed into it; and measure folders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from secrets import token_hex
 
 from textcls.errors import OutputError
 
@@ -26,6 +26,11 @@ def check_new(path: str | Path) -> Path:
     return Path(path)
 
 
+def folder_bytes(folder: Path) -> int:
+    """Size of all files of a folder, in bytes."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Give an empty folder to write into, which takes its place at `path` only if all went well.
@@ -34,7 +39,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         OutputError: something is at `path`, or it cannot be written to.
     """
     target = check_new(path)
-    with _explained(target), _beside(target) as scratch:
+    with _beside(target) as scratch:
         yield scratch
         scratch.rename(check_new(target))
 
@@ -47,25 +52,24 @@ def new_file(path: str | Path) -> Iterator[Path]:
         OutputError: something is at `path`, or it cannot be written to.
     """
     target = check_new(path)
-    with _explained(target), _beside(target) as scratch:
+    with _beside(target) as scratch:
         yield scratch / target.name
         (scratch / target.name).rename(check_new(target))
 
 
 @contextmanager
 def _beside(target: Path) -> Iterator[Path]:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    scratch.chmod(0o755)  # mkdtemp's folders are the owner's alone
+    scratch = target.parent / f".{target.name}.{token_hex(4)}"
     try:
+        scratch.mkdir(parents=True)  # not by mkdtemp, whose folders are the owner's alone whatever the umask
         yield scratch
+    except OSError as error:
+        if error.filename is not None and not _on_the_way(Path(str(error.filename)).absolute(), scratch.absolute()):
+            raise  # it is about something that was read meanwhile
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@contextmanager
-def _explained(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+def _on_the_way(path: Path, scratch: Path) -> bool:
+    return path.is_relative_to(scratch) or scratch.is_relative_to(path)  # in it, or a folder that it was to be made in

@@ -17,6 +17,7 @@ from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier
+from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
 
 Row = dict[str, Any]
@@ -27,7 +28,7 @@ _MOST_WEIGHED = 10
 _WRITTEN = ("id", "article", "start", "end", "text")
 
 
-def load(model: str | Path, *, store: str | Path = "experiments") -> TextClassifier:
+def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassifier:
     """Load a classifier.
 
     Args:

@@ -176,9 +176,9 @@ def _tests(
 ) -> list[tuple[str, Rows]]:
     """Name the splits of a protocol that makes its own test rows, and number these rows."""
     pooled_labels = [labels[row] for row in pool]
-    units = _units([groups[row] for row in pool], [ids[row] for row in pool])
+    names, units = _units([groups[row] for row in pool], [ids[row] for row in pool])
     if config.kind == "hash":
-        test = pool[[_hash(unit, seed) < config.test for unit in units]]
+        test = pool[[_hash(name, seed) < config.test for name in names]]
         if not 0 < len(test) < len(pool):
             raise DataError(
                 f"splits.kind 'hash' put {len(test)} of {len(pool)} rows into the test; give more groups or another share"
@@ -188,21 +188,24 @@ def _tests(
         if all(groups[row] is None for row in pool):
             raise DataError("splits.kind 'leave-one-group-out' needs a group for each row; name its column in data.group")
         if len(set(units)) < 2:
-            raise DataError(f"splits.kind 'leave-one-group-out' needs two groups or more, found only {units[0]!r}")
+            raise DataError(f"splits.kind 'leave-one-group-out' needs two groups or more, found only {names[0]!r}")
         folds = LeaveOneGroupOut().split(pool, groups=units)
-        return [(f"without {units[test[0]]}", pool[test]) for _, test in folds]
-    return _k_fold(config.folds, seed, pool, pooled_labels, units)
+        return [(f"without {names[test[0]]}", pool[test]) for _, test in folds]
+    return _k_fold(config.folds, seed, pool, pooled_labels, names, units)
 
 
-def _k_fold(folds: int, seed: int, pool: Rows, labels: Sequence[str], units: Sequence[str]) -> list[tuple[str, Rows]]:
+def _k_fold(
+    folds: int, seed: int, pool: Rows, labels: Sequence[str], names: Sequence[str], units: np.ndarray
+) -> list[tuple[str, Rows]]:
     rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
     if count < folds:
         raise DataError(f"splits.folds is {folds}, but the label {rarest!r} has only {count} rows; lower it or annotate more")
-    if len(set(units)) == 1:
-        raise DataError(f"splits.kind 'k-fold' needs two groups or more, found only {units[0]!r}")
-    if len(set(units)) < folds:
-        raise DataError(f"splits.folds is {folds}, but there are only {len(set(units))} groups; lower it to that or less")
-    grouped = len(set(units)) < len(units)
+    number = len(set(units))
+    if number == 1:
+        raise DataError(f"splits.kind 'k-fold' needs two groups or more, found only {names[0]!r}")
+    if number < folds:
+        raise DataError(f"splits.folds is {folds}, but there are only {number} groups; lower it to that or less")
+    grouped = number < len(units)
     kind = StratifiedGroupKFold if grouped else StratifiedKFold
     parts = kind(n_splits=folds, shuffle=True, random_state=seed).split(pool, labels, units if grouped else None)
     return [(f"fold {number}", pool[test]) for number, (_, test) in enumerate(parts, 1)]
@@ -210,7 +213,7 @@ def _k_fold(folds: int, seed: int, pool: Rows, labels: Sequence[str], units: Seq
 
 def _hold_out(split: Split, share: float, seed: int, groups: Sequence[str | None]) -> tuple[Rows, Rows]:
     """Part the training rows, by group, into those that stay and a share held out; none where all are of one group."""
-    units = _units([groups[row] for row in split.train], [str(row) for row in split.train])
+    _, units = _units([groups[row] for row in split.train], [str(row) for row in split.train])
     number = len(set(units))
     if number < 2:
         return split.train, split.train[:0]
@@ -233,9 +236,12 @@ def _check_groups(split: Split, groups: Sequence[str | None]) -> None:
             )
 
 
-def _units(groups: Sequence[str | None], ids: Sequence[str]) -> list[str]:
-    """What stays together: the group, and a row without one alone."""
-    return [group if group is not None else f"row {id}" for group, id in zip(groups, ids, strict=True)]
+def _units(groups: Sequence[str | None], ids: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Name and number, for each row, what stays together: the group, and a row without one alone."""
+    # A group may itself be called "row 1".
+    units = [(group, True) if group is not None else (f"row {id}", False) for group, id in zip(groups, ids, strict=True)]
+    number_of = {unit: number for number, unit in enumerate(sorted(set(units)))}
+    return [name for name, _ in units], np.array([number_of[unit] for unit in units])
 
 
 def _hash(unit: str, seed: int) -> float:

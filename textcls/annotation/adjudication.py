@@ -44,8 +44,8 @@ def adjudicate(
         reopened: spans that were decided anew, of whose decisions the last counts, whoever made it.
 
     Returns:
-        an annotation for every span, in the order of the articles, with the time and the reason that it had: the same stores
-        and decisions always make the same labels.
+        an annotation for every span, in the order of the articles, with the time and the reason that it had from who decided, or else
+        from the last by name who labelled it: the same stores and decisions always make the same labels.
 
     Raises:
         DataError: a difference or a single label is undecided, a decision is on a span that nobody labelled, or two deciders differ.
@@ -67,7 +67,7 @@ def adjudicate(
             f"{len(single)} spans are labelled by one annotator only, the first at {_name(single[0])}; decide them, or keep these "
             "labels with --keep-single"
         )
-    spans = {span: annotation for by_span in held.values() for span, annotation in by_span.items()}
+    spans = {span: annotation for name in sorted(held) for span, annotation in held[name].items()}
     for span in decided:
         if span not in spans:
             raise DataError(

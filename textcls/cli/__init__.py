@@ -6,6 +6,7 @@ The command modules import what they need inside the command, so that `textcls -
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 import signal
@@ -63,6 +64,9 @@ app.command()(ui.ui)
 
 def main() -> None:
     """Run the command line: exit code 0 when done, 1 for an error of the input, 2 for wrong usage, 130 when interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what is printed is data, so it is UTF-8 as in files, whatever the locale
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tells of every retry, of which textcls tells once
     signal.signal(signal.SIGTERM, _interrupt)

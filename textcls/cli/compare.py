@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textcls.cli.options import StoreOption
+from textcls.stores import DEFAULT_STORE
+
 if TYPE_CHECKING:
     from textcls.comparing import System
     from textcls.tracking import RunSummary, Store
@@ -48,7 +51,7 @@ def compare(
     table: Annotated[bool, typer.Option("--table", help="Show the runs' tracked figures instead of comparing them.")] = False,
     text: Annotated[str, typer.Option(help="Column of the text in --data.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label in --data.")] = "label",
-    store: Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")] = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Say whether runs differ, row by row and with intervals; or show runs side by side, the best macro-F1 first."""
     from functools import cache

@@ -7,15 +7,19 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import SetOption
+
 
 def config(
     file: Annotated[Path | None, typer.Argument(metavar="CONFIG", help="A config file.", show_default=False)] = None,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
-    ] = None,
+    set_: SetOption = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema instead, for editors.")] = False,
     init: Annotated[
-        str | None, typer.Option(metavar="KIND", help="Print a starting file for a model family: tfidf, transformer.")
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Print a starting file for a model family: tfidf, static, embedding, setfit, transformer or ensemble.",
+        ),
     ] = None,
 ) -> None:
     """Print a config in full, with every default."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from textcls.cli.options import SetOption
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -111,9 +113,7 @@ def check(
     config: Annotated[
         Path, typer.Argument(metavar="CONFIG", help="A config, whose data, model and splits are used.", show_default=False)
     ],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
-    ] = None,
+    set_: SetOption = None,
     against: Annotated[
         list[Path] | None, typer.Option(help="File of texts that the data must not repeat; repeatable.", show_default=False)
     ] = None,

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import ModelArgument, ModelStoreOption
+from textcls.stores import DEFAULT_STORE
+
 
 def evaluate(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False),
-    ],
+    model: ModelArgument,
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="A JSONL, CSV or Parquet file with texts and labels.", show_default=False)
     ],
@@ -20,9 +20,7 @@ def evaluate(
     wrong: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write the wrong predictions to.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
-    store: Annotated[
-        str, typer.Option(help="Folder of the MLflow store or address of a tracking server, for runs and registered models.")
-    ] = "experiments",
+    store: ModelStoreOption = DEFAULT_STORE,
 ) -> None:
     """Measure a model, and annotators if the data say what they said, on labelled rows and print the figures as JSON."""
     import json

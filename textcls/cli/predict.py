@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import ModelArgument, ModelStoreOption
+from textcls.stores import DEFAULT_STORE
+
 
 def predict(
-    model: Annotated[
-        str,
-        typer.Argument(metavar="MODEL", help="A model folder, a run's id or name, or models:/NAME@ALIAS.", show_default=False),
-    ],
+    model: ModelArgument,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -24,9 +24,7 @@ def predict(
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
     explain: Annotated[bool, typer.Option("--explain", help="Say what in each text weighed, as far as the model can.")] = False,
-    store: Annotated[
-        str, typer.Option(help="Folder of the MLflow store or address of a tracking server, for runs and registered models.")
-    ] = "experiments",
+    store: ModelStoreOption = DEFAULT_STORE,
 ) -> None:
     """Label the sentences of articles, or the rows of files."""
     from itertools import chain

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import StoreOption
+from textcls.stores import DEFAULT_STORE, store_hint
+
 
 def register(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Id or name of a finished run.", show_default=False)],
@@ -19,7 +22,7 @@ def register(
         typer.Option("--set", metavar="KEY=VALUE", help="A gate on top, such as gates.minimum.macro_f1=0.7; repeatable."),
     ] = None,
     champion: Annotated[bool, typer.Option("--champion", help="Let it take the champion's place.")] = False,
-    store: Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")] = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Register the model of a run if it passes the gates: first as champion, after that as challenger."""
     from textcls.cli.output import console
@@ -37,9 +40,8 @@ def register(
     if found.version is None:
         failed = sum(not gate.passed for gate in found.gates)
         raise TrackingError(f"{found.run.name}: not registered: {failed} of {len(found.gates)} gates not passed")
-    hint = "" if store == "experiments" else f" --store {store}"
     out.print(
         f"registered as {found.name} version {found.version.number}, {found.alias}   "
-        f"(textcls predict models:/{found.name}@{found.alias}{hint} ARTICLE)",
+        f"(textcls predict models:/{found.name}@{found.alias}{store_hint(store)} ARTICLE)",
         soft_wrap=True,
     )

@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import StoreOption
+from textcls.stores import DEFAULT_STORE
+
 
 def reproduce(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Id or name of a finished run.", show_default=False)],
@@ -13,7 +16,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the run's, such as where its data lie now."),
     ] = None,
-    store: Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")] = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Run a run again from what it holds, untracked, and say whether the figures match to the last digit (else exit code 1)."""
     from textcls.cli.output import console, table

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from textcls.cli.options import StoreOption
+from textcls.stores import DEFAULT_STORE, store_hint
+
 if TYPE_CHECKING:
     from textcls.tracking import RunSummary
     from textcls.tracking.kept import RowIdentity
 
-_StoreOption = Annotated[str, typer.Option(help="Folder of the MLflow store, or address of a tracking server.")]
 _YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -37,7 +39,7 @@ def list_(
         str | None, typer.Option(help="Only runs of this status: finished, failed, killed, running.", show_default=False)
     ] = None,
     children: Annotated[bool, typer.Option("--children", help="List folds, seeds and trials too.")] = False,
-    store: _StoreOption = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """List runs, the newest first."""
     from textcls.cli.output import console, print_runs
@@ -72,7 +74,7 @@ def list_(
 @app.command()
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Id or name of a run.", show_default=False)],
-    store: _StoreOption = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show a run: settings, data, figures, artifacts, status and model."""
     from textcls.cli.output import console
@@ -92,7 +94,7 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="A", help="Id or name of a run.", show_default=False)],
     second: Annotated[str, typer.Argument(metavar="B", help="Id or name of another.", show_default=False)],
     rows: Annotated[int, typer.Option(min=0, help="Most rows to name of each sort.")] = 20,
-    store: _StoreOption = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Say what two runs were made from differently: settings, rows of the data, commits, versions of libraries."""
     from textcls.cli.output import console, table
@@ -145,7 +147,7 @@ def diff(
 def delete(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids or names of runs.", show_default=False)],
     yes: _YesOption = False,
-    store: _StoreOption = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Delete runs with their children. MLflow can restore them until `textcls runs gc`."""
     from textcls.tracking import Store
@@ -159,8 +161,7 @@ def delete(
             print(f"{run.name}  {run.id[:8]}  {run.experiment}{f'  and {below} children' if below else ''}")
     _confirm(f"delete {_count(found)}?", yes)
     delete_runs(opened, found)
-    hint = "" if store == "experiments" else f" --store {store}"
-    print(f"{_count(found)} deleted; their space is freed by: textcls runs gc{hint}")
+    print(f"{_count(found)} deleted; their space is freed by: textcls runs gc{store_hint(store)}")
 
 
 @app.command()
@@ -170,7 +171,7 @@ def gc(
         typer.Option("--unfinished", help="Also remove what runs that did not come to their end have kept to be resumed from."),
     ] = False,
     yes: _YesOption = False,
-    store: _StoreOption = "experiments",
+    store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Remove deleted runs, their artifacts and their models for good, and what ended runs have left, and say how much that frees."""
     from textcls.tracking import Store
@@ -206,7 +207,7 @@ def gc(
 @app.command()
 def sync(
     store: Annotated[Path, typer.Option(help="Folder that keeps what could not be sent: the config's tracking.folder.")] = Path(
-        "experiments"
+        DEFAULT_STORE
     ),
 ) -> None:
     """Send what a tracking server could not take during a run."""

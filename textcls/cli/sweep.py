@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import SetOption
+
 
 def sweep(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A config file with a sweep.", show_default=False)],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
-    ] = None,
+    set_: SetOption = None,
     output: Annotated[Path | None, typer.Option(help="Config file to write the best settings to.")] = None,
 ) -> None:
     """Search the space of a config; the same command again goes on where it was, also beside another process."""

@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from textcls.cli.options import SetOption
+from textcls.stores import store_hint
+
 
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A config file.", show_default=False)],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting on top of the file; repeatable.")
-    ] = None,
+    set_: SetOption = None,
     output: Annotated[Path | None, typer.Option(help="Folder to write the final model to.")] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="A run that was interrupted, by its id or name, to go on with.")
@@ -65,7 +66,7 @@ def train(
     if result.model_folder is not None:
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:
-        store = "" if folder == "experiments" else f" --store {folder}"
+        store = store_hint(folder)
         out.print(
             f"run: {result.run_id}   (textcls predict {result.run_id}{store} ARTICLE · textcls compare{store} · textcls ui{store})",
             soft_wrap=True,

@@ -194,7 +194,7 @@ class SetFitConfig(ModelSettings):
     """Pairs in a training batch, all texts of which are held against each other; null takes a twelfth of the texts, at least 8 and at most 64."""
     learning_rate: float = Field(default=1e-4, gt=0)
     """Highest learning rate of the encoder."""
-    C: float = Field(default=1.0, gt=0)
+    C: float = Field(default=10.0, gt=0)
     """Inverse strength of the regression's L2 regularisation."""
     class_weight: Literal["balanced"] | None = "balanced"
     """`balanced` weighs every label equally, however rare; null weighs every row equally."""

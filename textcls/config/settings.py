@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from textcls.config.base import Settings
 from textcls.config.models import ModelConfig
 from textcls.config.yaml_text import dump_yaml
+from textcls.stores import DEFAULT_STORE
 
 
 class DataConfig(Settings):
@@ -146,7 +147,7 @@ class TrackingConfig(Settings):
 
     enabled: bool = True
     """Whether to track the run."""
-    folder: str = Field(default="experiments", min_length=1)
+    folder: str = Field(default=DEFAULT_STORE, min_length=1)
     """Folder of the store: `mlflow.db` and `artifacts/`; with a `uri`, of what its server could not take."""
     uri: str | None = None
     """Address of an MLflow tracking server, such as `http://127.0.0.1:5000`, to track on instead."""

@@ -29,8 +29,8 @@ def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -
     for row, here in zip(rows, place, strict=True):
         texts = texts_of[_article(row)] if _article(row) is not None else [row["text"]]
         here = here if len(texts) > 1 else 0
-        preceding = list(_nearest(row.get("before"), texts[:here][::-1], before))
-        following = list(_nearest(row.get("after"), texts[here + 1 :], after))
+        preceding = list(_nearest(row.get("before"), texts[max(0, here - before) : here][::-1], before))
+        following = list(_nearest(row.get("after"), texts[here + 1 : here + 1 + after], after))
         found.append({**row, "before": " ".join(reversed(preceding)), "after": " ".join(following)})
     return found
 

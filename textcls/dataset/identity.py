@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,9 @@ def text_digest(text: str) -> str:
 
 
 def dataset_name(config: DataConfig) -> str:
-    """Name a data set: as the config says, else by the file or folder of its training rows."""
+    """Name a data set: as the config says, else by the file or folder of its training rows, from wherever it is named."""
     if config.name:
         return config.name
-    path = Path(config.train)
+    path = Path(os.path.abspath(config.train))  # noqa: PTH100 - resolve() would follow links, absolute() leave `..` in it
     generic = path.stem.split("*")[0] in ("", "train", "data", "dataset", "sentences", "all")
     return path.parent.name if generic and path.parent.name else path.stem

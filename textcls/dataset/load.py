@@ -230,6 +230,7 @@ def _parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[str, Row]]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
+    csv.field_size_limit(2**31 - 1)  # Python's own 131,072 characters would refuse a long article; a C long holds this anywhere
     with path.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.reader(lines, strict=True)
         begins = 1  # the line of a row is the one at which it begins

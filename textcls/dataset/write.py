@@ -18,7 +18,7 @@ Row = dict[str, Any]
 def write_rows(rows: Iterable[Row], path: str | Path) -> int:
     """Write rows to a JSONL, CSV or Parquet file, whole or not at all, and count them.
 
-    In CSV and Parquet, probabilities have a column each, such as `probability_fact`. In CSV, a list is JSON.
+    In CSV and Parquet, probabilities have a column each, such as `probability_fact`. In CSV, a list or an object is JSON.
 
     Raises:
         OutputError: the file exists, has another suffix, or cannot be written.
@@ -82,4 +82,4 @@ def _flatten(row: Row) -> Row:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value

@@ -184,6 +184,11 @@ def neighbours(texts: Texts, context: Mapping[str, int] | None) -> dict[str, lis
     return {side: [(item.get(side) or "") if isinstance(item, Mapping) else "" for item in texts] for side in sides}
 
 
+def text_parts(texts: Texts, context: Mapping[str, int] | None) -> dict[str, list[str]]:
+    """All that is read of each text by the names that `Weighed` gives it: `words`, and for each side of the context `before.words` …"""
+    return {"words": check_texts(texts)} | {f"{side}.words": around for side, around in neighbours(texts, context).items()}
+
+
 def ranked(pieces: Iterable[Weighed]) -> list[Weighed]:
     """Put pieces that are the same together, and those with the most weight first; those without any are left out."""
     sums: dict[tuple[str, str], float] = {}

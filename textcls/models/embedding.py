@@ -15,11 +15,10 @@ from textcls.models.base import (
     Listener,
     Texts,
     Weighed,
-    check_texts,
     check_training,
     label_weights,
-    neighbours,
     ranked,
+    text_parts,
 )
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
@@ -85,8 +84,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         if not self.tokenizer_.is_fast:
             return None
         settings, coef = self.settings, label_coefficients(self.regression_)
-        parts = {"words": check_texts(texts)}
-        parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}
+        parts = text_parts(texts, self.context)
         explained = []
         for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
             directions = np.split(coef[label] - coef[other], len(parts))
@@ -110,7 +108,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
     def read(self, folder: Path, labels: Sequence[str]) -> Self:
         """Take over what `write` left; see `TextClassifier.read`."""
         self._take(*read_encoder(folder))
-        sides = 1 + sum(bool(count) for count in (self.context or {}).values())
+        sides = len(text_parts([], self.context))
         self.regression_ = read_head(folder, labels, width=self.model_.config.hidden_size * sides)
         self.classes_ = np.array(labels)
         return self
@@ -127,7 +125,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
     def _features(self, texts: Texts, *, keep: bool = False, listener: Listener | None = None) -> np.ndarray:
         """The embeddings of the texts and of each side of their context, side by side; no sentence is all zeros."""
         settings = self.settings
-        parts = [check_texts(texts), *neighbours(texts, self.context).values()]
+        parts = list(text_parts(texts, self.context).values())
         distinct = list(dict.fromkeys(text for part in parts for text in part if text))
         known = self.cache_.get(distinct) if self.cache_ is not None else {}
         missing = sorted((text for text in distinct if text not in known), key=len)  # so that batches fill up

@@ -243,7 +243,8 @@ def quiet() -> Iterator[None]:
             reports.enable_progress_bar()
 
 
-def _device() -> torch.device:
+def best_device() -> torch.device:
+    """The GPU, or what else accelerates, if there is one; else the processor."""
     import torch
 
     return (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device("cpu")
@@ -266,7 +267,7 @@ def _read(source: str | Path, download: bool) -> Any:
     from transformers import AutoModel
 
     model = AutoModel.from_pretrained(source, local_files_only=not download, use_safetensors=True, dtype=torch.float32)
-    return model.eval().to(_device())
+    return model.eval().to(best_device())
 
 
 def _fetched_earlier(name: str) -> str:

@@ -12,7 +12,7 @@ import torch
 class ByteDropout(torch.nn.Module):
     """Dropout by one random byte an element, eight of which come of each draw, where PyTorch draws a number for each.
 
-    The rate is rounded to a multiple of 1/256, and what is kept is scaled by what the rounded rate asks for.
+    The rate is rounded to a multiple of 1/256 below 1, and what is kept is scaled by what the rounded rate asks for.
     """
 
     def __init__(self, p: float) -> None:
@@ -21,7 +21,7 @@ class ByteDropout(torch.nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Drop elements in training; else give the inputs back."""
-        dropped = round(self.p * 256)
+        dropped = min(255, round(self.p * 256))
         if not self.training or not dropped:
             return inputs
         kept: torch.Tensor = _Masked.apply(inputs, dropped)  # type: ignore[no-untyped-call]

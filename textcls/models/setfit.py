@@ -29,11 +29,10 @@ from textcls.models.base import (
     Listener,
     Texts,
     Weighed,
-    check_texts,
     check_training,
     label_weights,
-    neighbours,
     ranked,
+    text_parts,
 )
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
@@ -121,11 +120,10 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         if not self.tokenizer_.is_fast:
             return None
         settings, coef = self.settings, label_coefficients(self.regression_)
-        checked, around = check_texts(texts), neighbours(texts, self.context)
+        parts = text_parts(texts, self.context)
         explained = []
         for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
-            sides = {"words": checked[row]} | {f"{side}.words": sentences[row] for side, sentences in around.items()}
-            sides = {part: sentence for part, sentence in sides.items() if sentence}
+            sides = {part: sentences[row] for part, sentences in parts.items() if sentences[row]}
             tokens = attribute_embedding(
                 " ".join(sides.values()), self.model_, self.tokenizer_, coef[label] - coef[other], max_length=settings.max_length
             )
@@ -196,7 +194,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
 
     def _join(self, texts: Texts) -> list[str]:
         """Each text and the sentences around it as one string, the text first: of what is too long, the end is cut."""
-        parts = zip(check_texts(texts), *neighbours(texts, self.context).values(), strict=True)
+        parts = zip(*text_parts(texts, self.context).values(), strict=True)
         return [" ".join(part for part in row if part) for row in parts]
 
     def _embed(self, texts: list[str]) -> np.ndarray:

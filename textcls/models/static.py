@@ -25,13 +25,12 @@ from textcls.models.base import (
     Listener,
     Texts,
     Weighed,
-    check_texts,
     check_training,
     check_validation,
     label_weights,
-    neighbours,
     no_number,
     ranked,
+    text_parts,
 )
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
@@ -98,8 +97,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
     def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
         """Part the log odds among tokens, whose vectors the head takes the sum of, exactly; see `TextClassifier.explain`."""
         self._check_fitted()
-        parts = {"words": check_texts(texts)}
-        parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}
+        parts = text_parts(texts, self.context)
         head = self.net_.head.weight.detach()
         vectors = self.net_.vectors.weight.detach() * self.net_.weights.detach()[:, None]
         encoded = {part: self.tokenizer_.encode_batch(sentences, add_special_tokens=False) for part, sentences in parts.items()}
@@ -122,7 +120,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
     def read(self, folder: Path, labels: Sequence[str]) -> Self:
         """Take over what `write` left; see `TextClassifier.read`."""
         weights = load_file(folder / "model.safetensors")
-        sides = 1 + sum(bool(count) for count in (self.context or {}).values())
+        sides = len(text_parts([], self.context))
         try:
             vectors = weights["vectors.weight"]
             expected, found = (len(labels), vectors.shape[1] * sides), tuple(weights["head.weight"].shape)
@@ -193,7 +191,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
     def _encode(self, texts: Texts) -> list[list[list[int]]]:
         """The token ids of each text, and of each side of its context."""
         settings = self.settings
-        parts = [check_texts(texts), *neighbours(texts, self.context).values()]
+        parts = list(text_parts(texts, self.context).values())
         encoded = [self.tokenizer_.encode_batch_fast(part, add_special_tokens=False) for part in parts]
         return [[row.ids[: settings.max_length] for row in rows] for rows in encoded]
 

@@ -33,7 +33,7 @@ from textcls.models.base import (
     ranked,
 )
 from textcls.models.configured import ConfiguredClassifier
-from textcls.models.encoders import load_tokenizer, loading, locate_encoder, quiet, uses_bf16, warn_of_cuts
+from textcls.models.encoders import best_device, load_tokenizer, loading, locate_encoder, quiet, uses_bf16, warn_of_cuts
 from textcls.models.finetuning import PREDICTION_BATCH, NotFiniteError, fine_tune, layer_of
 from textcls.models.processors import quick_training
 
@@ -148,9 +148,8 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         """Take over what `write` left; see `TextClassifier.read`."""
         with quiet():
             self.tokenizer_ = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            self.model_ = AutoModelForSequenceClassification.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True
-            ).eval()
+            model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        self.model_ = model.eval().to(best_device())
         found = [self.model_.config.id2label[number] for number in range(self.model_.config.num_labels)]
         if found != list(labels):
             raise ModelError(f"{folder}: expected weights for the labels {', '.join(labels)}, found {', '.join(found)}")

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from textcls.errors import TrackingError
+from textcls.files import folder_bytes
 from textcls.tracking.registry import all_versions
 from textcls.tracking.store import Store, path_of
 from textcls.tracking.summaries import CHILDREN, RunSummary
@@ -62,7 +63,7 @@ def removable(store: Store) -> tuple[list[RunSummary], list[RunSummary]]:
 
 def size_of(store: Store, runs: Sequence[RunSummary]) -> int:
     """Bytes of the artifacts and models of runs in a folder."""
-    return sum(file.stat().st_size for folder in _folders(store, runs) for file in folder.rglob("*") if file.is_file())
+    return sum(map(folder_bytes, _folders(store, runs)))
 
 
 def free(store: Store, runs: Sequence[RunSummary]) -> int:
@@ -93,7 +94,7 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
     with closing(sqlite3.connect(store.database)) as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    left = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+    left = sum(map(folder_bytes, folders))
     return before - left - _database_size(store)
 
 

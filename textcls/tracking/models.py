@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from textcls.files import folder_bytes
+
 if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
 
@@ -83,7 +85,7 @@ def _write(model: Model, folder: Path, place: Path, requirements: Sequence[str])
     import mlflow.pyfunc
 
     shutil.copytree(folder, place / "data" / "model")
-    model.model_size_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    model.model_size_bytes = folder_bytes(folder)
     environments = {"conda_env": "conda.yaml", "python_env": "python_env.yaml"}
     mlflow.pyfunc.add_to_model(model, loader_module="textcls.serving", data="data/model", **environments)
     model.save(str(place / "MLmodel"))

@@ -18,6 +18,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from textcls.errors import TrackingError
+from textcls.stores import store_hint
 from textcls.tracking.calls import Call, carry_out
 from textcls.tracking.processes import is_another, this_process
 from textcls.tracking.remote import reason
@@ -139,7 +140,7 @@ class Outbox:
                 self.store.place,
                 _describe(folder).calls,
                 folder,
-                "" if store == Path("experiments") else f" --store {store}",
+                store_hint(store),
             )
 
 

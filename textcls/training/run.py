@@ -12,12 +12,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from textcls.artifacts import DataSummary, folder_megabytes, pip_requirements, save_model
+from textcls.artifacts import DataSummary, pip_requirements, save_model
 from textcls.config import Config, EnsembleConfig, load_config, make_config
 from textcls.dataset import dataset_identity, dataset_name, load_dataset, row_identities
 from textcls.errors import ConfigError
 from textcls.evaluation import Evaluation, Intervals
-from textcls.files import check_new, new_folder
+from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
@@ -192,7 +192,7 @@ def run_config(
         save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=measured)
         metrics |= {
             "time/total_s": time.monotonic() - started,
-            "size/model_mb": folder_megabytes(folder),
+            "size/model_mb": folder_bytes(folder) / 1e6,
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
         run.metrics(metrics)

@@ -23,6 +23,7 @@ import numpy as np
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
+from textcls.files import folder_bytes
 from textcls.tracking import RunSummary, Store, is_another, this_process
 
 logger = logging.getLogger(__name__)
@@ -126,8 +127,7 @@ def leftovers(store: Store) -> list[Leftover]:
         at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
         if not at_work:
             resumable = run is not None and run.status != "FINISHED" and run.kind != "trial" and (folder / "run.json").is_file()
-            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            found.append(Leftover(Workspace(folder), size, run if resumable else None))
+            found.append(Leftover(Workspace(folder), folder_bytes(folder), run if resumable else None))
     return found
 
 
