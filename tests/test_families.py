@@ -283,6 +283,11 @@ def test_setfit_draws_more_pairs_where_texts_are_few(make: Callable[..., TextCla
     assert steps_of(12) == 48 * labels // 8
 
 
+def test_setfit_learns_in_bf16_what_it_learns_in_fp32(make: Callable[..., TextClassifier]) -> None:
+    in_bf16, in_fp32 = (make("setfit", precision=its).fit(TEXTS, LABELS).predict_proba(TEXTS) for its in ("bf16", "fp32"))
+    np.testing.assert_allclose(in_bf16, in_fp32, atol=1e-3)
+
+
 def test_setfit_tells_curves_and_steps_and_leaves_nothing_behind(make: Callable[..., TextClassifier], tmp_path: Path) -> None:
     heard = Steps()
     make("setfit", pairs=2, batch_size=16).fit(TEXTS, LABELS, listener=heard)

@@ -187,8 +187,8 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
             trainer.remove_callback(PrinterCallback)
             trainer.remove_callback(ModelCardCallback)
             trainer.st_trainer.args.dataloader_pin_memory = torch.accelerator.is_available()
-            autocast = torch.autocast(body.device.type, torch.bfloat16, enabled=uses_bf16(settings.precision))
-            with quick_training(reader.auto_model), autocast:
+            trainer.loss = _SupervisedContrast(body, bf16=uses_bf16(settings.precision))
+            with quick_training(reader.auto_model):
                 trainer.train_embeddings(texts, label_ids.tolist())
         return reader.auto_model.eval()
 
@@ -226,19 +226,19 @@ def draw_pairs(label_ids: np.ndarray, count: int, *, seed: int) -> tuple[np.ndar
 class _SupervisedContrast(torch.nn.Module):
     """The supervised contrastive loss (Khosla et al. 2020, L_out): of all others in a batch, texts of one label are to be the nearest."""
 
-    def __init__(self, body: SentenceTransformer) -> None:
+    def __init__(self, body: SentenceTransformer, *, bf16: bool) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.bf16 = body, bf16
 
     def forward(self, sides: Sequence[dict[str, torch.Tensor]], label_ids: torch.Tensor) -> torch.Tensor:
         """Take the first and the second texts of pairs, tokenised, and the label of each pair."""
-        embeddings = torch.cat([self.body(side)["sentence_embedding"].float() for side in sides])
+        # Around this step alone: until it is left, autocast goes on with the weights that it saw first.
+        with torch.autocast(self.body.device.type, torch.bfloat16, enabled=self.bf16):
+            embeddings = torch.cat([self.body(side)["sentence_embedding"].float() for side in sides])
         of_text = label_ids.repeat(len(sides))
         itself = torch.eye(len(of_text), dtype=torch.bool, device=of_text.device)
         alike = (of_text[:, None] == of_text) & ~itself
-        # Not as a matrix product, which bf16 would round to three digits.
-        cosines = (embeddings[:, None] * embeddings).sum(dim=-1)
-        nearness = (cosines / _TEMPERATURE).masked_fill(itself, -torch.inf).log_softmax(dim=1)
+        nearness = (embeddings @ embeddings.T / _TEMPERATURE).masked_fill(itself, -torch.inf).log_softmax(dim=1)
         return -(nearness.masked_fill(~alike, 0).sum(dim=1) / alike.sum(dim=1)).mean()
 
 
@@ -246,9 +246,10 @@ class _Trainer(setfit.Trainer):
     """setfit's Trainer on pairs that are drawn already."""
 
     pairs: datasets.Dataset
+    loss: torch.nn.Module
 
     def get_dataset(self, *texts_and_labels: Any, **options: Any) -> tuple[datasets.Dataset, torch.nn.Module]:
-        return self.pairs, _SupervisedContrast(self.model.model_body)
+        return self.pairs, self.loss
 
 
 class _Tell(TrainerCallback):
