@@ -131,9 +131,9 @@ def _show(names: list[str], store: str) -> None:
 
 
 def _table(title: str, runs: list[RunSummary]) -> Table:
-    from datetime import datetime
-
     from rich.table import Table
+
+    from textcls.cli.runs_words import when
 
     table = Table(title=title, title_justify="left")
     table.add_column("run", overflow="fold", ratio=1)
@@ -144,8 +144,7 @@ def _table(title: str, runs: list[RunSummary]) -> Table:
         table.add_column(_METRICS[name], justify="right")
     table.add_column("status")
     for run in sorted(runs, key=lambda run: -run.metrics.get("test/macro_f1", -1.0)):
-        started = datetime.fromtimestamp(run.started / 1000).strftime("%Y-%m-%d %H:%M")
-        table.add_row(run.name, run.id[:8], started, *(_cell(run, name) for name in shown), run.status.lower())
+        table.add_row(run.name, run.id[:8], when(run.started), *(_cell(run, name) for name in shown), run.status.lower())
     return table
 
 
