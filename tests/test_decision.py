@@ -45,6 +45,13 @@ def test_temperature_undoes_overconfidence() -> None:
     np.testing.assert_array_equal(decision.apply(fresh).argmax(axis=1), fresh.argmax(axis=1))
 
 
+def test_columns_may_come_in_any_order() -> None:
+    labels, probabilities = sampled(400, sharpen=2.5)
+    config = DecisionConfig(calibration="temperature")
+    turned = learn_decision(config, labels, probabilities[:, ::-1], LABELS[::-1])
+    assert turned.temperature == pytest.approx(learn_decision(config, labels, probabilities, LABELS).temperature)
+
+
 def test_isotonic_curves_undo_overconfidence() -> None:
     labels, probabilities = sampled(4000, sharpen=2.5)
     decision = learn_decision(DecisionConfig(calibration="isotonic"), labels, probabilities, LABELS)

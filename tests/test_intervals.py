@@ -260,12 +260,6 @@ def test_risk_and_coverage_by_hand() -> None:
     assert found.risk.tolist() == pytest.approx([0, 1 / 3, 1 / 2])
     assert found.threshold.tolist() == [0.9, 0.8, 0.6]
     assert found.area == pytest.approx(0.5 * 1 / 3 + 0.25 * 1 / 2)
-    assert (found.coverage_at(0.1), found.coverage_at(0.4), found.coverage_at(0.5)) == (0.25, 0.75, 1.0)
-    assert (found.risk_at(0.2), found.risk_at(0.5), found.risk_at(1.0)) == pytest.approx((0, 1 / 3, 1 / 2))
-
-
-def test_no_risk_is_low_enough_where_the_surest_is_wrong() -> None:
-    assert risk_coverage(["b"], np.array([[0.9, 0.1]]), ["a", "b"]).coverage_at(0.5) == 0
 
 
 # --- figures --------------------------------------------------------------------------------------------------------

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from textcls.evaluation.metrics import main_metrics
+
 if TYPE_CHECKING:
     from textcls.artifacts import ModelDescription
     from textcls.models import Decision
 
-_ABOUT = ("_std", "_low", "_high")
-"""Endings of the metrics that say how far another is to be trusted."""
 _HUB_TYPES = {"test/macro_f1": "f1", "test/accuracy": "accuracy"}
 """What the hub calls metrics."""
 _USE = (
@@ -91,7 +91,7 @@ def _figures(metrics: Mapping[str, float]) -> Iterator[str]:
             return f"{metrics[f'{name}_low']:.4f} to {metrics[f'{name}_high']:.4f}"
         return f"± {metrics[f'{name}_std']:.4f}" if f"{name}_std" in metrics else ""
 
-    shown = [name for name in metrics if not any(name.endswith(end) and name.removesuffix(end) in metrics for end in _ABOUT)]
+    shown = main_metrics(metrics)
     known = any(cell(name) for name in shown)
     yield "| metric | value | 95 % interval, or standard deviation |" if known else "| metric | value |"
     yield "|---|---|---|" if known else "|---|---|"

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 Rows = np.ndarray
 """Shape (n,), integers: numbers of rows of the dataset, ascending."""
 
+_SWAPS = 20_000
+"""How many `balanced_parts` tries."""
+
 
 @dataclass(frozen=True)
 class Split:
@@ -249,9 +252,7 @@ def _hash(unit: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed}:{unit}".encode()).digest()[:8], "big") / 2**64
 
 
-def balanced_parts(
-    groups: Sequence[str], columns: Sequence[Sequence[str]], shares: Sequence[float], *, seed: int, swaps: int = 20_000
-) -> list[int]:
+def balanced_parts(groups: Sequence[str], columns: Sequence[Sequence[str]], shares: Sequence[float], *, seed: int) -> list[int]:
     """Part rows by group, such that every part has about the same mix of values in every column.
 
     Starts from a random parting and keeps those of many random swaps of two groups that make it more even.
@@ -261,7 +262,6 @@ def balanced_parts(
         columns: for each column to balance, each row's value.
         shares: the parts' shares of the groups, which sum to 1.
         seed: another seed parts otherwise.
-        swaps: how many swaps to try.
 
     Returns:
         each row's part, a number from 0 on.
@@ -288,7 +288,7 @@ def balanced_parts(
     part_of = random.permutation(np.repeat(np.arange(len(shares)), sizes))
     found = np.eye(len(shares))[part_of].T @ counts
     expected = np.array(shares)[:, None] * counts.sum(axis=0)
-    for first, second in random.integers(len(names), size=(swaps, 2)):
+    for first, second in random.integers(len(names), size=(_SWAPS, 2)):
         a, b = part_of[first], part_of[second]
         if a == b:
             continue

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textcls.evaluation.comparison_report import WORDS, word_interval
+from textcls.evaluation.drawing import shown
 from textcls.evaluation.verdict import count, probability, word_difference, word_overall, word_tested
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from textcls.evaluation import Comparison
     from textcls.evaluation.comparison_report import Measured
 
+_LONGEST_TEXT = 160
 _MOST_LABELS = 30
 _MOST_SENTENCES = 3
 _MOST_WAYS = 5
@@ -86,7 +88,7 @@ def _print_pair(out: Console, pair: Comparison) -> None:
     for outcome in ("won", "lost"):
         rows = [row for row in pair.disagreements if row["outcome"] == outcome and row["text"]]
         for row in rows[:_MOST_SENTENCES]:
-            out.print(f"{outcome}: {row['label']} ({_said(row)}): {_line(row['text'])}", soft_wrap=True)
+            out.print(f"{outcome}: {row['label']} ({_said(row)}): {shown(row['text'], _LONGEST_TEXT)}", soft_wrap=True)
 
 
 def _said(row: dict[str, Any]) -> str:
@@ -94,9 +96,3 @@ def _said(row: dict[str, Any]) -> str:
     if row["a"] == row["b"]:
         return f"{row['a']}, right with {row['right_a']:.0%} → {row['right_b']:.0%} of the seeds"
     return f"{row['a']} → {row['b']}"
-
-
-def _line(text: Any) -> str:
-    """A text in one line, without what would steer a terminal."""
-    whole = "".join(sign if sign.isprintable() else "�" for sign in " ".join(str(text).split()))
-    return whole if len(whole) <= 160 else f"{whole[:159]}…"

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from textcls.tracking import RunSummary, Store
 
-_ABOUT = ("_std", "_low", "_high")
 _UNITS = {"time/fit_s": "s", "time/total_s": "s", "latency/p50_ms": "ms", "size/model_mb": "MB"}
 
 
 def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     """All that a run holds, part by part."""
+    from textcls.evaluation.metrics import main_metrics
     from textcls.tracking import COMPARED
     from textcls.tracking.kept import commit_of
     from textcls.tracking.registry import versions_of
@@ -46,9 +46,8 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
         yield settings
     if run.metrics:
         figures = table("figure", "value", right=("value",))
-        for name in run.metrics:
-            if not any(name.endswith(suffix) and name.removesuffix(suffix) in run.metrics for suffix in _ABOUT):
-                figures.add_row(name, metric(run.metrics, name))
+        for name in main_metrics(run.metrics):
+            figures.add_row(name, metric(run.metrics, name))
         yield figures
     artifacts = table("artifact", "bytes", right=("bytes",))
     for path, size in sorted(store.artifacts(run).items()):

@@ -54,7 +54,7 @@ def similar_pairs(texts: Sequence[str], *, threshold: float = 0.8) -> list[tuple
     return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
 
 
-def near_duplicates(texts: Sequence[str], *, threshold: float = 0.8) -> np.ndarray:
+def near_duplicates(texts: Sequence[str]) -> np.ndarray:
     """Give texts that say nearly the same one number, by `similar_pairs` and what these connect.
 
     Returns:
@@ -63,7 +63,7 @@ def near_duplicates(texts: Sequence[str], *, threshold: float = 0.8) -> np.ndarr
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    pairs = similar_pairs(texts, threshold=threshold)
+    pairs = similar_pairs(texts)
     first, second = ([pair[side] for pair in pairs] for side in (0, 1))
     graph = coo_matrix((np.ones(len(pairs), dtype=bool), (first, second)), shape=(len(texts), len(texts)))
     clusters: np.ndarray = connected_components(graph, directed=False)[1]

@@ -27,15 +27,6 @@ class RiskCoverage:
         """Mean risk over all coverages (AURC of Geifman and El-Yaniv 2017): the lower, the better certainty tells errors apart."""
         return float((self.risk * np.diff(self.coverage, prepend=0)).sum())
 
-    def coverage_at(self, risk: float) -> float:
-        """The most rows, as a share, that can be answered with at most this share of errors; 0 if none can."""
-        good = np.flatnonzero(self.risk <= risk)
-        return float(self.coverage[good[-1]]) if len(good) else 0.0
-
-    def risk_at(self, coverage: float) -> float:
-        """The share of errors if at least this share of the rows, more than 0 and up to 1, is answered."""
-        return float(self.risk[min(int(np.searchsorted(self.coverage, coverage - 1e-12)), len(self.risk) - 1)])
-
 
 def risk_coverage(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> RiskCoverage:
     """Order rows by the probability of the predicted label and count errors from the most certain row on.

@@ -28,8 +28,8 @@ _LONGEST = 40
 
 
 def shown(name: str, longest: int = _LONGEST) -> str:
-    """A name of the data as a figure shows it: in one line, of signs that can be drawn, and cut if it is long."""
-    line = _drawable(" ".join(name.split()))
+    """A name or a text of the data as it is shown to people: in one line, printable, and cut if it is long."""
+    line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(name.split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

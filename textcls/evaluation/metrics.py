@@ -113,6 +113,12 @@ def number_labels(true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     return np.array([column_of[label] for label in true], dtype=int)
 
 
+def main_metrics(metrics: Mapping[str, float]) -> list[str]:
+    """The names of metrics but for those that say how far another is to be trusted: the ends of `summarize` and of intervals."""
+    about = ("_std", "_low", "_high")
+    return [name for name in metrics if not any(name.endswith(end) and name.removesuffix(end) in metrics for end in about)]
+
+
 def summarize(values: Sequence[float], *, highest: float = 1.0) -> dict[str, float]:
     """Summarise a metric over folds.
 

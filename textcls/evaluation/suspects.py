@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from textcls.evaluation.metrics import number_labels
+
 
 def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Find rows whose label a classifier doubts (Northcutt, Jiang and Chuang 2021, Confident Learning; by cleanlab).
@@ -15,7 +17,7 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
     Args:
         rows: rows with `id`, `text`, `label`, `before` and `after`, and the article as `article` or else as `group`.
         probabilities: shape (n_rows, n_labels), each row's by a classifier that has not learnt from it.
-        labels: the labels of the columns, sorted.
+        labels: the labels of the columns.
 
     Returns:
         the suspects, the most doubtful first: `id`, `text`, `label`, `suggestion`, `score` (the probability of the
@@ -23,7 +25,7 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
     """
     from cleanlab.filter import find_label_issues
 
-    label_ids = np.searchsorted(list(labels), [row["label"] for row in rows])
+    label_ids = number_labels([row["label"] for row in rows], labels)
     ranked = find_label_issues(label_ids, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     now = datetime.now(UTC).isoformat()
     return [

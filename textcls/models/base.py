@@ -150,12 +150,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         check_is_fitted(self)
 
     def _columns(self, labels: Sequence[str]) -> np.ndarray:
-        """The columns of labels: shape (n_labels,)."""
-        column_of = {str(label): column for column, label in enumerate(self.classes_)}
-        for label in labels:
-            if label not in column_of:
-                raise DataError(f"label {label!r} is none of the classifier's; {did_you_mean(str(label), column_of)}")
-        return np.array([column_of[label] for label in labels], dtype=int)
+        return label_columns(labels, self.classes_, known="the classifier's")
 
 
 def check_texts(texts: Texts) -> list[str]:
@@ -255,11 +250,26 @@ def check_validation(texts: Texts, labels: Sequence[str], classes: np.ndarray) -
     check_texts(texts)
     if len(texts) != len(labels):
         raise DataError(f"expected a label for each validation text, found {len(texts)} texts and {len(labels)} labels")
-    names = classes.tolist()
+    return label_columns(labels, classes, what="validation label", known="the training labels")
+
+
+def label_columns(labels: Sequence[str], classes: Sequence[str] | np.ndarray, *, what: str = "label", known: str) -> np.ndarray:
+    """The columns of labels, shape (n_labels,), whatever order the `classes` have.
+
+    Args:
+        labels: the labels.
+        classes: the labels of the columns.
+        what: what an error calls a label.
+        known: whose an error says that `classes` are.
+
+    Raises:
+        DataError: a label is none of `classes`.
+    """
+    column_of = {str(label): column for column, label in enumerate(classes)}
     for label in labels:
-        if label not in names:
-            raise DataError(f"validation label {label!r} is none of the training labels; {did_you_mean(str(label), names)}")
-    return np.array([names.index(label) for label in labels])
+        if label not in column_of:
+            raise DataError(f"{what} {label!r} is none of {known}; {did_you_mean(str(label), column_of)}")
+    return np.array([column_of[label] for label in labels], dtype=int)
 
 
 def no_number(learning_rate: float) -> ModelError:

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
 from textcls.errors import DataError
-from textcls.models.base import Annotations, Listener, TextClassifier, Texts, Weighed
+from textcls.models.base import Annotations, Listener, TextClassifier, Texts, Weighed, label_columns
 
 _LEAST = 1e-12
 _FEWEST_ROWS = 50
@@ -70,7 +70,7 @@ def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: n
     Raises:
         DataError: too few rows, or a wanted risk that no threshold keeps.
     """
-    label_ids = np.searchsorted(np.array(labels), np.array(true, dtype=object).astype(str))
+    label_ids = label_columns(true, labels, known="the classifier's")
     fewest = _FEWEST_ISOTONIC if config.calibration == "isotonic" else _FEWEST_ROWS
     if len(true) < fewest:
         raise DataError(
