@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +17,15 @@ def check_new(path: str | Path) -> Path:
     """Check that nothing is at a path and that it can be written to, before work is spent on what is to go there.
 
     Raises:
-        OutputError: something is there, or the folder that it would lie in is read-only or no folder.
+        OutputError: something is there, or nothing can be put into the folder that it would lie in.
     """
     if os.path.lexists(path):
         raise OutputError(f"{path}: exists already; remove it or name another output")
     there = next(parent for parent in Path(path).absolute().parents if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise OutputError(f"{path}: cannot be written: {there} is {'read-only' if there.is_dir() else 'no folder'}")
+    try:
+        os.rmdir(mkdtemp(prefix=".textcls-", dir=there))  # permissions alone do not say: /proc has them, and so has a full disk
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: nothing can be put into {there}: {error.strerror}") from error
     return Path(path)
 
 
@@ -68,4 +71,11 @@ def _explained(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{target}: cannot be written: {_reason(error)}") from error
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # of many files: their names and the words of what befell each
+        number = re.match(r"\[Errno (\d+)\]", str(error.args[0][0][2]))
+        return os.strerror(int(number[1])) if number else str(error.args[0][0][2])
+    return error.strerror or str(error)
