@@ -23,7 +23,7 @@ def check_new(path: str | Path) -> Path:
         raise OutputError(f"{path}: exists already; remove it or name another output")
     there = next(parent for parent in Path(path).absolute().parents if parent.exists())
     try:
-        os.rmdir(mkdtemp(prefix=".textcls-", dir=there))  # permissions alone do not say: /proc has them, and so has a full disk
+        Path(mkdtemp(prefix=".textcls-", dir=there)).rmdir()  # permissions do not say: /proc has them, and so has a full disk
     except OSError as error:
         raise OutputError(f"{path}: cannot be written: nothing can be put into {there}: {error.strerror}") from error
     return Path(path)
