@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,8 +71,30 @@ def test_the_same_stores_make_the_same_labels_in_any_order() -> None:
 
 def test_an_undecided_difference_is_named() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
-    with pytest.raises(DataError, match=r"^1 differences are undecided, the first at a 0–4$"):
+    with pytest.raises(DataError) as caught:
         adjudicate(held, [], annotator="all")
+    assert str(caught.value) == (
+        "1 difference is undecided, the first at a 0–4; decide on a terminal, or add a line for each to the file of decisions"
+    )
+
+
+def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("fcat\n\nfact\n \n\nbecause\n"))
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert "no label 'fcat'; did you mean 'fact'?" in done.out
+    assert "no label ''; known: fact, quote" in done.out
+    assert done.out.count("a decision needs a reason") == 2
+    (decision,) = read_annotations("decisions.jsonl")
+    assert (decision.label, decision.reason) == ("fact", "because")
 
 
 def test_what_one_annotator_alone_has_labelled_is_not_agreed_on() -> None:

@@ -147,5 +147,10 @@ def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path)
     described = CliRunner().invoke(app, ["data", "stats", *map(str, parts)])
     assert described.exit_code == 0
     assert "| rows" in described.stdout
+    renamed = [{"body": row["text"], "queue": row["label"], "text": None, "article": row["article"]} for row in rows]
+    other = [write(tmp_path / "other.jsonl", renamed), "--text", "body", "--label", "queue", "--output", str(tmp_path / "others")]
+    assert CliRunner().invoke(app, ["data", "split", *other]).exit_code == 0
+    written = [json.loads(line) for part in (tmp_path / "others").iterdir() for line in part.read_text().splitlines()]
+    assert sorted(map(str, written)) == sorted(map(str, renamed))
     again = CliRunner().invoke(app, ["data", "split", source, "--output", str(tmp_path / "parts")])
     assert str(again.exception) == f"{tmp_path / 'parts'}: exists already; remove it or name another output"

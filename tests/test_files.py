@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -118,6 +119,25 @@ def test_size_counts_all_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 1000)
     (tmp_path / "below" / "b").write_bytes(b"x" * 500)
     assert folder_bytes(tmp_path) == 1500
+
+
+@pytest.mark.parametrize("place", ["plain", "/proc"])
+def test_a_place_that_cannot_be_written_to_is_told_beforehand(place: str) -> None:
+    Path("plain").write_text("a file, not a folder", encoding="utf-8")
+    with pytest.raises(OutputError) as caught:
+        check_new(f"{place}/x/m")
+    assert str(caught.value).startswith(f"{place}/x/m: cannot be written: nothing can be put into {Path(place).absolute()}: ")
+
+
+def test_a_disk_that_is_full_while_a_folder_is_copied(tmp_path: Path) -> None:
+    write("folder", tmp_path / "model")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "inner.txt")
+
+    with pytest.raises(OutputError) as caught, new_folder(tmp_path / "out") as place:
+        shutil.copytree(tmp_path / "model", place, copy_function=full, dirs_exist_ok=True)
+    assert str(caught.value) == f"{tmp_path / 'out'}: cannot be written: No space left on device"
 
 
 def test_check_new_gives_the_path() -> None:

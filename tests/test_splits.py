@@ -240,6 +240,13 @@ def test_fewer_rows_of_a_label_than_folds() -> None:
     )
 
 
+def test_a_label_of_one_row_has_no_folds() -> None:
+    assert Data([None] * 7, ["x"] * 6 + ["rare"]).problem(kind="k-fold", folds=2) == (
+        "splits.kind 'k-fold' needs two rows or more of each label, but 'rare' has only 1; annotate more of it, "
+        "take it out of the data, or set splits.kind to 'hash'"
+    )
+
+
 def test_fewer_groups_than_folds() -> None:
     assert Data(["a", "b", "c"] * 4).problem(kind="k-fold", folds=5) == (
         "splits.folds is 5, but there are only 3 groups; lower it to that or less"

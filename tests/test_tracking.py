@@ -307,6 +307,17 @@ def test_a_name_that_fits_no_run(config: TrackingConfig, store_folder: Path) -> 
         assert str(caught.value) == f"{store_folder}: no run {name!r}; {hint}"
 
 
+def test_of_runs_of_one_name_the_ids_are_known(config: TrackingConfig, store_folder: Path) -> None:
+    ids = []
+    for name in ("twice", "twice", "once"):
+        with tracked(config, name) as run:
+            ids.append(run.id[:8])
+    with pytest.raises(TrackingError) as caught:
+        Store(store_folder).run("xyz")
+    twice = sorted(f"twice ({id})" for id in ids[:2])
+    assert str(caught.value) == f"{store_folder}: no run 'xyz'; known: once, {', '.join(twice)}"
+
+
 def test_a_run_is_no_data_to_a_store_that_has_none(store_folder: Path) -> None:
     with pytest.raises(TrackingError) as caught:
         Store(store_folder).runs(["any"])
@@ -328,6 +339,11 @@ def test_a_model_is_loaded_by_run_id_name_and_registry(config: TrackingConfig, s
     expected = load_model(model_folder).predict_proba(TEXTS)
     for name in (run, run[:8], "best: 100% (mine)", "models:/textcls-news@champion", "models:/textcls-news/1"):
         assert (load(name, store=store_folder).predict_proba(TEXTS) == expected).all()
+    for name in ("models:/textcls-news", "models:/textcls-news@best", "models:/textcls-news/2", "models:/news/1"):
+        with pytest.raises(ModelError) as caught:
+            load(name, store=store_folder)
+        known = "models:/textcls-news@champion, models:/textcls-news/1"
+        assert str(caught.value) == f"{store_folder}: no model {name!r}; known: {known}"
 
 
 def test_a_model_lies_in_the_store(config: TrackingConfig, store_folder: Path, model_folder: Path) -> None:
@@ -388,7 +404,7 @@ def test_models_that_are_not_there(config: TrackingConfig, store_folder: Path) -
     for name, message in {
         run.id: f"{run.id}: no such model folder; and as a run: run a run: it has kept no model; its status is FINISHED",
         "nothing": f"nothing: no such model folder; and as a run: {store_folder}: no run 'nothing'; known: a run",
-        "models:/nothing@champion": "models:/nothing@champion: no such model folder; and as a run: ",
+        "models:/nothing@champion": f"{store_folder}: no model 'models:/nothing@champion'; known: no registered models yet",
     }.items():
         with pytest.raises(ModelError) as caught:
             load(name, store=store_folder)

@@ -40,11 +40,11 @@ class OutputError(TextclsError):
     """An output that exists already or a place that cannot be written to."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Word a hint for a misspelt name: its nearest match if there is one, else everything that is known."""
+def did_you_mean(name: str, known: Iterable[str], *, listed: Iterable[str] | None = None) -> str:
+    """Word a hint for a misspelt name: its nearest match if there is one, else everything that is known, or what is `listed` of it."""
     names = sorted(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names)}"
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names if listed is None else sorted(listed))}"
 
 
 def quoted(text: object, width: int = 60) -> str:

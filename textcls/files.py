@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from tempfile import mkdtemp
 
 from textcls.errors import OutputError
 
@@ -16,13 +18,15 @@ def check_new(path: str | Path) -> Path:
     """Check that nothing is at a path and that it can be written to, before work is spent on what is to go there.
 
     Raises:
-        OutputError: something is there, or the folder that it would lie in is read-only or no folder.
+        OutputError: something is there, or nothing can be put into the folder that it would lie in.
     """
     if os.path.lexists(path):
         raise OutputError(f"{path}: exists already; remove it or name another output")
     there = next(parent for parent in Path(path).absolute().parents if parent.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise OutputError(f"{path}: cannot be written: {there} is {'read-only' if there.is_dir() else 'no folder'}")
+    try:
+        Path(mkdtemp(prefix=".textcls-", dir=there)).rmdir()  # permissions do not say: /proc has them, and so has a full disk
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: nothing can be put into {there}: {error.strerror}") from error
     return Path(path)
 
 
@@ -66,10 +70,17 @@ def _beside(target: Path) -> Iterator[Path]:
     except OSError as error:
         if error.filename is not None and not _on_the_way(Path(str(error.filename)).absolute(), scratch.absolute()):
             raise  # it is about something that was read meanwhile
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise OutputError(f"{target}: cannot be written: {_reason(error)}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _on_the_way(path: Path, scratch: Path) -> bool:
     return path.is_relative_to(scratch) or scratch.is_relative_to(path)  # in it, or a folder that it was to be made in
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # of many files: their names and the words of what befell each
+        number = re.match(r"\[Errno (\d+)\]", str(error.args[0][0][2]))
+        return os.strerror(int(number[1])) if number else str(error.args[0][0][2])
+    return error.strerror or str(error)

@@ -43,7 +43,8 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
     try:
         folder = Store(store).model_folder(str(model))
     except TrackingError as error:
-        raise ModelError(f"{model}: no such model folder; and as a run: {error}") from error
+        asked = "" if str(model).startswith("models:/") else f"{model}: no such model folder; and as a run: "
+        raise ModelError(f"{asked}{error}") from error
     return load_model(folder)
 
 

@@ -152,6 +152,6 @@ def _version_tags(run: RunSummary) -> dict[str, str]:
         "macro_f1": f"{run.metrics['test/macro_f1']:.4f}" if "test/macro_f1" in run.metrics else "",
         "data_sha": run.data,
         "config_sha": run.tags.get("textcls.config_sha", ""),
-        "commit": run.tags.get("mlflow.source.git.commit", ""),
+        "commit": run.commit,
     }
     return {key: value for key, value in tags.items() if value}

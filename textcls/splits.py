@@ -201,6 +201,11 @@ def _k_fold(
     folds: int, seed: int, pool: Rows, labels: Sequence[str], names: Sequence[str], units: np.ndarray
 ) -> list[tuple[str, Rows]]:
     rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
+    if count == 1:  # of which no folds can be made
+        raise DataError(
+            f"splits.kind 'k-fold' needs two rows or more of each label, but {rarest!r} has only 1; annotate more of it, "
+            "take it out of the data, or set splits.kind to 'hash'"
+        )
     if count < folds:
         raise DataError(f"splits.folds is {folds}, but the label {rarest!r} has only {count} rows; lower it or annotate more")
     number = len(set(units))

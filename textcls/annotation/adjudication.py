@@ -60,7 +60,10 @@ def adjudicate(
     decided |= {decision.span: decision for decision in decisions if decision.span in reopened}
     undecided = [span for span in differences(held) if span not in decided]
     if undecided:
-        raise DataError(f"{len(undecided)} differences are undecided, the first at {_name(undecided[0])}")
+        count = "1 difference is" if len(undecided) == 1 else f"{len(undecided):,} differences are"
+        raise DataError(
+            f"{count} undecided, the first at {_name(undecided[0])}; decide on a terminal, or add a line for each to the file of decisions"
+        )
     single = [span for span in labelled_once(held) if span not in decided]
     if single and not keep_single:
         raise DataError(

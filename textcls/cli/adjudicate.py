@@ -80,6 +80,8 @@ def _ask(
     """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
     from datetime import UTC, datetime
 
+    from textcls.errors import did_you_mean
+
     some = next(iter(said.values()))
     around = (doubt.before, doubt.after) if doubt else (None, None)
     print(f"\n{place}   {some.article} {some.start}–{some.end}")
@@ -87,10 +89,9 @@ def _ask(
     print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided}"] if decided else [])]))
     if doubt:
         print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
-    label = ""
-    while label not in labels:
-        label = typer.prompt(f"label ({', '.join(labels)})")
-    reason = ""
-    while not reason:
-        reason = typer.prompt("why, in a line").strip()
+    # With a default, an empty answer comes back, to be told why it is asked again.
+    while (label := typer.prompt(f"label ({', '.join(labels)})", default="", show_default=False)) not in labels:
+        print(f"no label {label!r}; {did_you_mean(label, labels)}")
+    while not (reason := typer.prompt("why, in a line", default="", show_default=False).strip()):
+        print("a decision needs a reason, for those who read it later")
     return some.model_copy(update={"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)})

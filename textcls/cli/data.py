@@ -81,20 +81,23 @@ def split(
     group: Annotated[str, typer.Option(help="Column whose equal values stay together.")] = "article",
     balance: Annotated[list[str] | None, typer.Option(help="Column to balance, besides the label; repeatable.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another seed parts otherwise.")] = 42,
+    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
 ) -> None:
     """Part a dataset once and for all, by article, with labels and other columns balanced."""
     from textcls.cli.output import console
-    from textcls.dataset import read_rows, write_rows
+    from textcls.dataset import read_rows, read_table, write_rows
     from textcls.errors import DataError, did_you_mean
     from textcls.files import new_folder
     from textcls.splits import balanced_parts
 
-    rows = read_rows(data, label="label")
+    read_rows(data, text=text, label=label)  # checks that each has both
+    rows = read_table(data)
     known = {column for row in rows for column in row}
     for column in (group, *(balance or ())):
         if column not in known:
             raise DataError(f"{data}: no column {column!r}; {did_you_mean(column, known)}")
-    columns = [[str(row.get(column)) for row in rows] for column in ("label", *(balance or ()))]
+    columns = [[str(row.get(column)) for row in rows] for column in (label, *(balance or ()))]
     # As everywhere, a row without a group is on its own.
     units = [f"row {number}" if row.get(group) in (None, "") else str(row[group]) for number, row in enumerate(rows)]
     shares = [1 - validation - test, validation, test]

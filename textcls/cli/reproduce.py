@@ -30,10 +30,8 @@ def reproduce(
     out = console()
     out.print(f"{found.run.name}  {found.run.id}", soft_wrap=True)
     for restored in found.restored:
-        out.print(
-            f"{restored.what:9} {'the same' if restored.same else 'not restored'}: {restored.words or 'all settings'}",
-            soft_wrap=True,
-        )
+        said = {True: "the same", False: "not restored", None: "not known"}[restored.same]
+        out.print(f"{restored.what:9} {said}: {restored.words or 'all settings'}", soft_wrap=True)
     if found.other_figures:
         shown = table("figure", "then", "now", right=("then", "now"))
         for name, (then, now) in found.other_figures.items():
@@ -46,7 +44,7 @@ def reproduce(
     far = f"; probabilities differ by {found.furthest:.2g} at most" if found.other_predictions else ""
     out.print(f"predictions {same:,} of {found.predictions:,} match in all six digits that are kept{far}")
     if not found.same:
-        missing = [restored.what for restored in found.restored if not restored.same]
+        missing = [restored.what for restored in found.restored if restored.same is False]
         out.print(
             f"not reproduced; not restored: {', '.join(missing) or 'nothing that is known, so the training itself is not repeatable here'}"
         )

@@ -133,7 +133,10 @@ def diff(
             out.print(str(found.rows))
             for line in _changed_rows(found.rows, rows):
                 out.print(line, soft_wrap=True)
-    out.print(f"commit: {' and '.join(found.commits)}" if found.commits else "commit: the same")
+    if found.commits is None:
+        out.print("commit: the same")
+    else:
+        out.print(f"commit: {' and '.join(found.commits) if a.commit or b.commit else 'not known of either'}")
     if found.versions:
         shown = table("library", "A", "B")
         for name, values in found.versions.items():

@@ -48,7 +48,7 @@ class RunDifference:
         settings: settings of the configs in full.
         same_data: whether the data are the same: their identities, which leave out who is in which split, and their rows.
         rows: what became of the rows; None where a run has not kept which it had.
-        commits: commits of the code; None where they are the same.
+        commits: commits of the code, as words; None where they are known to be the same.
         versions: versions of libraries.
     """
 
@@ -73,7 +73,7 @@ def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDiff
         settings=settings,
         same_data=first.data == second.data and not rows,
         rows=rows,
-        commits=(before, after) if before != after else None,
+        commits=(before, after) if before != after or not first.commit else None,
         versions=differing(read_versions(store, first), read_versions(store, second)),
     )
 

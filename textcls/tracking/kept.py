@@ -66,9 +66,8 @@ def read_predictions(store: Store, run: RunSummary) -> list[dict[str, Any]]:
 
 def commit_of(run: RunSummary) -> str:
     """Word the commit that a run was made at."""
-    commit = run.tags.get("mlflow.source.git.commit", "")
     changed = " with uncommitted changes" if run.tags.get("textcls.git_dirty") == "true" else ""
-    return f"{commit[:12]}{changed}" if commit else "an unknown commit"
+    return f"{run.commit[:12]}{changed}" if run.commit else "an unknown commit"
 
 
 def _versions(text: str) -> Iterator[tuple[str, str]]:

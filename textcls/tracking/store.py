@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -177,8 +179,12 @@ class Store:
             ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
             raise TrackingError(f"{self.place}: several runs are {name!r}; name one by its id: {ids}")
         if not fitting:
-            known = [run.name for run in found] or ["no runs yet"]
-            raise TrackingError(f"{self.place}: no run {name!r}; {did_you_mean(name, known)}")
+            runs = [run for run in found if run.kind not in CHILDREN]
+            named = Counter(run.name for run in runs)
+            listed = [run.name if named[run.name] == 1 else f"{run.name} ({run.id[:8]})" for run in runs] or ["no runs yet"]
+            raise TrackingError(
+                f"{self.place}: no run {name!r}; {did_you_mean(name, {run.name for run in found}, listed=listed)}"
+            )
         return fitting[0]
 
     def _summaries(self, view: int | None = None) -> list[RunSummary]:
@@ -285,8 +291,22 @@ class Store:
             with self.as_default():
                 logged = Path(download_artifacts(artifact_uri=uri, dst_path=place))
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"{self.place}: no model {name!r}: {reason(error)}") from error
+            known = [uri]
+            if name.startswith("models:/"):
+                with suppress(MlflowException):  # of a server that is gone, as is said below
+                    known = self._registered(name)
+            hint = f": {reason(error)}" if uri in known else f"; known: {', '.join(known) or 'no registered models yet'}"
+            raise TrackingError(f"{self.place}: no model {name!r}{hint}") from error
         return logged / "data" / "model"
+
+    def _registered(self, uri: str) -> list[str]:
+        """Name the versions of the registered model that a URI names; of all of them, if it names none."""
+        from textcls.tracking.registry import all_versions
+
+        versions = all_versions(self)
+        of_name = [version for version in versions if version.name == re.split("[@/]", uri.removeprefix("models:/"))[0]]
+        ends = [(v.name, end) for v in of_name or versions for end in (*(f"@{alias}" for alias in v.aliases), f"/{v.number}")]
+        return [f"models:/{name}{end}" for name, end in ends]
 
     @cached_property
     def page(self) -> str:

@@ -47,6 +47,11 @@ class RunSummary:
         return self.tags.get("textcls.model_family", "")
 
     @property
+    def commit(self) -> str:
+        """The commit of the code that made it; nothing where that is not known."""
+        return self.tags.get("mlflow.source.git.commit", "")
+
+    @property
     def parent(self) -> str | None:
         """The id of the run that this one is a child of."""
         return self.tags.get("mlflow.parentRunId")

@@ -22,10 +22,10 @@ from textcls.training.run import Reporter, train
 
 @dataclass(frozen=True)
 class Restored:
-    """Whether one thing that a run was made from is the same again, and in words what is not."""
+    """Whether one thing that a run was made from is the same again, None where that is not known, and in words what is not."""
 
     what: str
-    same: bool
+    same: bool | None
     words: str
 
 
@@ -35,7 +35,7 @@ class Reproduction:
 
     Attributes:
         run: the run.
-        restored: config, data, commit, versions and machine, each the same or not.
+        restored: config, data, commit, versions and machine, each the same or not, if that is known.
         figures: number of figures that were compared.
         other_figures: those that differ, each then and now.
         predictions: number of predictions that were compared.
@@ -132,6 +132,8 @@ def _commit(run: RunSummary, config: Config) -> Restored:
     ]
     if all(run.tags.get(key) == now.get(key) for key in keys) and any(dirty):
         return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
+    if same and not run.commit:
+        return Restored("commit", None, f"textcls {now['textcls.version']} then and now, neither in a repository")
     return Restored("commit", same, words[1] if same else f"was {words[0]}, is {words[1]}")
 
 
