@@ -126,7 +126,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             each text's pieces, those with the most weight, for or against, first; every piece once.
 
         Raises:
-            DataError: a text is not a string with content, or a label is none of the classifier's.
+            DataError: a text is not a string with content, there are not as many labels or others, or a label is none of the
+                classifier's.
             ModelError: a library that is needed for it is not installed.
         """
         return None
@@ -149,23 +150,33 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _check_fitted(self) -> None:
         check_is_fitted(self)
 
-    def _columns(self, labels: Sequence[str]) -> np.ndarray:
-        """The columns of labels: shape (n_labels,)."""
+    def _column_pairs(self, texts: Sequence[str], labels: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+        """For each text that `explain` is given, the columns of its label and of the other one."""
+        if not len(texts) == len(labels) == len(others):
+            raise DataError(
+                f"expected a label and another for each text, found {len(texts)} texts, {len(labels)} labels and {len(others)} others"
+            )
         column_of = {str(label): column for column, label in enumerate(self.classes_)}
-        for label in labels:
+        for label in (*labels, *others):
             if label not in column_of:
                 raise DataError(f"label {label!r} is none of the classifier's; {did_you_mean(str(label), column_of)}")
-        return np.array([column_of[label] for label in labels], dtype=int)
+        return [(column_of[label], column_of[other]) for label, other in zip(labels, others, strict=True)]
 
 
 def check_texts(texts: Texts) -> list[str]:
     """Turn texts or rows with a `text` into a list of strings.
 
     Raises:
-        DataError: `texts` is a single string, or one of them is not a string with content.
+        DataError: `texts` is a single string or row, a table, or one of them is not a string with content.
     """
     if isinstance(texts, str):
         raise DataError("expected a sequence of texts, found one string; pass [text]")
+    if isinstance(texts, Mapping):  # over whose keys a loop would go, as over the names of a table's columns
+        raise DataError("expected a sequence of texts, found a dict; pass a list of rows, for one row [row]")
+    if hasattr(texts, "columns"):
+        raise DataError(
+            'expected a sequence of texts, found a table; pass a column of it, such as frame["text"], or rows: frame.to_dict("records")'
+        )
     checked = []
     for number, item in enumerate(texts):
         text = item.get("text") if isinstance(item, Mapping) else item

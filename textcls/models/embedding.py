@@ -88,7 +88,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         parts = {"words": check_texts(texts)}
         parts |= {f"{side}.words": sentences for side, sentences in neighbours(texts, self.context).items()}
         explained = []
-        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+        for row, (label, other) in enumerate(self._column_pairs(parts["words"], labels, others)):
             directions = np.split(coef[label] - coef[other], len(parts))
             pieces: list[Weighed] = []
             for (part, sentences), direction in zip(parts.items(), directions, strict=True):

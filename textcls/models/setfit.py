@@ -123,7 +123,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         settings, coef = self.settings, label_coefficients(self.regression_)
         checked, around = check_texts(texts), neighbours(texts, self.context)
         explained = []
-        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+        for row, (label, other) in enumerate(self._column_pairs(checked, labels, others)):
             sides = {"words": checked[row]} | {f"{side}.words": sentences[row] for side, sentences in around.items()}
             sides = {part: sentence for part, sentence in sides.items() if sentence}
             tokens = attribute_embedding(
