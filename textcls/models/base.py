@@ -106,7 +106,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         """
 
     def predict(self, texts: Texts) -> np.ndarray:
-        """Predict a label for each text: shape (n_texts,)."""
+        """Predict the most probable label of each text, also where the policy is to abstain (`abstain_below`): shape (n_texts,)."""
         best = self.predict_proba(texts).argmax(axis=1)  # first, for it says so if nothing was learnt yet
         labels: np.ndarray = self.classes_[best]
         return labels
