@@ -192,7 +192,7 @@ def run_config(
         evaluation, intervals, predictions = pool(rows, outcomes)
         metrics = final_metrics(outcomes, evaluation, intervals)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
-        tested = {metric: value for metric, value in metrics.items() if metric.startswith("test/")}
+        tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
         save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=measured)
         metrics |= {
             "time/total_s": time.monotonic() - started,
