@@ -183,6 +183,17 @@ def test_broken_standard_input(line: str, message: str, classifier: TextClassifi
     assert str(caught.value) == f"standard input, line 3: {message}"
 
 
+def test_a_csv_on_standard_input_is_not_taken_for_an_article(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, b'id,"text"\r\n1,The council opened a bridge.\n')
+    with pytest.raises(DataError) as caught:
+        predicted(classifier, "-")
+    assert str(caught.value) == (
+        "standard input: expected an article or JSONL, found the head of a CSV, 'id,\"text\"'; name the file itself"
+    )
+    feed(monkeypatch, b"In short, text that is cut\n\nNobody knows.\n")
+    assert [row["text"] for row in predicted(classifier, "-")] == ["In short, text that is cut", "Nobody knows."]
+
+
 def test_standard_input_that_is_no_utf_8(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     feed(monkeypatch, b"A caf\xe9 opened.\n")
     with pytest.raises(DataError, match=r"^standard input: expected UTF-8, found byte 0xe9 on line 1; "):

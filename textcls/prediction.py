@@ -62,7 +62,7 @@ def predict_inputs(
     Args:
         classifier: a fitted classifier.
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
-            as JSONL if it begins with `{` and else as an article.
+            as JSONL if it begins with `{` and else as an article, unless its first line is a CSV's that names the column of the text.
         text: the column of the text, for files with columns.
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
@@ -165,6 +165,11 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
 def _read_standard_input(text: str) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
     if not article.text.lstrip().startswith("{"):
+        first, *_ = article.text.lstrip().split("\n", 1)
+        if "," in first and text in [cell.strip('"') for cell in first.rstrip().split(",")]:
+            raise DataError(
+                f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
+            )
         yield from _sentences(article)
         return
     lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
