@@ -156,11 +156,15 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             raise DataError(
                 f"expected a label and another for each text, found {len(texts)} texts, {len(labels)} labels and {len(others)} others"
             )
+        return list(zip(self._columns(labels).tolist(), self._columns(others).tolist(), strict=True))
+
+    def _columns(self, labels: Sequence[str]) -> np.ndarray:
+        """The columns of labels: shape (n_labels,)."""
         column_of = {str(label): column for column, label in enumerate(self.classes_)}
-        for label in (*labels, *others):
+        for label in labels:
             if label not in column_of:
                 raise DataError(f"label {label!r} is none of the classifier's; {did_you_mean(str(label), column_of)}")
-        return [(column_of[label], column_of[other]) for label, other in zip(labels, others, strict=True)]
+        return np.array([column_of[label] for label in labels], dtype=int)
 
 
 def check_texts(texts: Texts) -> list[str]:
