@@ -136,7 +136,7 @@ def test_the_card_gives_intervals_and_reads_as_the_hub_reads_cards(fitted: dict[
     from huggingface_hub import ModelCard
 
     metrics = {"test/macro_f1": 0.7, "test/macro_f1_std": 0.04, "test/macro_f1_low": 0.61, "test/macro_f1_high": 0.79}
-    metrics |= {"test/ece": 0.05, "test/ece_std": 0.01}
+    metrics |= {"test/ece": 0.05, "pooled/macro_f1": 0.71, "pooled/macro_f1_low": 0.66, "pooled/macro_f1_high": 0.75}
     config = {"data": {"train": "data/train.jsonl", "test": None, "text": "sentence", "label": "class"}}
     data = DataSummary("news: “odd” name", "f" * 64, 9)
     save_model(
@@ -146,14 +146,16 @@ def test_the_card_gives_intervals_and_reads_as_the_hub_reads_cards(fitted: dict[
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value, result.dataset_name) == ("f1", 0.7, "news: “odd” name")
     for fragment in (
-        "| test/macro_f1 | 0.7000 | 0.6100 to 0.7900 |",
-        "| test/ece | 0.0500 | ± 0.0100 |",
+        "| test/macro_f1 | 0.7000 | ± 0.0400 |",
+        "| test/ece | 0.0500 |  |",
+        "| pooled/macro_f1 | 0.7100 | 0.6600 to 0.7500 |",
         "Files: train `data/train.jsonl`; text in the column `sentence`, label in `class`.",
         "## Limits",
         "textcls.load(",
     ):
         assert fragment in card.text
     assert "macro_f1_std" not in card.text
+    assert "0.6100" not in card.text, "an interval over fits is not taken for the one over articles"
 
 
 def test_the_card_may_be_edited(folder: Path) -> None:

@@ -186,6 +186,37 @@ def test_models_are_not_compared_on_rows_that_they_have_learnt(
     assert f"run: it has learnt from 6 of the 18 texts of {some}" in caplog.messages
 
 
+def test_what_a_folder_has_learnt_from_is_told_to_be_unknown(
+    textcls: Command, two_models: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, data = two_models / "model", two_models / "test.jsonl"
+    assert textcls("compare", model, "run", "--data", data, "--store", two_models / "experiments").code == 0
+    assert [message for message in caplog.messages if "moved" not in message] == [
+        f"{model}: only runs say which rows they have learnt from, so it may know some of {data}; name its run instead"
+    ]
+
+
+def test_a_model_that_is_measured_on_rows_it_has_learnt_is_told(
+    textcls: Command, two_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = two_models / "model"
+    some = write_jsonl(tmp_path / "some.jsonl", [*toy_rows()[-6:], *toy_rows(["e", "f"])])
+    mixed = write_jsonl(tmp_path / "mixed.jsonl", [*toy_rows("e"), {**toy_rows("f")[0], "article": 1, "before": 2}])
+    for name, data, told in (
+        ("run", some, "has learnt from 6 of the 18 texts of"),
+        ("run", two_models / "train.jsonl", "has learnt from the very rows of"),
+        ("run", two_models / "test.jsonl", None),
+        (model, two_models / "other.jsonl", "was made from the very rows of"),
+        (model, two_models / "test.jsonl", None),
+        (model, mixed, None),
+    ):
+        caplog.clear()
+        done = textcls("evaluate", name, data, "--store", two_models / "experiments")
+        assert json.loads(done.out)["rows"] > 0
+        said = [f"{name}: it {told} {data}; its figures there say little of others"] if told else []
+        assert [message for message in caplog.messages if "moved" not in message] == said
+
+
 def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_fitted(
     textcls: Command, two_models: Path, store_folder: Path
 ) -> None:

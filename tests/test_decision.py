@@ -14,6 +14,7 @@ from sklearn.metrics import f1_score
 from textcls.artifacts import load_model, save_model
 from textcls.config import DecisionConfig
 from textcls.errors import DataError
+from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.models import DecidedClassifier, Decision, learn_decision
 from textcls.models.tfidf import TfidfClassifier
 
@@ -151,7 +152,7 @@ def test_a_policy_is_stored_with_the_model(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decision", ["{calibration: temperature, share: 0.4}", "{abstain_below: 0.9999}"])
 def test_a_run_learns_its_decision_on_rows_of_its_own_and_predict_abstains(
-    decision: str, textcls: Callable[..., Done], tmp_path: Path
+    decision: str, textcls: Callable[..., Done], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     train = write_jsonl(tmp_path / "train.jsonl", toy_rows("abcdefgh", per_article=6))
     test = write_jsonl(tmp_path / "test.jsonl", toy_rows("i"))
@@ -164,6 +165,8 @@ def test_a_run_learns_its_decision_on_rows_of_its_own_and_predict_abstains(
     model = load_model(tmp_path / "model")
     assert isinstance(model, DecidedClassifier)
     assert (model.decision.temperature is not None) == ("temperature" in decision)
+    of_none = "answers 0.0 % of them; the figures above are of all rows, answered or not"
+    assert (of_none in done.out) == (caplog.messages == [NONE_ANSWERED]) == ("abstain" in decision)
     done = textcls("predict", tmp_path / "model", test)
     assert done.out.count('"label": null') == (6 if "abstain" in decision else 0)
 

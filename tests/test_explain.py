@@ -138,6 +138,14 @@ def test_a_label_that_is_none_of_the_classifiers(fit: Callable[..., TextClassifi
         fit("tfidf").explain(TEXTS[:1], ["fakt"], ["quote"])
 
 
+@pytest.mark.parametrize("kind", [*LINEAR, *ENCODERS])
+def test_another_number_of_labels_is_refused(kind: str, fit: Callable[..., TextClassifier]) -> None:
+    for labels, others, found in ((["fact"] * 2, ["quote"], "2 labels and 1 others"), (["fact"], [], "1 labels and 0 others")):
+        with pytest.raises(DataError) as caught:
+            fit(kind).explain(TEXTS[:1], labels, others)
+        assert str(caught.value) == f"expected a label and another for each text, found 1 texts, {found}"
+
+
 @pytest.mark.parametrize("kind", ENCODERS)
 def test_a_tokenizer_that_does_not_know_places(
     kind: str, fit: Callable[..., TextClassifier], monkeypatch: pytest.MonkeyPatch

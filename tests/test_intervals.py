@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from textcls.evaluation import Predictions, bootstrap_intervals, evaluate
-from textcls.evaluation.abstention import risk_coverage
+from textcls.evaluation.abstention import answered, risk_coverage
 from textcls.evaluation.annotators import judgements, measure_annotators
 from textcls.evaluation.bootstrap import interval
 from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
@@ -260,6 +260,8 @@ def test_risk_and_coverage_by_hand() -> None:
     assert found.risk.tolist() == pytest.approx([0, 1 / 3, 1 / 2])
     assert found.threshold.tolist() == [0.9, 0.8, 0.6]
     assert found.area == pytest.approx(0.5 * 1 / 3 + 0.25 * 1 / 2)
+    some = answered(["a", "a", "b", "b"], np.column_stack([confidence, 1 - confidence]), ["a", "b"], 0.8)
+    assert (some.coverage, some.risk) == (0.75, pytest.approx(1 / 3))
 
 
 # --- figures --------------------------------------------------------------------------------------------------------

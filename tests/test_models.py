@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from conftest import toy_rows
@@ -31,6 +32,9 @@ from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
 ROWS = toy_rows()
 TEXTS = [row["text"] for row in ROWS]
 LABELS = [row["label"] for row in ROWS]
+A_TABLE = (
+    'expected a sequence of texts, found a table; pass a column of it, such as frame["text"], or rows: frame.to_dict("records")'
+)
 LEARNERS = sorted(set(FAMILIES) - {"ensemble"})  # which learns nothing itself; see test_families
 
 
@@ -187,6 +191,7 @@ def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
     ("texts", "labels", "message"),
     [
         ("one text", ["fact"], "expected a sequence of texts, found one string; pass [text]"),
+        (pandas.DataFrame({"id": [1, 2], "text": ["a", "b"]}), ["fact", "quote"], A_TABLE),
         ([], [], "expected texts to learn from, found none"),
         (["a", "b"], ["fact"], "expected a label for each text, found 2 texts and 1 labels"),
         (["a", "b"], ["fact", "fact"], "expected two labels or more, found only 'fact'"),
@@ -208,6 +213,8 @@ def test_refuses_what_it_cannot_learn_from(unfitted: TextClassifier, texts: Any,
     ("texts", "message"),
     [
         ("one text", "expected a sequence of texts, found one string; pass [text]"),
+        ({"text": "a"}, "expected a sequence of texts, found a dict; pass a list of rows, for one row [row]"),
+        (pandas.DataFrame({"id": [1, 2, 3], "text": ["a", "b", "c"]}), A_TABLE),
         (["a", ""], "text 1: expected a string with content, found ''"),
         ([3], "text 0: expected a string with content, found 3"),
     ],

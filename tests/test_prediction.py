@@ -6,18 +6,21 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet
 import pytest
-from conftest import ROOT, toy_rows, write_jsonl
+from conftest import ROOT, Done, toy_rows, write_jsonl
 
 from textcls.articles import read_article
 from textcls.artifacts import save_model
 from textcls.dataset import write_rows
 from textcls.errors import DataError, ModelError, OutputError
-from textcls.models import TextClassifier, classifier_class
+from textcls.evaluation.abstention import NONE_ANSWERED
+from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
 from textcls.prediction import evaluate_file, load, predict_article, predict_inputs
 
 SEED = next(iter(sorted((ROOT / "seeds").glob("*.txt"))))
@@ -180,6 +183,17 @@ def test_broken_standard_input(line: str, message: str, classifier: TextClassifi
     assert str(caught.value) == f"standard input, line 3: {message}"
 
 
+def test_a_csv_on_standard_input_is_not_taken_for_an_article(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    feed(monkeypatch, b'id,"text"\r\n1,The council opened a bridge.\n')
+    with pytest.raises(DataError) as caught:
+        predicted(classifier, "-")
+    assert str(caught.value) == (
+        "standard input: expected an article or JSONL, found the head of a CSV, 'id,\"text\"'; name the file itself"
+    )
+    feed(monkeypatch, b"In short, text that is cut\n\nNobody knows.\n")
+    assert [row["text"] for row in predicted(classifier, "-")] == ["In short, text that is cut", "Nobody knows."]
+
+
 def test_standard_input_that_is_no_utf_8(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     feed(monkeypatch, b"A caf\xe9 opened.\n")
     with pytest.raises(DataError, match=r"^standard input: expected UTF-8, found byte 0xe9 on line 1; "):
@@ -311,12 +325,27 @@ def test_nothing_is_left_of_rows_that_break_off(suffix: str, tmp_path: Path) -> 
 def test_a_file_is_measured(classifier: TextClassifier, tmp_path: Path) -> None:
     rows = toy_rows("a")
     rows[0]["label"] = "quote"
-    evaluation, intervals, ceiling, wrong = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows))
+    evaluation, intervals, ceiling, wrong, answered = evaluate_file(classifier, write_jsonl(tmp_path / "rows.jsonl", rows))
     assert evaluation.rows == 6
     assert evaluation.accuracy == pytest.approx(5 / 6)
     assert (intervals.unit, intervals.n_units, intervals.metrics) == ("article", 1, {})
-    assert ceiling is None
+    assert (ceiling, answered) == (None, None)
     assert [(row["id"], row["prediction"], row["label"]) for row in wrong] == [("a:fact:0", "fact", "quote")]
+
+
+def test_what_is_answered_is_measured_where_the_policy_is_to_abstain(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = write_jsonl(tmp_path / "rows.jsonl", toy_rows("a"))
+    least = float(np.median(classifier.predict_proba(toy_rows("a")).max(axis=1)))
+    for name, below, coverage, risk in (("half", least, 0.5, 0), ("none", 0.999, 0, None)):
+        save_model(DecidedClassifier(classifier, Decision(abstain_below=below)), tmp_path / name)
+        caplog.clear()
+        done = textcls("evaluate", tmp_path / name, rows)
+        found = json.loads(done.out)
+        assert found["answered"] == {"abstain_below": below, "coverage": coverage, "risk": risk}
+        assert found["accuracy"] == 1, "of all rows, answered or not"
+        assert caplog.messages == ([NONE_ANSWERED] if risk is None else [])
 
 
 def test_annotators_are_measured_beside_the_model(classifier: TextClassifier, tmp_path: Path) -> None:

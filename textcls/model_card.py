@@ -87,9 +87,10 @@ def _figures(metrics: Mapping[str, float]) -> Iterator[str]:
     """A table with a row a metric, and in it what is known of how far to trust it."""
 
     def cell(name: str) -> str:
-        if f"{name}_low" in metrics and f"{name}_high" in metrics:
-            return f"{metrics[f'{name}_low']:.4f} to {metrics[f'{name}_high']:.4f}"
-        return f"± {metrics[f'{name}_std']:.4f}" if f"{name}_std" in metrics else ""
+        if f"{name}_std" in metrics:  # a mean over fits, whose interval by Student's t is not the one over articles
+            return f"± {metrics[f'{name}_std']:.4f}"
+        known = f"{name}_low" in metrics and f"{name}_high" in metrics
+        return f"{metrics[f'{name}_low']:.4f} to {metrics[f'{name}_high']:.4f}" if known else ""
 
     shown = main_metrics(metrics)
     known = any(cell(name) for name in shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -15,10 +16,13 @@ from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, parse_rows, read_rows
 from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
+from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
+
+logger = logging.getLogger(__name__)
 
 Row = dict[str, Any]
 
@@ -34,6 +38,10 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
     Args:
         model: a model folder, the id or name of an MLflow run, or a registered model, `models:/name@alias`.
         store: the folder of the MLflow store or the address of a tracking server, for what is not a model folder.
+
+    Returns:
+        the classifier, with its decision policy if it has one. Its `predict` gives every text a label; where that is less probable
+        than its `abstain_below`, `predict_article` and `predict_inputs` give None.
 
     Raises:
         ModelError: there is no such model, no store to look for it in, or its folder is damaged or from elsewhere.
@@ -56,7 +64,7 @@ def predict_inputs(
     Args:
         classifier: a fitted classifier.
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
-            as JSONL if it begins with `{` and else as an article.
+            as JSONL if it begins with `{` and else as an article, unless its first line is a CSV's that names the column of the text.
         text: the column of the text, for files with columns.
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
@@ -86,16 +94,18 @@ class Measured(NamedTuple):
     """What a classifier reaches on a file.
 
     Attributes:
-        evaluation: its figures.
+        evaluation: its figures, of all rows: where it abstains, of the labels that it would give.
         intervals: their 95 % intervals, by a bootstrap over the column `article`, or over rows where there is none.
         ceiling: what annotators reach, where the column `annotator_labels` lists what they said of each row.
         wrong: the wrong predictions, the most confident first.
+        answered: what it answers, if its policy is to abstain.
     """
 
     evaluation: Evaluation
     intervals: Intervals
     ceiling: Ceiling | None
     wrong: list[Row]
+    answered: Answered | None
 
 
 def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> Measured:
@@ -109,11 +119,16 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row.get("article") for row in rows]
     judged = judgements([row.get(ANNOTATORS) for row in rows])
+    below = classifier.abstain_below
+    its_answers = answered(true, probabilities, labels, below) if below is not None else None
+    if its_answers is not None and its_answers.coverage == 0:
+        logger.warning(NONE_ANSWERED)
     return Measured(
         evaluate(true, probabilities, labels),
         bootstrap_intervals(true, probabilities, labels, groups),
         measure_annotators(true, judged, labels, groups),
         wrong_predictions(predicted_rows(rows, probabilities, labels)),
+        its_answers,
     )
 
 
@@ -152,6 +167,11 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
 def _read_standard_input(text: str) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
     if not article.text.lstrip().startswith("{"):
+        first, *_ = article.text.lstrip().split("\n", 1)
+        if "," in first and text in [cell.strip('"') for cell in first.rstrip().split(",")]:
+            raise DataError(
+                f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
+            )
         yield from _sentences(article)
         return
     lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text

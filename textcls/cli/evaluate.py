@@ -24,22 +24,27 @@ def evaluate(
 ) -> None:
     """Measure a model, and annotators if the data say what they said, on labelled rows and print the figures as JSON."""
     import json
+    from dataclasses import asdict
 
     from textcls.cli.output import check_delivery, deliver
+    from textcls.comparing import warn_of_learnt_rows
     from textcls.files import check_new, new_file
     from textcls.prediction import evaluate_file, load
 
     if output is not None:
         check_new(output)
     check_delivery(wrong)
-    evaluation, intervals, ceiling, mistakes = evaluate_file(load(model, store=store), data, text=text, label=label)
-    found = evaluation.as_dict() | {"intervals": intervals.as_dict()}
-    if ceiling is not None:
-        found["annotators"] = ceiling.as_dict()
+    measured = evaluate_file(load(model, store=store), data, text=text, label=label)
+    warn_of_learnt_rows(model, store, data, text=text, label=label)
+    found = measured.evaluation.as_dict() | {"intervals": measured.intervals.as_dict()}
+    if measured.answered is not None:
+        found["answered"] = asdict(measured.answered)
+    if measured.ceiling is not None:
+        found["annotators"] = measured.ceiling.as_dict()
     figures = json.dumps(found, indent=2, ensure_ascii=False)
     if output is not None:
         with new_file(output) as scratch:
             scratch.write_text(figures + "\n", encoding="utf-8")
     if wrong is not None:
-        deliver(mistakes, wrong, what="wrong predictions")
+        deliver(measured.wrong, wrong, what="wrong predictions")
     print(figures)

@@ -17,7 +17,7 @@ def predict(
         list[str],
         typer.Argument(
             metavar="INPUT",
-            help="A .txt article, a folder of them, a JSONL, CSV or Parquet file, or - for standard input.",
+            help="A .txt article, a folder of them, a JSONL, CSV or Parquet file, or - for standard input, which is JSONL or one article.",
             show_default=False,
         ),
     ],

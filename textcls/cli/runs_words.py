@@ -49,6 +49,8 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
         for name in main_metrics(run.metrics):
             figures.add_row(name, metric(run.metrics, name))
         yield figures
+        fits = f" over {run.metrics['n_children']:g} fits, of which the figure is the mean" if "n_children" in run.metrics else ""
+        yield f"(low to high) is a 95 % interval; ± a standard deviation{fits}"
     artifacts = table("artifact", "bytes", right=("bytes",))
     for path, size in sorted(store.artifacts(run).items()):
         if not path.startswith("images/"):  # MLflow's own copies for its grid
@@ -57,14 +59,20 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
 
 
 def metric(metrics: Mapping[str, float], name: str) -> str:
-    """Word a metric with its unit and, where they are known, its interval or spread; nothing if there is no such metric."""
+    """Word a metric with its unit and, where it is known, the spread of the fits that it is a mean of, or else its interval.
+
+    Nothing if there is no such metric. A mean's own interval, by Student's t over the fits, is not shown: beside those over articles it
+    would be taken for one, and it is of no width where seeds change nothing.
+    """
     if name not in metrics:
         return ""
     value = f"{metrics[name]:.3f}" if "_f1" in name or ("/" in name and name not in _UNITS) else f"{metrics[name]:g}"
     unit = f" {_UNITS[name]}" if name in _UNITS else ""
+    if f"{name}_std" in metrics:
+        return f"{value}{unit} ± {metrics[f'{name}_std']:.3f}"
     if f"{name}_low" in metrics and f"{name}_high" in metrics:
         return f"{value}{unit} ({metrics[f'{name}_low']:.3f} to {metrics[f'{name}_high']:.3f})"
-    return f"{value}{unit} ± {metrics[f'{name}_std']:.3f}" if f"{name}_std" in metrics else f"{value}{unit}"
+    return f"{value}{unit}"
 
 
 def seconds(value: float) -> str:

@@ -61,6 +61,12 @@ def train(
         found = result.intervals.metrics.get(name)
         interval = f" (95 % interval {found.low:.3f} to {found.high:.3f}, over {unit})" if found else ""
         out.print(f"{word} {value:.3f}{interval} on {result.evaluation.rows:,} rows held out{over_fits}")
+    if "test/coverage" in result.metrics:
+        means = f" (means of {fits} {of_fits})" if fits > 1 else ""
+        answers = f"answers {100 * result.metrics['test/coverage']:.1f} % of them"
+        if "test/risk" in result.metrics:
+            answers += f", and {100 * result.metrics['test/risk']:.1f} % of its answers are wrong"
+        out.print(f"{answers}{means}; the figures above are of all rows, answered or not", soft_wrap=True)
     if result.intervals.note is not None:
         out.print(result.intervals.note, soft_wrap=True)
     if result.model_folder is not None:

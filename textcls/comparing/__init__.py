@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.comparing.reading import System, read_systems
+from textcls.comparing.reading import System, read_systems, warn_of_learnt_rows
 from textcls.comparing.writing import as_png, comparison_figures, comparison_json, comparison_page, measure, write_back
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "comparison_page",
     "measure",
     "read_systems",
+    "warn_of_learnt_rows",
     "write_back",
 ]

@@ -81,6 +81,25 @@ def read_systems(
     ]
 
 
+def warn_of_learnt_rows(model: str, store: str | Path, data: Path, *, text: str = "text", label: str = "label") -> None:
+    """Warn that a model has learnt from rows that it is measured on, as far as a run, or the data that a folder names, say so.
+
+    Args:
+        model: as for `textcls.load`.
+        store: where a run or a registered model is.
+        data: the rows.
+        text, label: columns of `data`.
+    """
+    opened = None if Path(model).is_dir() else Store(store)
+    # A run says what it has learnt from, so its model is not fetched once more.
+    its = _find(model, opened, data if opened is None or model.startswith("models:/") else None)
+    rows = _read_data(data, text, label)
+    if known := _count_learnt(its, opened, rows):
+        found = "was made" if its.run is None else "has learnt"
+        which = f"{known} of the {len(rows)} texts of" if known < len(rows) else "the very rows of"
+        logger.warning("%s: it %s from %s %s; its figures there say little of others", its.name, found, which, data)
+
+
 def _find(name: str, store: Store | None, data: Path | None) -> _Found:
     path = Path(name)
     if path.is_dir() or name.startswith("models:/"):
@@ -131,22 +150,36 @@ def _read_data(data: Path, text: str, label: str) -> list[Row]:
     rows = read_rows(data, text=text, label=label)
     for number, row in enumerate(rows, 1):
         row["id"] = str(number) if row.get("id") in (None, "") else str(row["id"])
+        # As in training, an article may be a number, and what is no string is no sentence.
+        row |= {"article": str(row["article"])} if row.get("article") not in (None, "") else {}
+        row |= {side: None for side in ("before", "after") if not isinstance(row.get(side, ""), str)}
     # What is no prediction's own business: columns of a run's rows that the file may have been made from.
     return [{key: value for key, value in row.items() if key not in ("fold", "seed", "prediction")} for row in rows]
 
 
 def _check_new_to(its: _Found, store: Store | None, data: Path, rows: Sequence[Row]) -> None:
-    """Refuse a model that has learnt from the very rows, and warn of one that has from some, as far as it is known."""
-    learnt = _learnt_texts(its, store)
-    known = sum(text_digest(str(row["text"])) in learnt for row in rows)
-    identity = None if its.model is None or its.run is not None else describe_model(its.model).data
-    if known == len(rows) or (identity is not None and identity.identity == _identity(rows)):
+    """Refuse a model that has learnt from the very rows, and warn of one that has from some, or of which it is not known."""
+    known = _count_learnt(its, store, rows)
+    if known == len(rows):
         raise DataError(
             f"{its.name}: it has learnt from the very rows of {data}, so its figures there say nothing of others; "
             "name rows that are new to all"
         )
     if known:
         logger.warning("%s: it has learnt from %d of the %d texts of %s", its.name, known, len(rows), data)
+    if its.run is None:
+        logger.warning(
+            "%s: only runs say which rows they have learnt from, so it may know some of %s; name its run instead", its.name, data
+        )
+
+
+def _count_learnt(its: _Found, store: Store | None, rows: Sequence[Row]) -> int:
+    """Count the rows that a model has learnt from: those of its run, or all if they are the data that its folder was made from."""
+    if its.run is None and its.model is not None:
+        made_from = describe_model(its.model).data
+        return len(rows) if made_from is not None and made_from.identity == _identity(rows) else 0
+    learnt = _learnt_texts(its, store)
+    return sum(text_digest(str(row["text"])) in learnt for row in rows)
 
 
 def _learnt_texts(its: _Found, store: Store | None) -> set[str | None]:

@@ -1,4 +1,4 @@
-"""What a classifier gains by leaving its least certain rows to people: risk against coverage."""
+"""What a classifier answers, and what it gains by leaving its least certain rows to people: risk against coverage."""
 
 from __future__ import annotations
 
@@ -6,6 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+NONE_ANSWERED = (
+    "the model answers none of the rows that it is measured on: no label is as probable as decision.abstain_below wants; "
+    "the figures are of the labels that it would give"
+)
+"""What to warn of where `Answered.coverage` is 0."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a classifier answers that abstains where its best label is not probable enough.
+
+    Attributes:
+        abstain_below: the least probability of the best label at which a row is answered.
+        coverage: share of the rows that are answered.
+        risk: share of the answered rows that are wrong; None if none is answered.
+    """
+
+    abstain_below: float
+    coverage: float
+    risk: float | None
+
+
+def answered(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], abstain_below: float) -> Answered:
+    """Measure what is answered at a threshold; `true`, `probabilities` and `labels` are those of `risk_coverage`."""
+    sure = probabilities.max(axis=1) >= abstain_below
+    wrong = _wrong(true, probabilities, labels)[sure]
+    return Answered(abstain_below, float(sure.mean()), float(wrong.mean()) if sure.any() else None)
 
 
 @dataclass(frozen=True)
@@ -39,9 +67,14 @@ def risk_coverage(true: Sequence[str], probabilities: np.ndarray, labels: Sequen
         labels: the labels of the columns.
     """
     confidence = probabilities.max(axis=1)
-    predicted = np.array([str(label) for label in labels], dtype=object)[probabilities.argmax(axis=1)]
-    wrong = predicted != np.array(true, dtype=object)
+    wrong = _wrong(true, probabilities, labels)
     order = np.argsort(-confidence, kind="stable")
     last = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
     errors = np.cumsum(wrong[order])[last]
     return RiskCoverage((last + 1) / len(order), errors / (last + 1), confidence[order][last])
+
+
+def _wrong(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    predicted = np.array([str(label) for label in labels], dtype=object)[probabilities.argmax(axis=1)]
+    wrong: np.ndarray = predicted != np.array(true, dtype=object)
+    return wrong

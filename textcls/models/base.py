@@ -106,7 +106,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         """
 
     def predict(self, texts: Texts) -> np.ndarray:
-        """Predict a label for each text: shape (n_texts,)."""
+        """Predict the most probable label of each text, also where the policy is to abstain (`abstain_below`): shape (n_texts,)."""
         best = self.predict_proba(texts).argmax(axis=1)  # first, for it says so if nothing was learnt yet
         labels: np.ndarray = self.classes_[best]
         return labels
@@ -126,7 +126,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             each text's pieces, those with the most weight, for or against, first; every piece once.
 
         Raises:
-            DataError: a text is not a string with content, or a label is none of the classifier's.
+            DataError: a text is not a string with content, there are not as many labels or others, or a label is none of the
+                classifier's.
             ModelError: a library that is needed for it is not installed.
         """
         return None
@@ -149,6 +150,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _check_fitted(self) -> None:
         check_is_fitted(self)
 
+    def _column_pairs(self, texts: Sequence[str], labels: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+        """For each text that `explain` is given, the columns of its label and of the other one."""
+        if not len(texts) == len(labels) == len(others):
+            raise DataError(
+                f"expected a label and another for each text, found {len(texts)} texts, {len(labels)} labels and {len(others)} others"
+            )
+        return list(zip(self._columns(labels).tolist(), self._columns(others).tolist(), strict=True))
+
     def _columns(self, labels: Sequence[str]) -> np.ndarray:
         return label_columns(labels, self.classes_, known="the classifier's")
 
@@ -157,10 +166,16 @@ def check_texts(texts: Texts) -> list[str]:
     """Turn texts or rows with a `text` into a list of strings.
 
     Raises:
-        DataError: `texts` is a single string, or one of them is not a string with content.
+        DataError: `texts` is a single string or row, a table, or one of them is not a string with content.
     """
     if isinstance(texts, str):
         raise DataError("expected a sequence of texts, found one string; pass [text]")
+    if isinstance(texts, Mapping):  # over whose keys a loop would go, as over the names of a table's columns
+        raise DataError("expected a sequence of texts, found a dict; pass a list of rows, for one row [row]")
+    if hasattr(texts, "columns"):
+        raise DataError(
+            'expected a sequence of texts, found a table; pass a column of it, such as frame["text"], or rows: frame.to_dict("records")'
+        )
     checked = []
     for number, item in enumerate(texts):
         text = item.get("text") if isinstance(item, Mapping) else item

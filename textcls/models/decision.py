@@ -90,7 +90,11 @@ def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: n
 
 
 class DecidedClassifier(TextClassifier):
-    """A classifier with a decision policy: its probabilities are weighed and calibrated, and it may abstain."""
+    """A classifier with a decision policy: its probabilities are weighed and calibrated, and it may abstain.
+
+    `predict` is scikit-learn's and gives every text a label; those whose probability is below `abstain_below` are no answers, for which
+    `textcls.predict_article` and `textcls predict` give None.
+    """
 
     def __init__(self, classifier: TextClassifier, decision: Decision) -> None:
         self.classifier = classifier

@@ -86,7 +86,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         settings, coef = self.settings, label_coefficients(self.regression_)
         parts = text_parts(texts, self.context)
         explained = []
-        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+        for row, (label, other) in enumerate(self._column_pairs(parts["words"], labels, others)):
             directions = np.split(coef[label] - coef[other], len(parts))
             pieces: list[Weighed] = []
             for (part, sentences), direction in zip(parts.items(), directions, strict=True):

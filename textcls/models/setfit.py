@@ -122,7 +122,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         settings, coef = self.settings, label_coefficients(self.regression_)
         parts = text_parts(texts, self.context)
         explained = []
-        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+        for row, (label, other) in enumerate(self._column_pairs(parts["words"], labels, others)):
             sides = {part: sentences[row] for part, sentences in parts.items() if sentences[row]}
             tokens = attribute_embedding(
                 " ".join(sides.values()), self.model_, self.tokenizer_, coef[label] - coef[other], max_length=settings.max_length

@@ -102,7 +102,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         vectors = self.net_.vectors.weight.detach() * self.net_.weights.detach()[:, None]
         encoded = {part: self.tokenizer_.encode_batch(sentences, add_special_tokens=False) for part, sentences in parts.items()}
         explained = []
-        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+        for row, (label, other) in enumerate(self._column_pairs(parts["words"], labels, others)):
             pieces: list[Weighed] = []
             directions = (head[label] - head[other]).chunk(len(parts))
             for (part, rows), direction in zip(encoded.items(), directions, strict=True):

@@ -88,10 +88,12 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
     def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
         """Weigh each n-gram by its feature times the difference of the labels' coefficients, exactly; see `TextClassifier.explain`."""
         self._check_fitted()
-        features, coef = self._features(check_texts(texts), texts), self.regression_.coef
+        checked = check_texts(texts)
+        columns_of = self._column_pairs(checked, labels, others)
+        features, coef = self._features(checked, texts), self.regression_.coef
         names = [Weighed(ngram, 0.0, name) for name, part in self.parts_.items() for ngram in part.names()]
         explained = []
-        for row, (label, other) in enumerate(zip(self._columns(labels), self._columns(others), strict=True)):
+        for row, (label, other) in enumerate(columns_of):
             span = slice(*features.indptr[row : row + 2])
             columns = features.indices[span]
             weights = features.data[span].astype(float) * (coef[label, columns].astype(float) - coef[other, columns])

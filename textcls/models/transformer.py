@@ -115,12 +115,13 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         self._check_fitted()
         if not self.tokenizer_.is_fast:
             return None
-        columns = list(zip(self._columns(labels), self._columns(others), strict=True))
+        checked = check_texts(texts)
+        columns = self._column_pairs(checked, labels, others)
         windows, text_of = self._encode(texts, places=True)
         sides = neighbours(texts, self.context)
         parts = [
             self._parts(text, {side: sentences[number] for side, sentences in sides.items()})
-            for number, text in enumerate(check_texts(texts))
+            for number, text in enumerate(checked)
         ]
         pieces: list[list[Weighed]] = [[] for _ in columns]
         for window, number in zip(windows, text_of, strict=True):

@@ -14,6 +14,7 @@ import numpy as np
 from textcls.config import Config
 from textcls.dataset import COLUMNS
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, summarize
+from textcls.evaluation.abstention import answered
 from textcls.evaluation.annotators import ANNOTATORS
 from textcls.evaluation.predictions import OWN
 from textcls.evaluation.slices import parts_rows
@@ -90,10 +91,8 @@ def measure_unit(
     true = dataset.select(split.test)["label"][:]
     metrics = {f"test/{metric}": value for metric, value in evaluate(true, probabilities, labels).metrics.items()}
     if classifier.abstain_below is not None:
-        answered = probabilities.max(axis=1) >= classifier.abstain_below
-        right = np.array(labels, dtype=object)[probabilities.argmax(axis=1)] == np.array(true, dtype=object)
-        metrics |= {"test/coverage": float(answered.mean())}
-        metrics |= {"test/risk": float(1 - right[answered].mean())} if answered.any() else {}
+        found = answered(true, probabilities, labels, classifier.abstain_below)
+        metrics |= {"test/coverage": found.coverage} | ({"test/risk": found.risk} if found.risk is not None else {})
     if len(split.validation):
         rows = dataset.select(split.validation)
         validated = evaluate(rows["label"][:], _probabilities(classifier, rows.to_list(), labels), labels)

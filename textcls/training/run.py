@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -17,6 +18,7 @@ from textcls.config import Config, EnsembleConfig, load_config, make_config
 from textcls.dataset import dataset_identity, dataset_name, load_dataset, row_identities
 from textcls.errors import ConfigError
 from textcls.evaluation import Evaluation, Intervals
+from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
@@ -29,6 +31,8 @@ from textcls.training.workspace import Workspace, check_resumable, identity_in_o
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+logger = logging.getLogger(__name__)
 
 _LATENCY_TEXTS = 25
 
@@ -188,7 +192,7 @@ def run_config(
         evaluation, intervals, predictions = pool(rows, outcomes)
         metrics = final_metrics(outcomes, evaluation, intervals)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
-        tested = {metric: value for metric, value in metrics.items() if metric.startswith("test/")}
+        tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
         save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=measured)
         metrics |= {
             "time/total_s": time.monotonic() - started,
@@ -197,6 +201,8 @@ def run_config(
         }
         run.metrics(metrics)
         if within is None:  # of a trial, of which there are many, the figures are enough
+            if metrics.get("test/coverage") == 0:
+                logger.warning(NONE_ANSWERED)
             about = {
                 "measured": measured,
                 "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
