@@ -118,6 +118,28 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
     assert found == {"dead": "FAILED", "alive": "RUNNING", "elsewhere": "RUNNING", "unknown": "RUNNING"}
 
 
+def test_a_run_that_is_opened_again_does_not_end_by_who_opens_the_store_just_then(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with tracked(config) as run:
+        pass
+    Store(store_folder).client.set_tag(run.id, "textcls.process", f"{socket.gethostname()}:999999999")  # which has died
+
+    def watched(call: Callable[..., None]) -> Callable[..., None]:
+        def called(*given: Any, **named: Any) -> None:
+            call(*given, **named)
+            Store(store_folder)
+
+        return called
+
+    for name in ("set_tag", "update_run"):
+        monkeypatch.setattr(MlflowClient, name, watched(getattr(MlflowClient, name)))
+    with track(config, experiment="news", name="a run", tags={}, resume=run.id):
+        assert statuses(store_folder) == {"a run": "RUNNING"}
+
+
 @pytest.mark.slow
 def test_a_training_that_is_stopped_says_so(
     store_folder: Path, tiny_encoder: str, tmp_path: Path, fork_textcls: Callable[..., Forked]
