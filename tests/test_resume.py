@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -149,6 +150,38 @@ def test_a_run_that_is_still_at_work_is_not_resumed(settings: dict[str, Any]) ->
         assert str(caught.value) == (
             f"run {name}: {run} is still at work (process {process}); wait for it or stop it, or name another run by its id"
         )
+
+
+def test_of_two_processes_that_resume_a_run_one_goes_on(settings: dict[str, Any], textcls: Any) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+
+    class Second(Reporter):
+        """Begins when the first reads its data, at which the run still counts as killed."""
+
+        def phase(self, name: str) -> None:
+            if name == "reading the data":
+                with pytest.raises(ConfigError) as caught:
+                    train(settings, resume=run)
+                assert str(caught.value) == f"run {run}: another process is at work on it; wait for it or stop it"
+                assert textcls("runs", "gc", "--unfinished", "--yes", "--store", settings["tracking"]["folder"]).code == 0
+
+    assert train(settings, resume=run, reporter=Second()).run_id == run
+
+
+def test_a_run_whose_end_cannot_be_written_is_resumed(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    settings["splits"] = {"kind": "hash", "test": 0.3, "duplicates": "warn"}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(Run, "_end", full)
+        train(settings)
+    (run,) = Store(settings["tracking"]["folder"]).runs()
+    assert train(settings, resume=run.id).run_id == run.id
+    assert Store(settings["tracking"]["folder"]).run(run.id).status == "FINISHED"
 
 
 def test_a_run_that_is_not_there_is_not_resumed(settings: dict[str, Any]) -> None:

@@ -139,8 +139,11 @@ def run_config(
     """
     started = time.monotonic()
     reporter = reporter or Reporter()
-    with ExitStack() as opened:
+    # The working folder is left last: it is removed only when the run's end is written.
+    with ExitStack() as left_last, ExitStack() as opened:
         log = opened.enter_context(kept_log())
+        if resume is not None:  # held before all else, so that of two processes one goes on with the run
+            workspace = left_last.enter_context(open_workspace(config.tracking.folder, resume))
         reporter.phase("reading the data")
         rows = load_dataset(config.data)
         data = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
@@ -162,7 +165,8 @@ def run_config(
             if within is None
             else within.child(name, "trial")
         )
-        workspace = opened.enter_context(open_workspace(config.tracking.folder, run.id))
+        if resume is None:
+            workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id))
         workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)

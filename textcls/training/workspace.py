@@ -1,6 +1,7 @@
 """What a run keeps on the disk while it is made, so that it can go on after it was killed: `FOLDER/unfinished/RUN/`.
 
 run.json           the run's config, the identity of its data and of their rows in their order, its process
+.lock              held by the process that is at work here
 UNIT/              for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
                    `outcome.json` and `probabilities.npy` once it is measured
 """
@@ -20,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
@@ -79,14 +81,23 @@ class Workspace:
 
 @contextmanager
 def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
-    """Give a run its working folder, which stays if the run does not come to its end; one that is not tracked cannot go on."""
+    """Give a run its working folder, which stays if the run does not come to its end; one that is not tracked cannot go on.
+
+    Raises:
+        ConfigError: another process works in it.
+    """
     if run is None:
         with TemporaryDirectory(prefix="textcls-") as folder:
             yield Workspace(Path(folder))
         return
     workspace = Workspace(Path(store) / _UNFINISHED / run)
-    yield workspace
-    workspace.remove()
+    try:
+        held = _lock(workspace.folder).acquire(blocking=False)
+    except Timeout as error:
+        raise ConfigError(f"run {run}: another process is at work on it; wait for it or stop it") from error
+    with held:
+        yield workspace
+        workspace.remove()
 
 
 @dataclass(frozen=True)
@@ -124,7 +135,7 @@ def leftovers(store: Store) -> list[Leftover]:
             continue
         run = runs.get(folder.name)
         at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
-        if not at_work:
+        if not at_work and not _is_held(folder):
             resumable = run is not None and run.status != "FINISHED" and run.kind != "trial" and (folder / "run.json").is_file()
             size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
             found.append(Leftover(Workspace(folder), size, run if resumable else None))
@@ -183,11 +194,26 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         )
 
 
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / ".lock")
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process works in a folder, whatever its run's status says: one that is resumed reads its data first."""
+    if not (folder / ".lock").is_file():
+        return False
+    try:
+        with _lock(folder).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
 def _noted(folder: Path) -> dict[str, Any]:
     """What is noted in a working folder; nothing if that is damaged or missing."""
     try:
         noted: dict[str, Any] = _read_json(folder / "run.json")
-    except (ConfigError, OSError):
+    except ConfigError:
         return {}
     return noted
 
@@ -203,8 +229,8 @@ def _differences(begun: Any, now: Any, path: str = "") -> Iterator[str]:
 def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{file}: damaged, so the run cannot be resumed; start a new run") from error
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{file}: gone or damaged, so the run cannot be resumed; start a new run") from error
 
 
 def _write_json(file: Path, content: Any) -> None:
