@@ -112,6 +112,18 @@ def test_a_run_that_was_killed_while_its_inputs_were_kept_has_them_when_it_is_re
     assert len(store.client.get_run(run).inputs.dataset_inputs) == 1
 
 
+def test_a_fold_that_was_measured_but_not_ended_is_ended_when_the_run_is_resumed(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_end", _interrupt)  # as if it had been killed just then
+        run = interrupted(settings, "never")
+    train(settings, resume=run)
+    found = Store(settings["tracking"]["folder"]).runs(children=True)
+    assert [(each.kind, each.status) for each in found] == [("fold", "FINISHED")] * 2 + [("parent", "FINISHED")]
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 

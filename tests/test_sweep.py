@@ -248,6 +248,20 @@ def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
     assert {run.status for run in Store(store_folder).runs(children=True) if run.kind == "trial"} == {"FINISHED", "FAILED"}
 
 
+def test_a_trial_that_is_pruned_is_killed_and_leaves_a_finished_fold_and_no_folder(
+    config: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    monkeypatch.setattr(optuna.trial.Trial, "should_prune", lambda trial: trial.number == 1)
+    result = sweep(config, overrides=["sweep.trials=2"])
+    assert [trial.state for trial in result.trials] == ["complete", "pruned"]
+    store = Store(store_folder)
+    (_, pruned) = [run for run in store.children_of(store.runs()[0]) if run.kind == "trial"]
+    assert (pruned.status, [fold.status for fold in store.children_of(pruned)]) == ("KILLED", ["FINISHED"])
+    assert not list((store_folder / "unfinished").iterdir())
+
+
 def test_settings_that_exclude_each_other_fail_one_trial(config: Path) -> None:
     space = "{model.word_ngrams: [null, [1, 1]], model.char_ngrams: [null, [2, 2]], model.pattern_ngrams: [null]}"
     result = sweep(config, overrides=[f"sweep.space={space}", "sweep.trials=8"])

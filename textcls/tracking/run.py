@@ -32,6 +32,10 @@ _LONGEST_NAME = 250
 """Letters of a metric's name that MLflow takes."""
 
 
+class GivenUp(Exception):
+    """Leaves the block of a run that is ended early on purpose, and whose status is then KILLED."""
+
+
 class NullRun:
     """A run that tracks nothing: what is given to it is forgotten."""
 
@@ -179,8 +183,8 @@ def track(
 ) -> Iterator[NullRun]:
     """Open a run for the length of the block, as the config says; `resume` is the id of one that was begun earlier.
 
-    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if Ctrl-C (or a signal that was
-    turned into a KeyboardInterrupt) does. A server that goes away after the run has begun costs it nothing: what could not be
+    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if `GivenUp` or Ctrl-C (or a signal that
+    was turned into a KeyboardInterrupt) does. A server that goes away after the run has begun costs it nothing: what could not be
     sent is kept in `unsent/` of the config's folder.
 
     Raises:
@@ -248,7 +252,7 @@ def _open_run(outbox: Outbox, experiment: str, name: str, tags: Mapping[str, str
     try:
         yield run
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GivenUp):
         status = "KILLED"
         raise
     finally:

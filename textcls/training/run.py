@@ -43,7 +43,7 @@ class Reporter(Listener):
         """Take note of the id of the run that is tracked."""
 
     def measured(self, metrics: Mapping[str, float]) -> None:
-        """Take note of the metrics of a fold or a seed, of which more are to come."""
+        """Take note of the metrics of a fold or a seed, of which more are to come; `GivenUp` is raised to have the run end here."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def run_config(
             else within.child(name, "trial")
         )
         if resume is None:
-            workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id))
+            workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
         workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)
@@ -256,8 +256,9 @@ def _child_outcome(
         workspace.note_child(key, child.id)
         outcome = _fit_and_measure(config, dataset, unit, child, workspace.checkpoints(key), reporter)
         child.metrics(outcome.metrics)
-        reporter.measured(outcome.metrics)
-        workspace.note_outcome(key, outcome.metrics, outcome.labels, outcome.probabilities)
+    # Only now that the child has ended: what is noted is never opened again, and a run that is given up here is not the child's.
+    workspace.note_outcome(key, outcome.metrics, outcome.labels, outcome.probabilities)
+    reporter.measured(outcome.metrics)
     return outcome
 
 

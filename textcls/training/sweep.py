@@ -17,7 +17,7 @@ from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_co
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
-from textcls.tracking import NullRun, is_alive, this_process, track
+from textcls.tracking import GivenUp, NullRun, is_alive, this_process, track
 from textcls.training.planning import plan
 from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
@@ -254,8 +254,8 @@ def _run_trial(
     states = optuna.trial.TrialState
     try:
         config = make_config(plain, trial.user_attrs["settings"])
-        metrics = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter)).metrics
-    except optuna.TrialPruned:
+        metrics = run_config(config, within=run, reporter=_Pruning(trial, metric, reporter)).metrics
+    except GivenUp:
         study.tell(trial, state=states.PRUNED)
         return
     except (ConfigError, DataError, ModelError) as error:  # of the settings; a store that fails ends the sweep
@@ -283,8 +283,8 @@ def _describe(trial: Any) -> Trial:
 class _Pruning(Reporter):
     """Report to Optuna how a trial is getting on, and give it up where Optuna says so."""
 
-    def __init__(self, optuna: Any, trial: Any, metric: str, reporter: Reporter) -> None:
-        self.optuna, self.trial, self.name, self.reporter = optuna, trial, metric, reporter
+    def __init__(self, trial: Any, metric: str, reporter: Reporter) -> None:
+        self.trial, self.name, self.reporter = trial, metric, reporter
         self.values: list[float] = []
 
     def progress(self, done: int, total: int) -> None:
@@ -295,7 +295,7 @@ class _Pruning(Reporter):
             self.values.append(metrics[self.name])
             self.trial.report(sum(self.values) / len(self.values), len(self.values))
             if self.trial.should_prune():
-                raise self.optuna.TrialPruned
+                raise GivenUp
 
 
 @contextmanager

@@ -80,8 +80,13 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
-    """Give a run its working folder, which stays if the run does not come to its end; one that is not tracked cannot go on.
+def open_workspace(store: str | Path, run: str | None, *, stays: bool = True) -> Iterator[Workspace]:
+    """Give a run its working folder.
+
+    Args:
+        store: the folder of the store.
+        run: the run's id; None if it is not tracked, and cannot go on.
+        stays: whether the folder stays if the run does not come to its end; that of a trial, which begins anew, does not.
 
     Raises:
         ConfigError: another process works in it.
@@ -96,7 +101,12 @@ def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
     except Timeout as error:
         raise ConfigError(f"run {run}: another process is at work on it; wait for it or stop it") from error
     with held:
-        yield workspace
+        try:
+            yield workspace
+        except BaseException:
+            if not stays:
+                workspace.remove()
+            raise
         workspace.remove()
 
 
