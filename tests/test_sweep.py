@@ -206,6 +206,22 @@ def test_while_another_process_is_at_a_trial_the_best_is_provisional(
     assert (tmp_path / "best.yaml").exists()
 
 
+def test_the_last_process_ends_the_run_of_a_sweep(config: Path, store_folder: Path) -> None:
+    import optuna
+
+    sweep(config, overrides=["sweep.name=shared", "sweep.trials=1"])
+    study = optuna.load_study(study_name="shared", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    others = study.ask()
+    others.set_user_attr("process", f"{socket.gethostname()}:{os.getppid()}")  # one that goes on
+    sweep(config, overrides=["sweep.name=shared", "sweep.trials=2"])
+    (parent,) = Store(store_folder).runs()
+    assert (parent.status, parent.tags["textcls.process"]) == ("RUNNING", f"{socket.gethostname()}:{os.getppid()}")
+
+    study.tell(others.number, state=optuna.trial.TrialState.FAIL)
+    sweep(config, overrides=["sweep.name=shared", "sweep.trials=2"])
+    assert Store(store_folder).run("shared").status == "FINISHED"
+
+
 def test_processes_that_begin_together_work_at_one_sweep(
     config: Path, store_folder: Path, fork_textcls: Callable[..., Forked], tmp_path: Path
 ) -> None:

@@ -47,6 +47,9 @@ class NullRun:
         """Give a run below this one, of kind `fold`, `seed` or `trial`; `resume` is the id of one that was begun earlier."""
         yield self
 
+    def hand_over(self, process: str) -> None:
+        """Leave the run to another process, which works on it too and ends it; this one's leaving then says nothing of its status."""
+
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
 
@@ -91,6 +94,7 @@ class Run(NullRun):
         self._points: list[list[Any]] = []
         self._sent = time.monotonic()
         self._stamp = stamp or _now()
+        self._handed_over = False
 
     @contextmanager
     def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
@@ -98,6 +102,10 @@ class Run(NullRun):
         tags |= {"mlflow.parentRunId": self._run_id, "textcls.kind": kind}
         with _open_run(self._outbox, self._experiment, name, tags, resume) as child:
             yield child
+
+    def hand_over(self, process: str) -> None:
+        self.tags({"textcls.process": process})
+        self._handed_over = True
 
     def tags(self, tags: Mapping[str, str]) -> None:
         self._tags |= tags
@@ -174,7 +182,8 @@ class Run(NullRun):
 
     def _end(self, status: str) -> None:
         self._send_points()
-        self._send("end", {"status": status, "time": _now()})
+        if not self._handed_over:
+            self._send("end", {"status": status, "time": _now()})
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def sweep(
                 study.set_user_attr("run", run.id)
                 searched = base.sweep.model_dump(mode="json", exclude={"storage"})  # whose URL may hold a password
                 run.parameters({f"sweep.{key}": value for key, value in searched.items()})
+        opened.callback(_leave_to_others, optuna, study, run)
         while (trial := _next_trial(optuna, study, base, base.sweep, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
@@ -272,6 +273,15 @@ def _run_trial(
     logger.warning("trial %d failed: %s", trial.number + 1, failed)
     trial.set_user_attr("error", failed)  # first: a process that dies between the two leaves a trial that counts all the same
     study.tell(trial, state=states.FAIL)
+
+
+def _leave_to_others(optuna: Any, study: Any, run: NullRun) -> None:
+    """Have the parent ended by the last process that works on it, however this one leaves."""
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        process = trial.user_attrs.get("process", this_process())
+        if process != this_process() and is_alive(process) is not False:
+            run.hand_over(process)
+            return
 
 
 def _describe(trial: Any) -> Trial:
