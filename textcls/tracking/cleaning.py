@@ -15,6 +15,9 @@ from textcls.tracking.registry import all_versions
 from textcls.tracking.store import Store, path_of
 from textcls.tracking.summaries import CHILDREN, RunSummary
 
+_MOST_AT_ONCE = 1000
+"""Runs that MLflow is told to remove in one command: the system takes no argument that is longer than 128 kB."""
+
 
 def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     """Find runs and their children, and check that nothing still needs them.
@@ -76,6 +79,19 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
     """
     folders = _folders(store, runs)
     before = size_of(store, runs) + _database_size(store)
+    for start in range(0, len(runs), _MOST_AT_ONCE):
+        _remove(store, runs[start : start + _MOST_AT_ONCE])
+    for folder in folders:
+        if folder.is_dir() and not any(file.is_file() for file in folder.rglob("*")):
+            _remove_empty(folder)
+    with closing(sqlite3.connect(store.database)) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    left = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
+    return before - left - _database_size(store)
+
+
+def _remove(store: Store, runs: Sequence[RunSummary]) -> None:
     models = [model for run in runs for model in run.model_ids if _logged_model(store, model) is not None]
     for model in models:
         store.client.delete_logged_model(model)
@@ -87,14 +103,6 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
         raise TrackingError(
             f"{store.place}: MLflow cannot remove the runs: {(done.stderr.splitlines() or ['no reason given'])[-1]}"
         )
-    for folder in folders:
-        if folder.is_dir() and not any(file.is_file() for file in folder.rglob("*")):
-            _remove_empty(folder)
-    with closing(sqlite3.connect(store.database)) as connection:
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    left = sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
-    return before - left - _database_size(store)
 
 
 def _registered(store: Store) -> dict[str, str]:
