@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
@@ -18,6 +19,7 @@ from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.training import run_name
+from textcls.training import sweep as sweeping
 from textcls.training.sweep import sweep
 
 SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
@@ -262,6 +264,17 @@ def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
             assert "none of 1 trials came to an end" in str(error)
     assert parts.trials == whole.trials
     assert {run.status for run in Store(store_folder).runs(children=True) if run.kind == "trial"} == {"FINISHED", "FAILED"}
+
+
+def test_a_trial_whose_metric_is_no_number_counts_as_failed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter([float("nan"), 0.5, float("inf")])
+    monkeypatch.setattr(sweeping, "run_config", lambda *_, **__: SimpleNamespace(metrics={"test/macro_f1": next(values)}))
+    result = sweep(config, overrides=["tracking.enabled=false"])
+    assert [(trial.state, trial.error) for trial in result.trials] == [
+        ("failed", "test/macro_f1 is nan, which cannot be compared"),
+        ("complete", None),
+        ("failed", "test/macro_f1 is inf, which cannot be compared"),
+    ]
 
 
 def test_a_trial_that_is_pruned_is_killed_and_leaves_a_finished_fold_and_no_folder(

@@ -262,12 +262,15 @@ def _run_trial(
     except (ConfigError, DataError, ModelError) as error:  # of the settings; a store that fails ends the sweep
         failed = str(error).splitlines()[0]
     else:
-        if metric in metrics:
-            study.tell(trial, metrics[metric])
+        value = metrics.get(metric)
+        if value is not None and np.isfinite(value):
+            study.tell(trial, value)
             return
         known = ", ".join(sorted(name for name in metrics if name.startswith(("test/", "validation/"))))
         failed = f"sweep.metric is {metric!r}, which the runs do not have; known: {known}"
-        if not study.get_trials(deepcopy=False, states=(states.COMPLETE,)):  # else only some settings are without it
+        if value is not None:
+            failed = f"{metric} is {value}, which cannot be compared"
+        elif not study.get_trials(deepcopy=False, states=(states.COMPLETE,)):  # else only some settings are without it
             study.tell(trial, state=states.FAIL)
             raise ConfigError(failed)
     logger.warning("trial %d failed: %s", trial.number + 1, failed)
