@@ -161,13 +161,14 @@ def test_a_setting_of_a_section_that_is_null_is_searched(config: Path) -> None:
     ],
 )
 def test_a_sweep_selects_on_validation_rows_where_there_are_some(
-    config: Path, tiny_encoder: str, tmp_path: Path, overrides: list[str], metric: str
+    config: Path, tiny_encoder: str, tmp_path: Path, overrides: list[str], metric: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     validation = write_jsonl(tmp_path / "validation.jsonl", toy_rows("ghi"))
     static = f"{{kind: static, encoder: {tiny_encoder}, dimensions: 4, epochs: 1}}"
     filled = [override.replace("{validation}", str(validation)).replace("{static}", static) for override in overrides]
     result = sweep(config, overrides=[*filled, "tracking.enabled=false", "sweep.trials=1", "sweep.space={seed: [1]}"])
     assert result.metric == metric
+    assert ("so the sweep selects on test rows" in caplog.text) == (metric == "test/macro_f1")
 
 
 def test_a_study_of_another_config(config: Path) -> None:
