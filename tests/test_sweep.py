@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
+from filelock import FileLock
 
 from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
@@ -306,6 +307,15 @@ def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("sweep high: none of 2 trials came to an end, the last because: no n-gram occurs in")
     assert str(caught.value).endswith("mend it and set sweep.name to begin a new one")
+
+
+def test_sweeps_that_another_process_keeps(config: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_MOST_SECONDS", 0.1)
+    with FileLock(store_folder / ".sweeps.lock"), pytest.raises(TrackingError) as caught:
+        sweep(config)
+    assert str(caught.value) == (
+        f"{store_folder}: another process has kept the sweeps to itself for 0.1 seconds; wait for it, or end it"
+    )
 
 
 def test_a_database_that_cannot_be_opened(config: Path) -> None:

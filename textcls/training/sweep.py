@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config, takes_fractions
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _WARM_UP = 5
 """Trials that are drawn at random, and of which none is pruned."""
+_MOST_SECONDS = 120.0
+"""How long another process may keep the sweeps of a folder to itself."""
 
 
 @dataclass(frozen=True)
@@ -319,5 +321,11 @@ class _Pruning(Reporter):
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with FileLock(folder / ".sweeps.lock", timeout=120):
+    try:
+        held = FileLock(folder / ".sweeps.lock", timeout=_MOST_SECONDS).acquire()
+    except Timeout as error:
+        raise TrackingError(
+            f"{folder}: another process has kept the sweeps to itself for {_MOST_SECONDS:g} seconds; wait for it, or end it"
+        ) from error
+    with held:
         yield
