@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -584,6 +585,17 @@ def test_a_damaged_state_file(store_folder: Path) -> None:
     with pytest.raises(TrackingError) as caught:
         Store(store_folder)
     assert str(caught.value) == (f"{store_folder}/store.json: damaged; remove it, and move the folder back if it was moved")
+
+
+def test_a_state_file_that_cannot_be_written_leaves_the_one_before(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str, **_: Any) -> None:
+        path.write_bytes(text.encode()[:9])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(TrackingError, match="No space left on device"):
+        patch.setattr(Path, "write_text", full)
+        Store(store_folder)  # which was moved, as it is to note
+    Store(store_folder)
 
 
 def test_a_database_of_another_mlflow_is_copied_before_it_is_migrated(
