@@ -22,7 +22,7 @@ from textcls.errors import TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.prediction import load
 from textcls.tracking import ROWS, Store, folder, track
-from textcls.tracking.cleaning import free
+from textcls.tracking.cleaning import deletable, free
 from textcls.tracking.difference import compare_rows
 from textcls.training import train
 
@@ -195,6 +195,17 @@ def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: 
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)
     assert load("second", store=store).predict([toy_rows()[-1]["text"]]).tolist() == ["quote"]
     assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
+
+
+def test_the_store_is_read_as_often_for_two_names_as_for_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Store(store)
+    read: list[object] = []
+    search = opened.client.search_runs
+    monkeypatch.setattr(opened.client, "search_runs", lambda *given, **named: read.append(given) or search(*given, **named))
+    assert len(deletable(opened, ["first"])) == 5
+    once = len(read)
+    assert len(deletable(opened, ["first", "second"])) == 10
+    assert len(read) == 2 * once
 
 
 def test_thousands_of_runs_are_freed_by_several_commands(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +26,9 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     Raises:
         TrackingError: there is no such run, or it is a child, still running, or the source of a registered model.
     """
+    children: dict[str | None, list[RunSummary]] = defaultdict(list)
+    for run in store.runs(children=True):
+        children[run.parent].append(run)
     found: dict[str, RunSummary] = {}
     for run in store.runs(names):
         if run.kind in CHILDREN and run.parent:
@@ -32,7 +36,10 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
             raise TrackingError(
                 f"run {run.name}: a {run.kind} of {parent.name}; delete that one, and its children go with it: {parent.id}"
             )
-        found |= {each.id: each for each in (run, *store.children_of(run))}
+        going = [run]
+        for each in going:
+            going += children[each.id]
+        found |= {each.id: each for each in going}
     registered = _registered(store)
     for run in found.values():
         if run.status == "RUNNING":

@@ -159,20 +159,19 @@ def run_config(
         name = config.tracking.name or run_name(config)
         measured = protocol(config, units)
 
-        tags = run_tags(config, data.identity, "single" if len(units) == 1 else "parent")
-        run = opened.enter_context(
-            track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
-            if within is None
-            else within.child(name, "trial")
-        )
+        if within is None:
+            tags = run_tags(config, data.identity, "single" if len(units) == 1 else "parent")
+            tracked = track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
+        else:
+            tracked = within.child(name, "trial")
+        run = opened.enter_context(tracked)
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
         workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)
-        log_inputs(
-            run, config, rows, identities, data.name, given
-        )  # of a resumed run too, which may have been killed in the midst of it
+        # Of a resumed run too, which may have been killed in the midst of it.
+        log_inputs(run, config, rows, identities, data.name, given)
         outcomes = []
         for number, unit in enumerate(units, 1):
             if len(units) == 1:
