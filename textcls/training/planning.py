@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textcls.config import Config, ContextConfig
 from textcls.dataset import add_context, conflicts, near_duplicates
 from textcls.errors import DataError
-from textcls.models import classifier_class
+from textcls.models import check_enough, classifier_class
 from textcls.splits import Split, check_duplicates, final_split, make_splits
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def in_context(dataset: Dataset, context: ContextConfig | None) -> Dataset:
 
 
 def plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
-    """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits."""
+    """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits.
+
+    Raises:
+        DataError: the rows cannot be parted so, or a fit would have too few of them to learn from.
+    """
     texts, labels, groups, given = (dataset[column][:] for column in ("text", "label", "group", "split"))
     shared: dict[str, Any] = {
         "groups": groups,
@@ -68,7 +72,24 @@ def plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
         conflicting=list(conflicts(texts, labels)),
     )
     units = [Unit(unit.name, unit.seed, split) for unit, split in zip(units, checked, strict=True)]
+    _check_rows(config, dataset, units)
     return (units, None) if len(units) == 1 else (units[:-1], units[-1])
+
+
+def _check_rows(config: Config, dataset: Dataset, units: Sequence[Unit]) -> None:
+    """Check that there are rows enough for every fit, before the first one is paid for."""
+    labels = dataset["label"][:]
+    learnt = [[label] for label in labels] if config.data.annotations is None else dataset["annotations"][:]
+    for unit in units:
+        known = {label for row in unit.split.train for label in learnt[row]}
+        if len(known) < 2:
+            raise DataError(
+                f"split {unit.name}: expected two labels or more to learn from, found only {known.pop()!r}; "
+                "give more rows of other labels, or part the rows otherwise"
+            )
+        if config.decision.learns:
+            # Of a label that is not learnt, no probability can be put right.
+            check_enough(config.decision, sum(labels[row] in known for row in unit.split.calibration))
 
 
 def protocol(config: Config, units: Sequence[Unit]) -> str:
