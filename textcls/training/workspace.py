@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.tracking import RunSummary, Store, is_another, this_process
+from textcls.tracking.difference import differing, flatten
 
 logger = logging.getLogger(__name__)
 
@@ -187,11 +188,10 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         DataError: the data differ, or the order of their rows, their ids or their splits.
     """
     begun = _read_json(Path(store) / _UNFINISHED / run / "run.json")
-    differing = sorted(_differences(begun["config"], config.model_dump(mode="json")))
-    if differing:
-        raise ConfigError(
-            f"the run was begun with other settings: {'; '.join(differing)}; resume it with the same ones, or start a new run"
-        )
+    other = differing(flatten(begun["config"]), flatten(config.model_dump(mode="json")))
+    if other:
+        words = "; ".join(f"{key} was {json.dumps(then)}, found {json.dumps(now)}" for key, (then, now) in other.items())
+        raise ConfigError(f"the run was begun with other settings: {words}; resume it with the same ones, or start a new run")
     if begun["data"] != identity:
         raise DataError(
             f"the run was begun with data of identity {begun['data'][:12]}, found {identity[:12]}; "
@@ -226,14 +226,6 @@ def _noted(folder: Path) -> dict[str, Any]:
     except ConfigError:
         return {}
     return noted
-
-
-def _differences(begun: Any, now: Any, path: str = "") -> Iterator[str]:
-    if isinstance(begun, dict) and isinstance(now, dict):
-        for key in begun.keys() | now.keys():
-            yield from _differences(begun.get(key), now.get(key), f"{path}.{key}" if path else key)
-    elif begun != now:
-        yield f"{path} was {json.dumps(begun)}, found {json.dumps(now)}"
 
 
 def _read_json(file: Path) -> Any:
