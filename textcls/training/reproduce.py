@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -125,12 +125,12 @@ def _commit(run: RunSummary, config: Config) -> Restored:
     now = run_tags(config, run.data, run.kind)
     keys = ("mlflow.source.git.commit", "textcls.version")
     dirty = [tags.get("textcls.git_dirty") == "true" for tags in (run.tags, now)]
-    same = all(run.tags.get(key) == now.get(key) for key in keys) and not any(dirty)
+    same = all(run.tags.get(key) == now.get(key) for key in keys)
     words = [
         f"textcls {tags.get('textcls.version')} at {commit_of(each)}"
-        for tags, each in ((run.tags, run), (now, RunSummary(**{**vars(run), "tags": now})))
+        for tags, each in ((run.tags, run), (now, replace(run, tags=now)))
     ]
-    if all(run.tags.get(key) == now.get(key) for key in keys) and any(dirty):
+    if same and any(dirty):
         return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
     return Restored("commit", same, words[1] if same else f"was {words[0]}, is {words[1]}")
 
