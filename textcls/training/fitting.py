@@ -51,24 +51,24 @@ def fit_unit(
 ) -> TextClassifier:
     """Fit the config's model, or the one given, on a unit's training rows, and learn the decision policy on its calibration rows."""
 
-    def part(rows: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
-        chosen = dataset.select(rows).to_list()
+    def part(numbers: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
+        chosen = dataset.select(numbers).to_list()
         return chosen, [row["label"] for row in chosen]
 
     split = unit.split
-    texts, labels = part(split.train)
-    annotations = [row["annotations"] for row in texts] if config.data.annotations is not None else None
+    rows, labels = part(split.train)
+    annotations = [row["annotations"] for row in rows] if config.data.annotations is not None else None
     # A rare label may stand in held-out rows alone, on which nothing can be chosen.
-    known = set(labels) if annotations is None else {label for of_text in annotations for label in of_text}
+    known = set(labels) if annotations is None else {label for of_row in annotations for label in of_row}
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
     validation = part(useful) if len(useful) and config.splits.validation > 0 else None
     seed = config.model_seed + unit.seed - config.seed
     classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
-    classifier.fit(texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
+    classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
-        rows, true = part(split.calibration)
+        held_out, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]
-        probabilities = classifier.predict_proba([rows[number] for number in kept])
+        probabilities = classifier.predict_proba([held_out[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
         decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
         return DecidedClassifier(classifier, decision)
