@@ -16,7 +16,7 @@ from textcls.errors import DataError, ModelError, TrackingError
 from textcls.tracking import CHILDREN, RunSummary, Store
 from textcls.tracking.difference import compare_rows, differing, flatten
 from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
-from textcls.training.record import installed_versions, machine, run_tags
+from textcls.training.environment import installed_versions, machine, run_tags
 from textcls.training.run import Reporter, train
 
 

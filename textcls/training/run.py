@@ -20,11 +20,12 @@ from textcls.evaluation import Evaluation, Intervals
 from textcls.files import check_new, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
+from textcls.training.environment import run_tags
 from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
 from textcls.training.members import make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import Unit, in_context, plan, protocol
-from textcls.training.record import kept_log, log_inputs, log_results, run_tags
+from textcls.training.record import kept_log, log_inputs, log_results
 from textcls.training.workspace import Workspace, check_resumable, identity_in_order, open_workspace, unfinished_run
 
 if TYPE_CHECKING:

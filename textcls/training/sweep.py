@@ -18,8 +18,8 @@ from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import GivenUp, NullRun, is_alive, this_process, track
+from textcls.training.environment import run_tags
 from textcls.training.planning import plan
-from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
 
 if TYPE_CHECKING:
