@@ -28,21 +28,32 @@ _WITH_INTERVAL = ("macro_f1", "accuracy")
 
 
 @dataclass(frozen=True)
+class Measurement:
+    """The figures of a fitted unit.
+
+    Attributes:
+        metrics: its figures under the names that runs are tracked with.
+        labels: the labels of the columns of `probabilities`.
+        probabilities: shape (n_test_rows, n_labels).
+    """
+
+    metrics: dict[str, float]
+    labels: list[str]
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a unit came to.
 
     Attributes:
         unit: the unit.
-        metrics: its figures under the names that runs are tracked with.
-        labels: the labels of the columns of `probabilities`.
-        probabilities: shape (n_test_rows, n_labels).
+        measured: its figures.
         classifier: the fitted classifier; None if an earlier process measured it.
     """
 
     unit: Unit
-    metrics: dict[str, float]
-    labels: list[str]
-    probabilities: np.ndarray
+    measured: Measurement
     classifier: TextClassifier | None
 
 
@@ -77,10 +88,8 @@ def fit_unit(
     return classifier
 
 
-def measure_unit(
-    dataset: Dataset, unit: Unit, classifier: TextClassifier, fit_seconds: float
-) -> tuple[dict[str, float], list[str], np.ndarray]:
-    """Measure a fitted unit: its metrics, the labels, and the probabilities of its test rows, in this order of columns."""
+def measure_unit(dataset: Dataset, unit: Unit, classifier: TextClassifier, fit_seconds: float) -> Measurement:
+    """Measure a fitted unit on its test rows, and on its validation rows where it has any."""
     split = unit.split
     held_out = np.union1d(split.validation, split.test)
     labels = sorted({*classifier.classes_.tolist(), *dataset.select(held_out)["label"][:]})
@@ -99,7 +108,7 @@ def measure_unit(
         validated = evaluate(rows["label"][:], _probabilities(classifier, rows.to_list(), labels), labels)
         metrics |= {f"validation/{metric}": value for metric, value in validated.metrics.items()}
     metrics |= {"time/fit_s": fit_seconds, "time/texts_per_s": len(split.test) / max(seconds, 1e-9)}
-    return metrics, labels, probabilities
+    return Measurement(metrics, labels, probabilities)
 
 
 def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Intervals, list[dict[str, Any]]]:
@@ -107,13 +116,13 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
 
     A prediction carries what annotators said of the row, and the data's columns that part rows into few enough sorts to compare.
     """
-    labels = sorted({label for outcome in outcomes for label in outcome.labels})
+    labels = sorted({label for outcome in outcomes for label in outcome.measured.labels})
     rows = np.concatenate([outcome.unit.split.test for outcome in outcomes])
     probabilities = np.zeros((len(rows), len(labels)))
     start = 0
     for outcome in outcomes:
-        end = start + len(outcome.probabilities)
-        probabilities[start:end, np.searchsorted(labels, outcome.labels)] = outcome.probabilities
+        end = start + len(outcome.measured.probabilities)
+        probabilities[start:end, np.searchsorted(labels, outcome.measured.labels)] = outcome.measured.probabilities
         start = end
     of_unit = [outcome.unit for outcome in outcomes for _ in outcome.unit.split.test]
     order = np.argsort(rows, kind="stable")
@@ -145,8 +154,8 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: In
     The intervals of one unit, and of the pooled figures, are those of the bootstrap over articles.
     """
     metrics: dict[str, float] = {}
-    for name in outcomes[0].metrics:
-        values = [outcome.metrics[name] for outcome in outcomes if name in outcome.metrics]
+    for name in outcomes[0].measured.metrics:
+        values = [outcome.measured.metrics[name] for outcome in outcomes if name in outcome.measured.metrics]
         summary = summarize(values, highest=np.inf if name == "test/log_loss" else 1.0)
         if not name.startswith("test/"):
             summary = {"": summary[""]}

@@ -248,17 +248,17 @@ def _child_outcome(
     reporter: Reporter,
 ) -> Outcome:
     """Fit and measure a unit in a run of its own, or take what an earlier process noted of it."""
-    noted = workspace.outcome(key)
+    noted = workspace.measurement(key)
     if noted is not None:
-        return Outcome(unit, *noted, classifier=None)
+        return Outcome(unit, noted, classifier=None)
     kind = "seed" if config.splits.kind in ("given", "hash") else "fold"
     with run.child(f"{unit.name}, {name}", kind, resume=workspace.child(key)) as child:
         workspace.note_child(key, child.id)
         outcome = _fit_and_measure(config, dataset, unit, child, workspace.checkpoints(key), reporter)
-        child.metrics(outcome.metrics)
+        child.metrics(outcome.measured.metrics)
     # Only now that the child has ended: what is noted is never opened again, and a run that is given up here is not the child's.
-    workspace.note_outcome(key, outcome.metrics, outcome.labels, outcome.probabilities)
-    reporter.measured(outcome.metrics)
+    workspace.note_measurement(key, outcome.measured)
+    reporter.measured(outcome.measured.metrics)
     return outcome
 
 
@@ -273,8 +273,7 @@ def _fit_and_measure(
 ) -> Outcome:
     started = time.monotonic()
     classifier = fit_unit(config, dataset, unit, _Both(run, reporter), checkpoints, model=model)
-    measured = measure_unit(dataset, unit, classifier, time.monotonic() - started)
-    return Outcome(unit, *measured, classifier)
+    return Outcome(unit, measure_unit(dataset, unit, classifier, time.monotonic() - started), classifier)
 
 
 class _Both(Listener):

@@ -27,6 +27,7 @@ from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.tracking import RunSummary, Store, is_another, this_process
 from textcls.tracking.difference import differing, flatten
+from textcls.training.fitting import Measurement
 
 logger = logging.getLogger(__name__)
 
@@ -61,18 +62,19 @@ class Workspace:
         (self.folder / unit).mkdir(parents=True, exist_ok=True)
         _write_json(self.folder / unit / "run.json", {"run": id})
 
-    def outcome(self, unit: str) -> tuple[dict[str, float], list[str], np.ndarray] | None:
-        """What a fit came to, if it was measured: its metrics, its labels, and the probabilities of its test rows."""
+    def measurement(self, unit: str) -> Measurement | None:
+        """What a fit came to, if it was measured."""
         file = self.folder / unit / "outcome.json"
         if not file.is_file():
             return None
         kept = _read_json(file)
-        return kept["metrics"], kept["labels"], np.load(self.folder / unit / "probabilities.npy", allow_pickle=False)
+        probabilities = np.load(self.folder / unit / "probabilities.npy", allow_pickle=False)
+        return Measurement(kept["metrics"], kept["labels"], probabilities)
 
-    def note_outcome(self, unit: str, metrics: dict[str, float], labels: Sequence[str], probabilities: np.ndarray) -> None:
+    def note_measurement(self, unit: str, measured: Measurement) -> None:
         """Note what a fit came to, after which its checkpoints are not needed."""
-        np.save(self.folder / unit / "probabilities.npy", probabilities, allow_pickle=False)
-        _write_json(self.folder / unit / "outcome.json", {"metrics": metrics, "labels": list(labels)})
+        np.save(self.folder / unit / "probabilities.npy", measured.probabilities, allow_pickle=False)
+        _write_json(self.folder / unit / "outcome.json", {"metrics": measured.metrics, "labels": measured.labels})
         shutil.rmtree(self.folder / unit / "checkpoints", ignore_errors=True)
 
     def remove(self) -> None:
