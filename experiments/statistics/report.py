@@ -23,7 +23,7 @@ from textcls.tracking import NullRun
 from textcls.tracking.run import split_json
 from textcls.training.fitting import Measurement, Outcome, pool
 from textcls.training.mistakes import look_at_mistakes
-from textcls.training.planning import Unit
+from textcls.training.planning import Fit
 from textcls.training.record import log_results
 
 HERE = Path(__file__).parent
@@ -90,8 +90,8 @@ def measured(rows: int, *, articles: bool) -> tuple[Dataset, Outcome]:
         }
     )
     nothing = np.array([], dtype=int)
-    unit = Unit("given", 42, Split("given", train=nothing, validation=nothing, calibration=nothing, test=np.arange(rows)))
-    return dataset, Outcome(unit, Measurement({}, labels, probabilities), None)
+    fit = Fit("given", 42, Split("given", train=nothing, validation=nothing, calibration=nothing, test=np.arange(rows)))
+    return dataset, Outcome(fit, Measurement({}, labels, probabilities), None)
 
 
 def main() -> None:

@@ -178,7 +178,7 @@ def _suggest(trial: Any, key: str, values: list[Any] | SpanConfig, kind: str) ->
 
 def _default_metric(config: Config, rows: Dataset) -> str:
     """What is measured on validation rows, if each fit has some that it is not measured on in the end, else on the test."""
-    splits = [unit.split for unit in plan(config, rows)[0]]
+    splits = [fit.split for fit in plan(config, rows)[0]]
     apart = all(len(split.validation) and not np.array_equal(split.validation, split.test) for split in splits)
     if apart:
         return "validation/macro_f1"

@@ -2,7 +2,7 @@
 
 run.json           the run's config, the identity of its data and of their rows in their order, its process
 .lock              held by the process that is at work here
-UNIT/              for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
+FIT/               for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
                    `outcome.json` and `probabilities.npy` once it is measured
 """
 
@@ -46,36 +46,36 @@ class Workspace:
         noted = {"config": config.model_dump(mode="json"), "data": identity, "rows": rows, "process": this_process()}
         _write_json(self.folder / "run.json", noted)
 
-    def checkpoints(self, unit: str) -> Path:
+    def checkpoints(self, fit: str) -> Path:
         """The folder for the checkpoints of a fit."""
-        folder = self.folder / unit / "checkpoints"
+        folder = self.folder / fit / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def child(self, unit: str) -> str | None:
+    def child(self, fit: str) -> str | None:
         """The id of the run that a fit is tracked as, if it was begun."""
-        file = self.folder / unit / "run.json"
+        file = self.folder / fit / "run.json"
         return _read_json(file)["run"] if file.is_file() else None
 
-    def note_child(self, unit: str, id: str | None) -> None:
+    def note_child(self, fit: str, id: str | None) -> None:
         """Note the id of the run that a fit is tracked as."""
-        (self.folder / unit).mkdir(parents=True, exist_ok=True)
-        _write_json(self.folder / unit / "run.json", {"run": id})
+        (self.folder / fit).mkdir(parents=True, exist_ok=True)
+        _write_json(self.folder / fit / "run.json", {"run": id})
 
-    def measurement(self, unit: str) -> Measurement | None:
+    def measurement(self, fit: str) -> Measurement | None:
         """What a fit came to, if it was measured."""
-        file = self.folder / unit / "outcome.json"
+        file = self.folder / fit / "outcome.json"
         if not file.is_file():
             return None
         kept = _read_json(file)
-        probabilities = np.load(self.folder / unit / "probabilities.npy", allow_pickle=False)
+        probabilities = np.load(self.folder / fit / "probabilities.npy", allow_pickle=False)
         return Measurement(kept["metrics"], kept["labels"], probabilities)
 
-    def note_measurement(self, unit: str, measured: Measurement) -> None:
+    def note_measurement(self, fit: str, measured: Measurement) -> None:
         """Note what a fit came to, after which its checkpoints are not needed."""
-        np.save(self.folder / unit / "probabilities.npy", measured.probabilities, allow_pickle=False)
-        _write_json(self.folder / unit / "outcome.json", {"metrics": measured.metrics, "labels": measured.labels})
-        shutil.rmtree(self.folder / unit / "checkpoints", ignore_errors=True)
+        np.save(self.folder / fit / "probabilities.npy", measured.probabilities, allow_pickle=False)
+        _write_json(self.folder / fit / "outcome.json", {"metrics": measured.metrics, "labels": measured.labels})
+        shutil.rmtree(self.folder / fit / "checkpoints", ignore_errors=True)
 
     def remove(self) -> None:
         """Remove it all, when the run is finished."""
