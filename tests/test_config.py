@@ -425,6 +425,13 @@ def test_a_starting_config_is_the_defaults_and_says_what_they_mean(kind: str) ->
         if line.strip() and not line.strip().startswith("#"):
             assert above.strip().startswith("#"), line
     assert "One of: stop, drop, warn." in text
+    (sweep,) = re.findall(r"Such as (.*)\.\nsweep: null", text)
+    searched = load(text, f"sweep={sweep}").sweep
+    assert searched is not None
+    ((key, values),) = searched.space.items()
+    assert key.startswith("model.")
+    for value in values:
+        load(text, f"{key}={value}")
 
 
 def test_no_starting_config_for_an_unknown_kind() -> None:

@@ -17,6 +17,7 @@ from textcls.errors import DataError
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.models import DecidedClassifier, Decision, learn_decision
 from textcls.models.tfidf import TfidfClassifier
+from textcls.training import train
 
 LABELS = ["a", "b", "c"]
 
@@ -136,6 +137,22 @@ def test_too_few_rows(calibration: Any, rows: int, message: str) -> None:
     with pytest.raises(DataError) as caught:
         learn_decision(DecisionConfig(calibration=calibration), labels, probabilities, LABELS)
     assert str(caught.value) == message
+
+
+def test_too_few_rows_are_told_before_anything_is_fitted(toy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(*_: object, **__: object) -> None:
+        raise AssertionError("which may take hours")
+
+    monkeypatch.setattr(TfidfClassifier, "fit", fit)
+    settings = {
+        "data": {"train": str(toy_file)},
+        "splits": {"kind": "k-fold", "folds": 2},
+        "model": {"kind": "tfidf"},
+        "decision": {"calibration": "temperature"},
+        "tracking": {"enabled": False},
+    }
+    with pytest.raises(DataError, match=r"decision: expected 50 rows or more to learn it on, found 6; raise decision\.share"):
+        train(settings, output=tmp_path / "model")
 
 
 def test_a_policy_is_stored_with_the_model(tmp_path: Path) -> None:

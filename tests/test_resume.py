@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import random
@@ -111,6 +112,18 @@ def test_a_run_that_was_killed_while_its_inputs_were_kept_has_them_when_it_is_re
     assert len(store.client.get_run(run).inputs.dataset_inputs) == 1
 
 
+def test_a_fold_that_was_measured_but_not_ended_is_ended_when_the_run_is_resumed(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "_end", _interrupt)  # as if it had been killed just then
+        run = interrupted(settings, "never")
+    train(settings, resume=run)
+    found = Store(settings["tracking"]["folder"]).runs(children=True)
+    assert [(each.kind, each.status) for each in found] == [("fold", "FINISHED")] * 2 + [("parent", "FINISHED")]
+
+
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
@@ -149,6 +162,38 @@ def test_a_run_that_is_still_at_work_is_not_resumed(settings: dict[str, Any]) ->
         assert str(caught.value) == (
             f"run {name}: {run} is still at work (process {process}); wait for it or stop it, or name another run by its id"
         )
+
+
+def test_of_two_processes_that_resume_a_run_one_goes_on(settings: dict[str, Any], textcls: Any) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+
+    class Second(Reporter):
+        """Begins when the first reads its data, at which the run still counts as killed."""
+
+        def phase(self, name: str) -> None:
+            if name == "reading the data":
+                with pytest.raises(ConfigError) as caught:
+                    train(settings, resume=run)
+                assert str(caught.value) == f"run {run}: another process is at work on it; wait for it or stop it"
+                assert textcls("runs", "gc", "--unfinished", "--yes", "--store", settings["tracking"]["folder"]).code == 0
+
+    assert train(settings, resume=run, reporter=Second()).run_id == run
+
+
+def test_a_run_whose_end_cannot_be_written_is_resumed(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    settings["splits"] = {"kind": "hash", "test": 0.3, "duplicates": "warn"}
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
+        patch.setattr(Run, "_end", full)
+        train(settings)
+    (run,) = Store(settings["tracking"]["folder"]).runs()
+    assert train(settings, resume=run.id).run_id == run.id
+    assert Store(settings["tracking"]["folder"]).run(run.id).status == "FINISHED"
 
 
 def test_a_run_that_is_not_there_is_not_resumed(settings: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from textcls.errors import TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.prediction import load
 from textcls.tracking import ROWS, Store, folder, track
+from textcls.tracking.cleaning import deletable, free
 from textcls.tracking.difference import compare_rows
 from textcls.training import train
 
@@ -222,6 +224,33 @@ def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: 
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)
     assert load("second", store=store).predict([toy_rows()[-1]["text"]]).tolist() == ["quote"]
     assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
+
+
+def test_the_store_is_read_as_often_for_two_names_as_for_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Store(store)
+    read: list[object] = []
+    search = opened.client.search_runs
+    monkeypatch.setattr(opened.client, "search_runs", lambda *given, **named: read.append(given) or search(*given, **named))
+    assert len(deletable(opened, ["first"])) == 5
+    once = len(read)
+    assert len(deletable(opened, ["first", "second"])) == 10
+    assert len(read) == 2 * once
+
+
+def test_thousands_of_runs_are_freed_by_several_commands(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Store(store)
+    first = replace(opened.run("first"), model_ids=(), artifact_uri=str(store / "gone" / "artifacts"))
+    runs = [replace(first, id=f"{number:032}") for number in range(4000)]
+    given: list[str] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert max(map(len, command)) < 128 * 1024
+        given.extend(command[command.index("--run-ids") + 1].split(","))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    free(opened, runs)
+    assert given == [each.id for each in runs]
 
 
 def test_what_is_still_needed_is_not_deleted(textcls: Command, store: Path) -> None:

@@ -10,14 +10,17 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
+from filelock import FileLock
 
 from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.training import run_name
+from textcls.training import sweep as sweeping
 from textcls.training.sweep import sweep
 
 SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
@@ -159,13 +162,14 @@ def test_a_setting_of_a_section_that_is_null_is_searched(config: Path) -> None:
     ],
 )
 def test_a_sweep_selects_on_validation_rows_where_there_are_some(
-    config: Path, tiny_encoder: str, tmp_path: Path, overrides: list[str], metric: str
+    config: Path, tiny_encoder: str, tmp_path: Path, overrides: list[str], metric: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     validation = write_jsonl(tmp_path / "validation.jsonl", toy_rows("ghi"))
     static = f"{{kind: static, encoder: {tiny_encoder}, dimensions: 4, epochs: 1}}"
     filled = [override.replace("{validation}", str(validation)).replace("{static}", static) for override in overrides]
     result = sweep(config, overrides=[*filled, "tracking.enabled=false", "sweep.trials=1", "sweep.space={seed: [1]}"])
     assert result.metric == metric
+    assert ("so the sweep selects on test rows" in caplog.text) == (metric == "test/macro_f1")
 
 
 def test_a_study_of_another_config(config: Path) -> None:
@@ -204,6 +208,22 @@ def test_while_another_process_is_at_a_trial_the_best_is_provisional(
     done = textcls(*command)
     assert "best: trial" in done.out
     assert (tmp_path / "best.yaml").exists()
+
+
+def test_the_last_process_ends_the_run_of_a_sweep(config: Path, store_folder: Path) -> None:
+    import optuna
+
+    sweep(config, overrides=["sweep.name=shared", "sweep.trials=1"])
+    study = optuna.load_study(study_name="shared", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    others = study.ask()
+    others.set_user_attr("process", f"{socket.gethostname()}:{os.getppid()}")  # one that goes on
+    sweep(config, overrides=["sweep.name=shared", "sweep.trials=2"])
+    (parent,) = Store(store_folder).runs()
+    assert (parent.status, parent.tags["textcls.process"]) == ("RUNNING", f"{socket.gethostname()}:{os.getppid()}")
+
+    study.tell(others.number, state=optuna.trial.TrialState.FAIL)
+    sweep(config, overrides=["sweep.name=shared", "sweep.trials=2"])
+    assert Store(store_folder).run("shared").status == "FINISHED"
 
 
 def test_processes_that_begin_together_work_at_one_sweep(
@@ -260,6 +280,31 @@ def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
     assert {run.status for run in Store(store_folder).runs(children=True) if run.kind == "trial"} == {"FINISHED", "FAILED"}
 
 
+def test_a_trial_whose_metric_is_no_number_counts_as_failed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter([float("nan"), 0.5, float("inf")])
+    monkeypatch.setattr(sweeping, "run_config", lambda *_, **__: SimpleNamespace(metrics={"test/macro_f1": next(values)}))
+    result = sweep(config, overrides=["tracking.enabled=false"])
+    assert [(trial.state, trial.error) for trial in result.trials] == [
+        ("failed", "test/macro_f1 is nan, which cannot be compared"),
+        ("complete", None),
+        ("failed", "test/macro_f1 is inf, which cannot be compared"),
+    ]
+
+
+def test_a_trial_that_is_pruned_is_killed_and_leaves_a_finished_fold_and_no_folder(
+    config: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import optuna
+
+    monkeypatch.setattr(optuna.trial.Trial, "should_prune", lambda trial: trial.number == 1)
+    result = sweep(config, overrides=["sweep.trials=2"])
+    assert [trial.state for trial in result.trials] == ["complete", "pruned"]
+    store = Store(store_folder)
+    (_, pruned) = [run for run in store.children_of(store.runs()[0]) if run.kind == "trial"]
+    assert (pruned.status, [fold.status for fold in store.children_of(pruned)]) == ("KILLED", ["FINISHED"])
+    assert not list((store_folder / "unfinished").iterdir())
+
+
 def test_settings_that_exclude_each_other_fail_one_trial(config: Path) -> None:
     space = "{model.word_ngrams: [null, [1, 1]], model.char_ngrams: [null, [2, 2]], model.pattern_ngrams: [null]}"
     result = sweep(config, overrides=[f"sweep.space={space}", "sweep.trials=8"])
@@ -274,6 +319,15 @@ def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("sweep high: none of 2 trials came to an end, the last because: no n-gram occurs in")
     assert str(caught.value).endswith("mend it and set sweep.name to begin a new one")
+
+
+def test_sweeps_that_another_process_keeps(config: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_MOST_SECONDS", 0.1)
+    with FileLock(store_folder / ".sweeps.lock"), pytest.raises(TrackingError) as caught:
+        sweep(config)
+    assert str(caught.value) == (
+        f"{store_folder}: another process has kept the sweeps to itself for 0.1 seconds; wait for it, or end it"
+    )
 
 
 def test_a_database_that_cannot_be_opened(config: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -116,6 +117,28 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
         store.client.create_run(experiment, run_name=name, tags={"textcls.process": process})
     found = {run.name: run.status for run in Store(store_folder).runs()}
     assert found == {"dead": "FAILED", "alive": "RUNNING", "elsewhere": "RUNNING", "unknown": "RUNNING"}
+
+
+def test_a_run_that_is_opened_again_does_not_end_by_who_opens_the_store_just_then(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    with tracked(config) as run:
+        pass
+    Store(store_folder).client.set_tag(run.id, "textcls.process", f"{socket.gethostname()}:999999999")  # which has died
+
+    def watched(call: Callable[..., None]) -> Callable[..., None]:
+        def called(*given: Any, **named: Any) -> None:
+            call(*given, **named)
+            Store(store_folder)
+
+        return called
+
+    for name in ("set_tag", "update_run"):
+        monkeypatch.setattr(MlflowClient, name, watched(getattr(MlflowClient, name)))
+    with track(config, experiment="news", name="a run", tags={}, resume=run.id):
+        assert statuses(store_folder) == {"a run": "RUNNING"}
 
 
 @pytest.mark.slow
@@ -578,6 +601,17 @@ def test_a_damaged_state_file(store_folder: Path) -> None:
     with pytest.raises(TrackingError) as caught:
         Store(store_folder)
     assert str(caught.value) == (f"{store_folder}/store.json: damaged; remove it, and move the folder back if it was moved")
+
+
+def test_a_state_file_that_cannot_be_written_leaves_the_one_before(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str, **_: Any) -> None:
+        path.write_bytes(text.encode()[:9])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(TrackingError, match="No space left on device"):
+        patch.setattr(Path, "write_text", full)
+        Store(store_folder)  # which was moved, as it is to note
+    Store(store_folder)
 
 
 def test_a_database_of_another_mlflow_is_copied_before_it_is_migrated(

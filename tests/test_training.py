@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import toy_rows, write_jsonl
+from conftest import Done, toy_rows, write_jsonl
 
 from textcls.artifacts import describe_model, load_model
 from textcls.config import Config, load_config, make_config
@@ -339,6 +339,25 @@ def test_a_label_that_a_fold_does_not_learn_is_still_measured(folds: Settings, t
     assert result.evaluation.per_label["rumour"].support == 2
     assert np.isfinite(list(result.metrics.values())).all()
     assert result.classifier.classes_.tolist() == ["fact", "opinion", "quote", "rumour"]
+
+
+def test_a_fold_with_one_label_to_learn_from_is_named_before_any_is_fitted(
+    folds: Settings, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    rows = [row for row in toy_rows() if row["label"] == "fact" or (row["label"] == "quote" and row["article"] == "c")]
+    config = folds("tfidf", splits={"kind": "leave-one-group-out"}, tracked=True)
+    config["data"]["train"] = str(write_jsonl(tmp_path / "one.jsonl", rows))
+    with pytest.raises(DataError) as caught:
+        train(config)
+    assert str(caught.value) == (
+        "split without c: expected two labels or more to learn from, found only 'fact'; "
+        "give more rows of other labels, or part the rows otherwise"
+    )
+    assert Store(store_folder).runs() == []
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(config))
+    done = textcls("data", "check", file)
+    assert f"PROBLEM splits of kind leave-one-group-out: {caught.value}" in done.out
 
 
 def test_a_label_that_only_validation_rows_carry_does_not_stop_a_run(settings: Settings, tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from textcls.evaluation import evaluate
 from textcls.splits import Split
 from textcls.tracking import NullRun
 from textcls.tracking.run import split_json
-from textcls.training.fitting import Outcome, pool
+from textcls.training.fitting import Measurement, Outcome, pool
 from textcls.training.mistakes import look_at_mistakes
-from textcls.training.planning import Unit
+from textcls.training.planning import Fit
 from textcls.training.record import log_results
 
 HERE = Path(__file__).parent
@@ -90,8 +90,8 @@ def measured(rows: int, *, articles: bool) -> tuple[Dataset, Outcome]:
         }
     )
     nothing = np.array([], dtype=int)
-    unit = Unit("given", 42, Split("given", train=nothing, validation=nothing, calibration=nothing, test=np.arange(rows)))
-    return dataset, Outcome(unit, {}, labels, probabilities, None)
+    fit = Fit("given", 42, Split("given", train=nothing, validation=nothing, calibration=nothing, test=np.arange(rows)))
+    return dataset, Outcome(fit, Measurement({}, labels, probabilities), None)
 
 
 def main() -> None:
@@ -101,7 +101,7 @@ def main() -> None:
         dataset, outcome = measured(rows, articles=articles)
         run = MemoryRun()
         times = [time.process_time()]
-        evaluate(dataset["label"][:], outcome.probabilities, outcome.labels)
+        evaluate(dataset["label"][:], outcome.measured.probabilities, outcome.measured.labels)
         times.append(time.process_time())
         pooled = pool(dataset, [outcome])
         times.append(time.process_time())

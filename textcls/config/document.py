@@ -53,10 +53,16 @@ def starting_config(kind: str) -> str:
             lines += [f"  # {field.description}{_choices(field.annotation)}", f"  {key}: {value}"]
     lines += [
         "",
-        f"# {Config.model_fields['sweep'].description} Such as {{trials: 20, space: {{seed: [1, 2, 3]}}}}.",
+        f"# {Config.model_fields['sweep'].description} Such as {{trials: 20, space: {{{_searched(kind)}}}}}.",
         "sweep: null",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _searched(kind: str) -> str:
+    """A setting of a model family that is worth a search, with values. (The seed is none: its best is the luckiest split.)"""
+    values = {"learning_rate": [0.0001, 0.0002, 0.0005], "C": [0.3, 1, 3], "weights": [[1, 1], [1, 2], [2, 1]]}
+    return next(f"model.{key}: {values[key]}" for key in values if key in model_kinds()[kind].model_fields)
 
 
 def _choices(annotation: Any) -> str:

@@ -7,7 +7,7 @@ from importlib import import_module
 from textcls.config import ModelConfig
 from textcls.errors import ModelError, did_you_mean
 from textcls.models.base import Listener, TextClassifier, Weighed
-from textcls.models.decision import DecidedClassifier, Decision, learn_decision
+from textcls.models.decision import DecidedClassifier, Decision, check_enough, learn_decision
 
 __all__ = [
     "FAMILIES",
@@ -16,6 +16,7 @@ __all__ = [
     "Listener",
     "TextClassifier",
     "Weighed",
+    "check_enough",
     "classifier_class",
     "learn_decision",
     "make_classifier",

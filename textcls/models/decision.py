@@ -58,6 +58,21 @@ class Decision(BaseModel):
         return calibrated
 
 
+def check_enough(config: DecisionConfig, rows: int) -> None:
+    """Check that there are rows enough to learn a decision policy on.
+
+    Raises:
+        DataError: too few.
+    """
+    fewest = _FEWEST_ISOTONIC if config.calibration == "isotonic" else _FEWEST_ROWS
+    if rows < fewest:
+        raise DataError(
+            f"decision: expected {fewest} rows or more to learn it on, found {rows}; "
+            + ("take calibration 'temperature', " if fewest == _FEWEST_ISOTONIC else "")
+            + "raise decision.share or give more data"
+        )
+
+
 def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> Decision:
     """Learn a decision policy on rows that the classifier did not learn from.
 
@@ -71,13 +86,7 @@ def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: n
         DataError: too few rows, or a wanted risk that no threshold keeps.
     """
     label_ids = label_columns(true, labels, known="the classifier's")
-    fewest = _FEWEST_ISOTONIC if config.calibration == "isotonic" else _FEWEST_ROWS
-    if len(true) < fewest:
-        raise DataError(
-            f"decision: expected {fewest} rows or more to learn it on, found {len(true)}; "
-            + ("take calibration 'temperature', " if fewest == _FEWEST_ISOTONIC else "")
-            + "raise decision.share or give more data"
-        )
+    check_enough(config, len(true))
     decision = Decision(bias=_choose_bias(label_ids, probabilities) if config.label_weights else None)
     if config.calibration == "temperature":
         decision = decision.model_copy(update={"temperature": _choose_temperature(label_ids, decision.apply(probabilities))})

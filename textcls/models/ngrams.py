@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, hstack
 
 from textcls.models.pieces import EDGE, Pieces, Sequences, characters, frequent_words, patterns, words_and_marks
 
-Unit = Literal["words", "characters", "patterns"]
+Sort = Literal["words", "characters", "patterns"]
 
 
 @dataclass
@@ -25,7 +25,7 @@ class NgramWeights:
     symbol, times the number of symbols, plus that of its last symbol.
 
     Attributes:
-        unit: n-grams of words and marks; of characters inside pieces, which get a space at either end (`char_wb`); or of patterns, in
+        sort: n-grams of words and marks; of characters inside pieces, which get a space at either end (`char_wb`); or of patterns, in
             which a text begins and ends with an edge, and a word that is not frequent is its shape.
         span: shortest and longest n-gram.
         sublinear_tf: whether a count counts as 1 + log(count).
@@ -36,7 +36,7 @@ class NgramWeights:
         frequent: the words that patterns keep, in lower case; None if they are still to be found, or it takes none.
     """
 
-    unit: Unit
+    sort: Sort
     span: tuple[int, int]
     sublinear_tf: bool
     symbols: dict[str, int] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class NgramWeights:
     def fit_transform(self, pieces: Pieces, *, min_df: int, max_features: int | None) -> csr_array:
         """Learn the vocabulary of texts, and weigh them: shape (n_texts, n_columns), each row of length 1 or 0."""
         symbols, ids, lengths = self._sequences(pieces)
-        texts_of = pieces.counts() if self.unit == "characters" else None
+        texts_of = pieces.counts() if self.sort == "characters" else None
         ngrams = _Ngrams(ids, lengths)
         of_each_length = []
         for length in range(1, self.span[1] + 1):
@@ -96,14 +96,14 @@ class NgramWeights:
             rows.append(row[column >= 0])
             columns.append(column[column >= 0])
         counts = _counts(np.concatenate(rows), np.concatenate(columns), shape=(len(lengths), len(self.idf)))
-        return self._weigh(pieces.counts() @ counts if self.unit == "characters" else counts)
+        return self._weigh(pieces.counts() @ counts if self.sort == "characters" else counts)
 
     def names(self) -> list[str]:
         """The n-grams in the order of their columns, as scikit-learn writes them: words, and what stands for them in patterns, with a
         space between. An edge is shown as `¶`."""
         named = [""] * len(self.idf)
         symbols = ngrams = ["¶" if symbol == EDGE else symbol for symbol in self.symbols]
-        joint = "" if self.unit == "characters" else " "
+        joint = "" if self.sort == "characters" else " "
         for length, columns in enumerate(self.columns, 1):
             if length > 1:
                 beginnings, lasts = np.divmod(self.keys[length - 2], len(symbols))
@@ -114,10 +114,10 @@ class NgramWeights:
         return named
 
     def _sequences(self, pieces: Pieces) -> Sequences:
-        if self.unit == "characters":
+        if self.sort == "characters":
             return characters(pieces)
         words = words_and_marks(pieces)
-        if self.unit == "words":
+        if self.sort == "words":
             return words
         if self.frequent is None:
             self.frequent = frequent_words(words)

@@ -26,7 +26,7 @@ from textcls.models.base import (
     ranked,
 )
 from textcls.models.configured import ConfiguredClassifier
-from textcls.models.ngrams import NgramWeights, Unit
+from textcls.models.ngrams import NgramWeights, Sort
 from textcls.models.pieces import Pieces, fold_marks
 from textcls.models.softmax import Regression, fit_regression
 
@@ -140,16 +140,16 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
     def _new_parts(self) -> dict[str, NgramWeights]:
         """The parts that the settings name, before they have learnt."""
         settings = self.settings
-        spans: dict[Unit, tuple[int, int] | None] = {
+        spans: dict[Sort, tuple[int, int] | None] = {
             "words": settings.word_ngrams,
             "characters": settings.char_ngrams,
             "patterns": settings.pattern_ngrams,
         }
         return {
-            f"{side}{unit}": NgramWeights(unit, (span[0], span[1]), settings.sublinear_tf)
+            f"{side}{sort}": NgramWeights(sort, (span[0], span[1]), settings.sublinear_tf)
             for side in ["", *(f"{side}." for side in neighbours([], self.context))]
-            for unit, span in spans.items()
-            if span is not None and not (side and unit == "characters")
+            for sort, span in spans.items()
+            if span is not None and not (side and sort == "characters")
         }
 
     def _features(self, checked: Sequence[str], texts: Texts) -> csr_array:

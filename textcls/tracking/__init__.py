@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textcls.tracking.kept import ROWS
 from textcls.tracking.processes import is_alive, is_another, this_process
-from textcls.tracking.run import NullRun, Run, added_to, track
+from textcls.tracking.run import GivenUp, NullRun, Run, added_to, track
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary
 
@@ -12,6 +12,7 @@ __all__ = [
     "CHILDREN",
     "COMPARED",
     "ROWS",
+    "GivenUp",
     "NullRun",
     "Run",
     "RunSummary",

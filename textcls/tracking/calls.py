@@ -42,9 +42,10 @@ def carry_out(store: Store, call: Call) -> str:
             return _start(store, call.run, experiment, name, tags, time)
         case "reopen", {"tags": tags}:
             run = _made_for(store, [e.experiment_id for e in client.search_experiments()], call.run) or call.run
-            client.update_run(run, status="RUNNING")
+            # The tags first: who opens the store in between would take a running run of a dead process for a failed one.
             for key, value in tags.items():
                 client.set_tag(run, key, value)
+            client.update_run(run, status="RUNNING")
             return run
         case "tags", tags:
             from mlflow.entities import RunTag

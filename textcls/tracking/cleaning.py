@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,9 @@ from textcls.tracking.registry import all_versions
 from textcls.tracking.store import Store, path_of
 from textcls.tracking.summaries import CHILDREN, RunSummary
 
+_MOST_AT_ONCE = 1000
+"""Runs that MLflow is told to remove in one command: the system takes no argument that is longer than 128 kB."""
+
 
 def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     """Find runs and their children, and check that nothing still needs them.
@@ -23,6 +27,9 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     Raises:
         TrackingError: there is no such run, or it is a child, still running, or the source of a registered model.
     """
+    children: dict[str | None, list[RunSummary]] = defaultdict(list)
+    for run in store.runs(children=True):
+        children[run.parent].append(run)
     found: dict[str, RunSummary] = {}
     for run in store.runs(names):
         if run.kind in CHILDREN and run.parent:
@@ -30,7 +37,10 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
             raise TrackingError(
                 f"run {run.name}: a {run.kind} of {parent.name}; delete that one, and its children go with it: {parent.id}"
             )
-        found |= {each.id: each for each in (run, *store.children_of(run))}
+        going = [run]
+        for each in going:
+            going += children[each.id]
+        found |= {each.id: each for each in going}
     registered = _registered(store)
     for run in found.values():
         if run.status == "RUNNING":
@@ -77,6 +87,19 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
     """
     folders = _folders(store, runs)
     before = size_of(store, runs) + _database_size(store)
+    for start in range(0, len(runs), _MOST_AT_ONCE):
+        _remove(store, runs[start : start + _MOST_AT_ONCE])
+    for folder in folders:
+        if folder.is_dir() and not any(file.is_file() for file in folder.rglob("*")):
+            _remove_empty(folder)
+    with closing(sqlite3.connect(store.database)) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    left = sum(map(folder_bytes, folders))
+    return before - left - _database_size(store)
+
+
+def _remove(store: Store, runs: Sequence[RunSummary]) -> None:
     models = [model for run in runs for model in run.model_ids if _logged_model(store, model) is not None]
     for model in models:
         store.client.delete_logged_model(model)
@@ -88,14 +111,6 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
         raise TrackingError(
             f"{store.place}: MLflow cannot remove the runs: {(done.stderr.splitlines() or ['no reason given'])[-1]}"
         )
-    for folder in folders:
-        if folder.is_dir() and not any(file.is_file() for file in folder.rglob("*")):
-            _remove_empty(folder)
-    with closing(sqlite3.connect(store.database)) as connection:
-        connection.execute("VACUUM")
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    left = sum(map(folder_bytes, folders))
-    return before - left - _database_size(store)
 
 
 def _registered(store: Store) -> dict[str, str]:

@@ -132,7 +132,9 @@ def _relocate(folder: Path, database: Path) -> None:
         logger.warning("the store was moved here from %s; its paths were adjusted", before)
     state = {"root": now, "mlflow": version("mlflow")}
     if _state(folder) != state:
-        (folder / "store.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+        scratch = folder / ".store.json"  # renamed when it is whole: half a file would lock the store
+        scratch.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+        scratch.replace(folder / "store.json")
 
 
 @contextmanager

@@ -32,6 +32,10 @@ _LONGEST_NAME = 250
 """Letters of a metric's name that MLflow takes."""
 
 
+class GivenUp(Exception):
+    """Leaves the block of a run that is ended early on purpose, and whose status is then KILLED."""
+
+
 class NullRun:
     """A run that tracks nothing: what is given to it is forgotten."""
 
@@ -42,6 +46,9 @@ class NullRun:
     def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
         """Give a run below this one, of kind `fold`, `seed` or `trial`; `resume` is the id of one that was begun earlier."""
         yield self
+
+    def hand_over(self, process: str) -> None:
+        """Leave the run to another process, which works on it too and ends it; this one's leaving then says nothing of its status."""
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Set tags."""
@@ -87,6 +94,7 @@ class Run(NullRun):
         self._points: list[list[Any]] = []
         self._sent = time.monotonic()
         self._stamp = stamp or _now()
+        self._handed_over = False
 
     @contextmanager
     def child(self, name: str, kind: str, *, resume: str | None = None) -> Iterator[NullRun]:
@@ -94,6 +102,10 @@ class Run(NullRun):
         tags |= {"mlflow.parentRunId": self._run_id, "textcls.kind": kind}
         with _open_run(self._outbox, self._experiment, name, tags, resume) as child:
             yield child
+
+    def hand_over(self, process: str) -> None:
+        self.tags({"textcls.process": process})
+        self._handed_over = True
 
     def tags(self, tags: Mapping[str, str]) -> None:
         self._tags |= tags
@@ -170,7 +182,8 @@ class Run(NullRun):
 
     def _end(self, status: str) -> None:
         self._send_points()
-        self._send("end", {"status": status, "time": _now()})
+        if not self._handed_over:
+            self._send("end", {"status": status, "time": _now()})
 
 
 @contextmanager
@@ -179,8 +192,8 @@ def track(
 ) -> Iterator[NullRun]:
     """Open a run for the length of the block, as the config says; `resume` is the id of one that was begun earlier.
 
-    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if Ctrl-C (or a signal that was
-    turned into a KeyboardInterrupt) does. A server that goes away after the run has begun costs it nothing: what could not be
+    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if `GivenUp` or Ctrl-C (or a signal that
+    was turned into a KeyboardInterrupt) does. A server that goes away after the run has begun costs it nothing: what could not be
     sent is kept in `unsent/` of the config's folder.
 
     Raises:
@@ -248,7 +261,7 @@ def _open_run(outbox: Outbox, experiment: str, name: str, tags: Mapping[str, str
     try:
         yield run
         status = "FINISHED"
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GivenUp):
         status = "KILLED"
         raise
     finally:

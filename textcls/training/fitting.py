@@ -19,7 +19,7 @@ from textcls.evaluation.annotators import ANNOTATORS
 from textcls.evaluation.predictions import OWN
 from textcls.evaluation.slices import parts_rows
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
-from textcls.training.planning import Unit
+from textcls.training.planning import Fit
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,47 +29,58 @@ _WITH_INTERVAL = ("macro_f1", "accuracy")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a unit came to.
+class Measurement:
+    """What a fit's classifier was measured to be.
 
     Attributes:
-        unit: the unit.
         metrics: its figures under the names that runs are tracked with.
         labels: the labels of the columns of `probabilities`.
         probabilities: shape (n_test_rows, n_labels).
-        classifier: the fitted classifier; None if an earlier process measured it.
     """
 
-    unit: Unit
     metrics: dict[str, float]
     labels: list[str]
     probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fit came to.
+
+    Attributes:
+        fit: the fit.
+        measured: its figures.
+        classifier: the fitted classifier; None if an earlier process measured it.
+    """
+
+    fit: Fit
+    measured: Measurement
     classifier: TextClassifier | None
 
 
-def fit_unit(
-    config: Config, dataset: Dataset, unit: Unit, listener: Listener, checkpoints: Path, *, model: TextClassifier | None = None
+def fit_classifier(
+    config: Config, dataset: Dataset, fit: Fit, listener: Listener, checkpoints: Path, *, model: TextClassifier | None = None
 ) -> TextClassifier:
-    """Fit the config's model, or the one given, on a unit's training rows, and learn the decision policy on its calibration rows."""
+    """Fit the config's model, or the one given, on a fit's training rows, and learn the decision policy on its calibration rows."""
 
-    def part(rows: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
-        chosen = dataset.select(rows).to_list()
+    def part(numbers: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
+        chosen = dataset.select(numbers).to_list()
         return chosen, [row["label"] for row in chosen]
 
-    split = unit.split
-    texts, labels = part(split.train)
-    annotations = [row["annotations"] for row in texts] if config.data.annotations is not None else None
+    split = fit.split
+    rows, labels = part(split.train)
+    annotations = [row["annotations"] for row in rows] if config.data.annotations is not None else None
     # A rare label may stand in held-out rows alone, on which nothing can be chosen.
-    known = set(labels) if annotations is None else {label for of_text in annotations for label in of_text}
+    known = set(labels) if annotations is None else {label for of_row in annotations for label in of_row}
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
     validation = part(useful) if len(useful) and config.splits.validation > 0 else None
-    seed = config.model_seed + unit.seed - config.seed
+    seed = config.model_seed + fit.seed - config.seed
     classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
-    classifier.fit(texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
+    classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
-        rows, true = part(split.calibration)
+        held_out, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]
-        probabilities = classifier.predict_proba([rows[number] for number in kept])
+        probabilities = classifier.predict_proba([held_out[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
         decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
         return DecidedClassifier(classifier, decision)
@@ -78,11 +89,9 @@ def fit_unit(
     return classifier
 
 
-def measure_unit(
-    dataset: Dataset, unit: Unit, classifier: TextClassifier, fit_seconds: float
-) -> tuple[dict[str, float], list[str], np.ndarray]:
-    """Measure a fitted unit: its metrics, the labels, and the probabilities of its test rows, in this order of columns."""
-    split = unit.split
+def measure_classifier(dataset: Dataset, fit: Fit, classifier: TextClassifier, fit_seconds: float) -> Measurement:
+    """Measure a fit's classifier on its test rows, and on its validation rows where it has any."""
+    split = fit.split
     held_out = np.union1d(split.validation, split.test)
     labels = sorted({*classifier.classes_.tolist(), *dataset.select(held_out)["label"][:]})
     started = time.monotonic()
@@ -98,23 +107,23 @@ def measure_unit(
         validated = evaluate(rows["label"][:], _probabilities(classifier, rows.to_list(), labels), labels)
         metrics |= {f"validation/{metric}": value for metric, value in validated.metrics.items()}
     metrics |= {"time/fit_s": fit_seconds, "time/texts_per_s": len(split.test) / max(seconds, 1e-9)}
-    return metrics, labels, probabilities
+    return Measurement(metrics, labels, probabilities)
 
 
 def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Intervals, list[dict[str, Any]]]:
-    """Put the measured rows of all units together: their figures with intervals, and a prediction each in the order of the data.
+    """Put the measured rows of all fits together: their figures with intervals, and a prediction each in the order of the data.
 
     A prediction carries what annotators said of the row, and the data's columns that part rows into few enough sorts to compare.
     """
-    labels = sorted({label for outcome in outcomes for label in outcome.labels})
-    rows = np.concatenate([outcome.unit.split.test for outcome in outcomes])
+    labels = sorted({label for outcome in outcomes for label in outcome.measured.labels})
+    rows = np.concatenate([outcome.fit.split.test for outcome in outcomes])
     probabilities = np.zeros((len(rows), len(labels)))
     start = 0
     for outcome in outcomes:
-        end = start + len(outcome.probabilities)
-        probabilities[start:end, np.searchsorted(labels, outcome.labels)] = outcome.probabilities
+        end = start + len(outcome.measured.probabilities)
+        probabilities[start:end, np.searchsorted(labels, outcome.measured.labels)] = outcome.measured.probabilities
         start = end
-    of_unit = [outcome.unit for outcome in outcomes for _ in outcome.unit.split.test]
+    of_fit = [outcome.fit for outcome in outcomes for _ in outcome.fit.split.test]
     order = np.argsort(rows, kind="stable")
     probabilities, measured = probabilities[order], dataset.select(rows[order])
     values = {name: measured[name][:] for name in measured.column_names if name not in ("before", "after", "split")}
@@ -126,8 +135,8 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
         {
             **predicted,
             **{name: row[name] for name in columns},
-            "fold": of_unit[number].split.name,
-            "seed": of_unit[number].seed,
+            "fold": of_fit[number].split.name,
+            "seed": of_fit[number].seed,
             "probabilities": dict(zip(labels, of_labels, strict=True)),
         }
         for row, predicted, number, of_labels in zip(
@@ -139,13 +148,13 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
 
 
 def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: Intervals) -> dict[str, float]:
-    """The run's own metrics: those of its unit, or the units' means with spread and interval and the pooled figures.
+    """The run's own metrics: those of its fit, or the fits' means with spread and interval and the pooled figures.
 
-    The intervals of one unit, and of the pooled figures, are those of the bootstrap over articles.
+    The intervals of one fit, and of the pooled figures, are those of the bootstrap over articles.
     """
     metrics: dict[str, float] = {}
-    for name in outcomes[0].metrics:
-        values = [outcome.metrics[name] for outcome in outcomes if name in outcome.metrics]
+    for name in outcomes[0].measured.metrics:
+        values = [outcome.measured.metrics[name] for outcome in outcomes if name in outcome.measured.metrics]
         summary = summarize(values, highest=np.inf if name == "test/log_loss" else 1.0)
         if not name.startswith("test/"):
             summary = {"": summary[""]}
@@ -176,7 +185,7 @@ def latency(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> float
 
 
 def _probabilities(classifier: TextClassifier, rows: list[dict[str, Any]], labels: Sequence[str]) -> np.ndarray:
-    """Predict, with a column for every label, also for one that this unit's training rows do not have."""
+    """Predict, with a column for every label, also for one that this fit's training rows do not have."""
     probabilities = np.zeros((len(rows), len(labels)))
     probabilities[:, np.searchsorted(labels, classifier.classes_)] = classifier.predict_proba(rows)
     return probabilities

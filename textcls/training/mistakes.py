@@ -18,8 +18,8 @@ from textcls.evaluation import wrong_predictions
 from textcls.evaluation.suspects import rank_suspects
 from textcls.models import Listener, classifier_class
 from textcls.splits import make_splits
-from textcls.training.fitting import Outcome, fit_unit
-from textcls.training.planning import Unit, in_context
+from textcls.training.fitting import Outcome, fit_classifier
+from textcls.training.planning import Fit, in_context
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -60,9 +60,9 @@ def look_at_mistakes(
     for outcome in outcomes:
         if outcome.classifier is None:  # an earlier process fitted it, before the run was killed
             continue
-        of_unit = outcome.unit.split.name, outcome.unit.seed
+        of_fit = outcome.fit.split.name, outcome.fit.seed
         known = set(outcome.classifier.classes_.tolist())
-        its = [row for row in found[:MOST_EXPLAINED] if (row["fold"], row["seed"]) == of_unit and row["label"] in known]
+        its = [row for row in found[:MOST_EXPLAINED] if (row["fold"], row["seed"]) == of_fit and row["label"] in known]
         texts = read.select([number_of[row["id"]] for row in its]).to_list()
         try:
             weighed = outcome.classifier.explain(texts, [row["prediction"] for row in its], [row["label"] for row in its])
@@ -79,8 +79,8 @@ def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[
 
     Where a test set was given there are none: whoever mends a test by what the model doubts measures how well it agrees with itself.
     """
-    seed = outcomes[0].unit.seed
-    if sum(outcome.unit.seed == seed for outcome in outcomes) == 1:
+    seed = outcomes[0].fit.seed
+    if sum(outcome.fit.seed == seed for outcome in outcomes) == 1:
         return []
     number_of = {id: number for number, id in enumerate(rows["id"][:])}
     neighbours = _neighbours(rows)
@@ -107,8 +107,8 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
     dataset = in_context(rows, config.model.context)
     labels, groups, ids = (rows[column][:] for column in ("label", "group", "id"))
     rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
-    units = len(set(groups) - {None}) + groups.count(None)
-    folds = min(_FOLDS, units, count)
+    apart = len(set(groups) - {None}) + groups.count(None)
+    folds = min(_FOLDS, apart, count)
     if folds < 2:
         found = f"the label {rarest!r} has one row" if count < 2 else "all rows are of one group"
         raise DataError(
@@ -128,8 +128,8 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
     probabilities = np.zeros((len(rows), len(names)))
     for split in splits:
         with TemporaryDirectory(prefix="textcls-") as checkpoints:
-            unit = Unit(split.name, config.seed, split)
-            classifier = fit_unit(plain, dataset, unit, listener or Listener(), Path(checkpoints))
+            fit = Fit(split.name, config.seed, split)
+            classifier = fit_classifier(plain, dataset, fit, listener or Listener(), Path(checkpoints))
         columns = np.searchsorted(names, classifier.classes_)
         probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(dataset.select(split.test).to_list())
     return _doubted(_neighbours(rows), probabilities, names)

@@ -1,4 +1,4 @@
-"""What a run is to fit: the rows of every unit, checked for duplicates, with their neighbours where the model reads them."""
+"""What a run is to fit: the rows of every fit, checked for duplicates, with their neighbours where the model reads them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textcls.config import Config, ContextConfig
 from textcls.dataset import add_context, conflicts, near_duplicates
 from textcls.errors import DataError
-from textcls.models import classifier_class
+from textcls.models import check_enough, classifier_class
 from textcls.splits import Split, check_duplicates, final_split, make_splits
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unit:
+class Fit:
     """One fit of a run: a split, and the seed it was made with. Its name is unique within the run."""
 
     name: str
@@ -44,8 +44,12 @@ def in_context(dataset: Dataset, context: ContextConfig | None) -> Dataset:
     return dataset
 
 
-def plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
-    """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits."""
+def plan(config: Config, dataset: Dataset) -> tuple[list[Fit], Fit | None]:
+    """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits.
+
+    Raises:
+        DataError: the rows cannot be parted so, or a fit would have too few of them to learn from.
+    """
     texts, labels, groups, given = (dataset[column][:] for column in ("text", "label", "group", "split"))
     shared: dict[str, Any] = {
         "groups": groups,
@@ -53,28 +57,45 @@ def plan(config: Config, dataset: Dataset) -> tuple[list[Unit], Unit | None]:
         "validate": classifier_class(config.model.kind).uses_validation and config.splits.validation > 0,
         "calibrate": config.decision.share if config.decision.learns else None,
     }
-    units = []
+    fits = []
     for seed in range(config.seed, config.seed + config.splits.repeats):
         for split in make_splits(config.splits, seed=seed, labels=labels, ids=dataset["id"][:], **shared):
             name = split.name if config.splits.repeats == 1 else f"seed {seed}, {split.name}"
-            units.append(Unit(name, seed, split))
-    if len(units) > 1:
-        units.append(Unit("final", config.seed, final_split(config.splits, seed=config.seed, **shared)))
+            fits.append(Fit(name, seed, split))
+    if len(fits) > 1:
+        fits.append(Fit("final", config.seed, final_split(config.splits, seed=config.seed, **shared)))
     checked = check_duplicates(
-        [unit.split for unit in units],
+        [fit.split for fit in fits],
         config.splits,
         clusters=near_duplicates(texts),
         texts=texts,
         conflicting=list(conflicts(texts, labels)),
     )
-    units = [Unit(unit.name, unit.seed, split) for unit, split in zip(units, checked, strict=True)]
-    return (units, None) if len(units) == 1 else (units[:-1], units[-1])
+    fits = [Fit(fit.name, fit.seed, split) for fit, split in zip(fits, checked, strict=True)]
+    _check_rows(config, dataset, fits)
+    return (fits, None) if len(fits) == 1 else (fits[:-1], fits[-1])
 
 
-def protocol(config: Config, units: Sequence[Unit]) -> str:
+def _check_rows(config: Config, dataset: Dataset, fits: Sequence[Fit]) -> None:
+    """Check that there are rows enough for every fit, before the first one is paid for."""
+    labels = dataset["label"][:]
+    learnt = [[label] for label in labels] if config.data.annotations is None else dataset["annotations"][:]
+    for fit in fits:
+        known = {label for row in fit.split.train for label in learnt[row]}
+        if len(known) < 2:
+            raise DataError(
+                f"split {fit.name}: expected two labels or more to learn from, found only {known.pop()!r}; "
+                "give more rows of other labels, or part the rows otherwise"
+            )
+        if config.decision.learns:
+            # Of a label that is not learnt, no probability can be put right.
+            check_enough(config.decision, sum(labels[row] in known for row in fit.split.calibration))
+
+
+def protocol(config: Config, fits: Sequence[Fit]) -> str:
     """Word how a run is measured."""
-    folds = len(units) // config.splits.repeats
-    held_out = sum(len(unit.split.test) for unit in units[:folds])
+    folds = len(fits) // config.splits.repeats
+    held_out = sum(len(fit.split.test) for fit in fits[:folds])
     words = {
         "given": f"on {held_out:,} given test rows",
         "hash": f"on {held_out:,} rows held out by hash",

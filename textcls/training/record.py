@@ -1,4 +1,4 @@
-"""What MLflow keeps of a run: inputs, parameters, tags, figures, predictions and the log."""
+"""What MLflow keeps of a run: inputs, parameters, figures, predictions and the log."""
 
 from __future__ import annotations
 
@@ -7,16 +7,8 @@ import gzip
 import io
 import json
 import logging
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
-from hashlib import sha256
-from importlib.metadata import distributions, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +21,7 @@ from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
 from textcls.evaluation.weighed import word_weighed
 from textcls.tracking import ROWS, NullRun
+from textcls.training.environment import installed_versions
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -200,45 +193,6 @@ def _figures(
     yield "risk_coverage", risk_coverage_figure({"this run": risk_coverage(*measured)}, title=title)
     if slices:
         yield "slices", slices_figure(slices, title=title)
-
-
-def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
-    """The tags of a run of a kind, `single` or `parent`, on data of an identity."""
-    tags = {
-        "textcls.kind": kind,
-        "textcls.model_family": config.model.kind,
-        "textcls.config_sha": sha256(config.as_yaml().encode()).hexdigest(),
-        "textcls.data_sha": identity,
-        "textcls.version": version("textcls"),
-        "textcls.machine": machine(),
-        "mlflow.source.name": Path(sys.argv[0]).name or "python",
-        "mlflow.source.type": "LOCAL",
-    }
-    commit = _git("rev-parse", "HEAD")
-    if commit:
-        tags |= {"mlflow.source.git.commit": commit, "textcls.git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
-    return tags
-
-
-@cache
-def installed_versions() -> Mapping[str, str]:
-    """Versions of all that is installed."""
-    # Read and parsed once each: a distribution's `metadata` and `version` would do so every time they are asked for.
-    return {found["Name"]: found["Version"] for found in (distribution.metadata for distribution in distributions())}
-
-
-def machine() -> str:
-    """What kind of machine this is: others can round otherwise in the last digits."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-
-
-def _git(*arguments: str) -> str:
-    """What git says in the working directory; nothing where there is no git or no repository."""
-    try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603, S607
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()
 
 
 @contextmanager

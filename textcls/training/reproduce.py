@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,7 +16,7 @@ from textcls.errors import DataError, ModelError, TrackingError
 from textcls.tracking import CHILDREN, RunSummary, Store
 from textcls.tracking.difference import compare_rows, differing, flatten
 from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
-from textcls.training.record import installed_versions, machine, run_tags
+from textcls.training.environment import installed_versions, machine, run_tags
 from textcls.training.run import Reporter, train
 
 
@@ -125,12 +125,12 @@ def _commit(run: RunSummary, config: Config) -> Restored:
     now = run_tags(config, run.data, run.kind)
     keys = ("mlflow.source.git.commit", "textcls.version")
     dirty = [tags.get("textcls.git_dirty") == "true" for tags in (run.tags, now)]
-    same = all(run.tags.get(key) == now.get(key) for key in keys) and not any(dirty)
+    same = all(run.tags.get(key) == now.get(key) for key in keys)
     words = [
         f"textcls {tags.get('textcls.version')} at {commit_of(each)}"
-        for tags, each in ((run.tags, run), (now, RunSummary(**{**vars(run), "tags": now})))
+        for tags, each in ((run.tags, run), (now, replace(run, tags=now)))
     ]
-    if all(run.tags.get(key) == now.get(key) for key in keys) and any(dirty):
+    if same and any(dirty):
         return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
     if same and not run.commit:
         return Restored("commit", None, f"textcls {now['textcls.version']} then and now, neither in a repository")

@@ -22,11 +22,12 @@ from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
-from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
+from textcls.training.environment import run_tags
+from textcls.training.fitting import Outcome, final_metrics, fit_classifier, latency, measure_classifier, pool
 from textcls.training.members import make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
-from textcls.training.planning import Unit, in_context, plan, protocol
-from textcls.training.record import kept_log, log_inputs, log_results, run_tags
+from textcls.training.planning import Fit, in_context, plan, protocol
+from textcls.training.record import kept_log, log_inputs, log_results
 from textcls.training.workspace import Workspace, check_resumable, identity_in_order, open_workspace, unfinished_run
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Reporter(Listener):
         """Take note of the id of the run that is tracked."""
 
     def measured(self, metrics: Mapping[str, float]) -> None:
-        """Take note of the metrics of a fold or a seed, of which more are to come."""
+        """Take note of the metrics of a fold or a seed, of which more are to come; `GivenUp` is raised to have the run end here."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,11 @@ def run_config(
     """
     started = time.monotonic()
     reporter = reporter or Reporter()
-    with ExitStack() as opened:
+    # The working folder is left last: it is removed only when the run's end is written.
+    with ExitStack() as left_last, ExitStack() as opened:
         log = opened.enter_context(kept_log())
+        if resume is not None:  # held before all else, so that of two processes one goes on with the run
+            workspace = left_last.enter_context(open_workspace(config.tracking.folder, resume))
         reporter.phase("reading the data")
         rows = load_dataset(config.data)
         data = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
@@ -153,40 +157,40 @@ def run_config(
         in_order = identity_in_order(identities)
         if resume is not None:
             check_resumable(config.tracking.folder, resume, config, data.identity, in_order)
-        units, final = plan(config, dataset)
+        fits, final = plan(config, dataset)
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
             ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.identity)
         name = config.tracking.name or run_name(config)
-        measured = protocol(config, units)
+        measured = protocol(config, fits)
 
-        tags = run_tags(config, data.identity, "single" if len(units) == 1 else "parent")
-        run = opened.enter_context(
-            track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
-            if within is None
-            else within.child(name, "trial")
-        )
-        workspace = opened.enter_context(open_workspace(config.tracking.folder, run.id))
+        if within is None:
+            tags = run_tags(config, data.identity, "single" if len(fits) == 1 else "parent")
+            tracked = track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
+        else:
+            tracked = within.child(name, "trial")
+        run = opened.enter_context(tracked)
+        if resume is None:
+            workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
         workspace.note(config, data.identity, in_order)
         if run.id is not None:
             reporter.started(run.id)
-        log_inputs(
-            run, config, rows, identities, data.name, given
-        )  # of a resumed run too, which may have been killed in the midst of it
+        # Of a resumed run too, which may have been killed in the midst of it.
+        log_inputs(run, config, rows, identities, data.name, given)
         outcomes = []
-        for number, unit in enumerate(units, 1):
-            if len(units) == 1:
+        for number, fit in enumerate(fits, 1):
+            if len(fits) == 1:
                 reporter.phase("fitting")
-                outcomes.append(_fit_and_measure(config, dataset, unit, run, workspace.checkpoints("only"), reporter, ensemble))
+                outcomes.append(_fit_and_measure(config, dataset, fit, run, workspace.checkpoints("only"), reporter, ensemble))
             else:
-                reporter.phase(f"{unit.name} ({number} of {len(units)})")
-                outcomes.append(_child_outcome(config, dataset, unit, run, name, workspace, f"unit-{number}", reporter))
+                reporter.phase(f"{fit.name} ({number} of {len(fits)})")
+                outcomes.append(_child_outcome(config, dataset, fit, run, name, workspace, f"fit-{number}", reporter))
         classifier = outcomes[-1].classifier
         if final is not None and within is None:
             reporter.phase("fitting the final model")
-            classifier = fit_unit(config, dataset, final, _Both(run, reporter), workspace.checkpoints("final"))
+            classifier = fit_classifier(config, dataset, final, _Both(run, reporter), workspace.checkpoints("final"))
         if classifier is None:
-            raise RuntimeError("a run of one unit, and a trial, are fitted in this process")
+            raise RuntimeError("a run of one fit, and a trial, are fitted in this process")
 
         reporter.phase("writing")
         evaluation, intervals, predictions = pool(rows, outcomes)
@@ -208,9 +212,9 @@ def run_config(
                 "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
                 "model": config.model.kind,
             }
-            seeds = {outcome.unit.seed for outcome in outcomes}
+            seeds = {outcome.fit.seed for outcome in outcomes}
             if len(seeds) > 1:
-                about["parts and doubted labels"] = f"of seed {outcomes[0].unit.seed}, the first of {len(seeds)}"
+                about["parts and doubted labels"] = f"of seed {outcomes[0].fit.seed}, the first of {len(seeds)}"
             if run.id is not None:
                 wrong = look_at_mistakes(predictions, outcomes, rows, dataset)
                 doubted = doubted_labels(predictions, outcomes, rows)
@@ -242,40 +246,40 @@ def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequenc
 def _child_outcome(
     config: Config,
     dataset: Dataset,
-    unit: Unit,
+    fit: Fit,
     run: NullRun,
     name: str,
     workspace: Workspace,
     key: str,
     reporter: Reporter,
 ) -> Outcome:
-    """Fit and measure a unit in a run of its own, or take what an earlier process noted of it."""
-    noted = workspace.outcome(key)
+    """Fit and measure in a run of its own, or take what an earlier process noted of it."""
+    noted = workspace.measurement(key)
     if noted is not None:
-        return Outcome(unit, *noted, classifier=None)
+        return Outcome(fit, noted, classifier=None)
     kind = "seed" if config.splits.kind in ("given", "hash") else "fold"
-    with run.child(f"{unit.name}, {name}", kind, resume=workspace.child(key)) as child:
+    with run.child(f"{fit.name}, {name}", kind, resume=workspace.child(key)) as child:
         workspace.note_child(key, child.id)
-        outcome = _fit_and_measure(config, dataset, unit, child, workspace.checkpoints(key), reporter)
-        child.metrics(outcome.metrics)
-        reporter.measured(outcome.metrics)
-        workspace.note_outcome(key, outcome.metrics, outcome.labels, outcome.probabilities)
+        outcome = _fit_and_measure(config, dataset, fit, child, workspace.checkpoints(key), reporter)
+        child.metrics(outcome.measured.metrics)
+    # Only now that the child has ended: what is noted is never opened again, and a run that is given up here is not the child's.
+    workspace.note_measurement(key, outcome.measured)
+    reporter.measured(outcome.measured.metrics)
     return outcome
 
 
 def _fit_and_measure(
     config: Config,
     dataset: Dataset,
-    unit: Unit,
+    fit: Fit,
     run: NullRun,
     checkpoints: Path,
     reporter: Reporter,
     model: TextClassifier | None = None,
 ) -> Outcome:
     started = time.monotonic()
-    classifier = fit_unit(config, dataset, unit, _Both(run, reporter), checkpoints, model=model)
-    measured = measure_unit(dataset, unit, classifier, time.monotonic() - started)
-    return Outcome(unit, *measured, classifier)
+    classifier = fit_classifier(config, dataset, fit, _Both(run, reporter), checkpoints, model=model)
+    return Outcome(fit, measure_classifier(dataset, fit, classifier, time.monotonic() - started), classifier)
 
 
 class _Both(Listener):

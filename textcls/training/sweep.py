@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config, takes_fractions
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
-from textcls.tracking import NullRun, is_alive, this_process, track
+from textcls.tracking import GivenUp, NullRun, is_alive, this_process, track
+from textcls.training.environment import run_tags
 from textcls.training.planning import plan
-from textcls.training.record import run_tags
 from textcls.training.run import Reporter, run_config, run_name
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _WARM_UP = 5
 """Trials that are drawn at random, and of which none is pruned."""
+_MOST_SECONDS = 120.0
+"""How long another process may keep the sweeps of a folder to itself."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def sweep(
                 study.set_user_attr("run", run.id)
                 searched = base.sweep.model_dump(mode="json", exclude={"storage"})  # whose URL may hold a password
                 run.parameters({f"sweep.{key}": value for key, value in searched.items()})
+        opened.callback(_leave_to_others, optuna, study, run)
         while (trial := _next_trial(optuna, study, base, base.sweep, folder)) is not None:
             reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
             _run_trial(optuna, study, trial, plain, metric, run, reporter)
@@ -205,9 +208,15 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
 
 def _default_metric(config: Config, rows: Dataset) -> str:
     """What is measured on validation rows, if each fit has some that it is not measured on in the end, else on the test."""
-    splits = [unit.split for unit in plan(config, rows)[0]]
+    splits = [fit.split for fit in plan(config, rows)[0]]
     apart = all(len(split.validation) and not np.array_equal(split.validation, split.test) for split in splits)
-    return "validation/macro_f1" if apart else "test/macro_f1"
+    if apart:
+        return "validation/macro_f1"
+    logger.warning(
+        "no fit has validation rows apart from its test rows, so the sweep selects on test rows, and the best trial's figure is too good; "
+        "name data.validation, with data.test or splits.kind 'hash', or measure the best config on rows that no trial was measured on"
+    )
+    return "test/macro_f1"
 
 
 # --- the study ------------------------------------------------------------------------------------------------------
@@ -302,24 +311,36 @@ def _run_trial(
     states = optuna.trial.TrialState
     try:
         config = make_config(plain, trial.user_attrs["settings"])
-        metrics = run_config(config, within=run, reporter=_Pruning(optuna, trial, metric, reporter)).metrics
-    except optuna.TrialPruned:
+        metrics = run_config(config, within=run, reporter=_Pruning(trial, metric, reporter)).metrics
+    except GivenUp:
         study.tell(trial, state=states.PRUNED)
         return
     except (ConfigError, DataError, ModelError) as error:  # of the settings; a store that fails ends the sweep
         failed = str(error).splitlines()[0]
     else:
-        if metric in metrics:
-            study.tell(trial, metrics[metric])
+        value = metrics.get(metric)
+        if value is not None and np.isfinite(value):
+            study.tell(trial, value)
             return
         known = ", ".join(sorted(name for name in metrics if name.startswith(("test/", "validation/"))))
         failed = f"sweep.metric is {metric!r}, which the runs do not have; known: {known}"
-        if not study.get_trials(deepcopy=False, states=(states.COMPLETE,)):  # else only some settings are without it
+        if value is not None:
+            failed = f"{metric} is {value}, which cannot be compared"
+        elif not study.get_trials(deepcopy=False, states=(states.COMPLETE,)):  # else only some settings are without it
             study.tell(trial, state=states.FAIL)
             raise ConfigError(failed)
     logger.warning("trial %d failed: %s", trial.number + 1, failed)
     trial.set_user_attr("error", failed)  # first: a process that dies between the two leaves a trial that counts all the same
     study.tell(trial, state=states.FAIL)
+
+
+def _leave_to_others(optuna: Any, study: Any, run: NullRun) -> None:
+    """Have the parent ended by the last process that works on it, however this one leaves."""
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        process = trial.user_attrs.get("process", this_process())
+        if process != this_process() and is_alive(process) is not False:
+            run.hand_over(process)
+            return
 
 
 def _describe(trial: Any) -> Trial:
@@ -331,8 +352,8 @@ def _describe(trial: Any) -> Trial:
 class _Pruning(Reporter):
     """Report to Optuna how a trial is getting on, and give it up where Optuna says so."""
 
-    def __init__(self, optuna: Any, trial: Any, metric: str, reporter: Reporter) -> None:
-        self.optuna, self.trial, self.name, self.reporter = optuna, trial, metric, reporter
+    def __init__(self, trial: Any, metric: str, reporter: Reporter) -> None:
+        self.trial, self.name, self.reporter = trial, metric, reporter
         self.values: list[float] = []
 
     def progress(self, done: int, total: int) -> None:
@@ -343,10 +364,16 @@ class _Pruning(Reporter):
             self.values.append(metrics[self.name])
             self.trial.report(sum(self.values) / len(self.values), len(self.values))
             if self.trial.should_prune():
-                raise self.optuna.TrialPruned
+                raise GivenUp
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with FileLock(folder / ".sweeps.lock", timeout=120):
+    try:
+        held = FileLock(folder / ".sweeps.lock", timeout=_MOST_SECONDS).acquire()
+    except Timeout as error:
+        raise TrackingError(
+            f"{folder}: another process has kept the sweeps to itself for {_MOST_SECONDS:g} seconds; wait for it, or end it"
+        ) from error
+    with held:
         yield

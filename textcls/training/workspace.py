@@ -1,7 +1,8 @@
 """What a run keeps on the disk while it is made, so that it can go on after it was killed: `FOLDER/unfinished/RUN/`.
 
 run.json           the run's config, the identity of its data and of their rows in their order, its process
-UNIT/              for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
+.lock              held by the process that is at work here
+FIT/               for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
                    `outcome.json` and `probabilities.npy` once it is measured
 """
 
@@ -20,11 +21,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.files import folder_bytes
 from textcls.tracking import RunSummary, Store, is_another, this_process
+from textcls.tracking.difference import differing, flatten
+from textcls.training.fitting import Measurement
 
 logger = logging.getLogger(__name__)
 
@@ -43,35 +47,36 @@ class Workspace:
         noted = {"config": config.model_dump(mode="json"), "data": identity, "rows": rows, "process": this_process()}
         _write_json(self.folder / "run.json", noted)
 
-    def checkpoints(self, unit: str) -> Path:
+    def checkpoints(self, fit: str) -> Path:
         """The folder for the checkpoints of a fit."""
-        folder = self.folder / unit / "checkpoints"
+        folder = self.folder / fit / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def child(self, unit: str) -> str | None:
+    def child(self, fit: str) -> str | None:
         """The id of the run that a fit is tracked as, if it was begun."""
-        file = self.folder / unit / "run.json"
+        file = self.folder / fit / "run.json"
         return _read_json(file)["run"] if file.is_file() else None
 
-    def note_child(self, unit: str, id: str | None) -> None:
+    def note_child(self, fit: str, id: str | None) -> None:
         """Note the id of the run that a fit is tracked as."""
-        (self.folder / unit).mkdir(parents=True, exist_ok=True)
-        _write_json(self.folder / unit / "run.json", {"run": id})
+        (self.folder / fit).mkdir(parents=True, exist_ok=True)
+        _write_json(self.folder / fit / "run.json", {"run": id})
 
-    def outcome(self, unit: str) -> tuple[dict[str, float], list[str], np.ndarray] | None:
-        """What a fit came to, if it was measured: its metrics, its labels, and the probabilities of its test rows."""
-        file = self.folder / unit / "outcome.json"
+    def measurement(self, fit: str) -> Measurement | None:
+        """What a fit came to, if it was measured."""
+        file = self.folder / fit / "outcome.json"
         if not file.is_file():
             return None
         kept = _read_json(file)
-        return kept["metrics"], kept["labels"], np.load(self.folder / unit / "probabilities.npy", allow_pickle=False)
+        probabilities = np.load(self.folder / fit / "probabilities.npy", allow_pickle=False)
+        return Measurement(kept["metrics"], kept["labels"], probabilities)
 
-    def note_outcome(self, unit: str, metrics: dict[str, float], labels: Sequence[str], probabilities: np.ndarray) -> None:
+    def note_measurement(self, fit: str, measured: Measurement) -> None:
         """Note what a fit came to, after which its checkpoints are not needed."""
-        np.save(self.folder / unit / "probabilities.npy", probabilities, allow_pickle=False)
-        _write_json(self.folder / unit / "outcome.json", {"metrics": metrics, "labels": list(labels)})
-        shutil.rmtree(self.folder / unit / "checkpoints", ignore_errors=True)
+        np.save(self.folder / fit / "probabilities.npy", measured.probabilities, allow_pickle=False)
+        _write_json(self.folder / fit / "outcome.json", {"metrics": measured.metrics, "labels": measured.labels})
+        shutil.rmtree(self.folder / fit / "checkpoints", ignore_errors=True)
 
     def remove(self) -> None:
         """Remove it all, when the run is finished."""
@@ -79,15 +84,34 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(store: str | Path, run: str | None) -> Iterator[Workspace]:
-    """Give a run its working folder, which stays if the run does not come to its end; one that is not tracked cannot go on."""
+def open_workspace(store: str | Path, run: str | None, *, stays: bool = True) -> Iterator[Workspace]:
+    """Give a run its working folder.
+
+    Args:
+        store: the folder of the store.
+        run: the run's id; None if it is not tracked, and cannot go on.
+        stays: whether the folder stays if the run does not come to its end; that of a trial, which begins anew, does not.
+
+    Raises:
+        ConfigError: another process works in it.
+    """
     if run is None:
         with TemporaryDirectory(prefix="textcls-") as folder:
             yield Workspace(Path(folder))
         return
     workspace = Workspace(Path(store) / _UNFINISHED / run)
-    yield workspace
-    workspace.remove()
+    try:
+        held = _lock(workspace.folder).acquire(blocking=False)
+    except Timeout as error:
+        raise ConfigError(f"run {run}: another process is at work on it; wait for it or stop it") from error
+    with held:
+        try:
+            yield workspace
+        except BaseException:
+            if not stays:
+                workspace.remove()
+            raise
+        workspace.remove()
 
 
 @dataclass(frozen=True)
@@ -125,7 +149,7 @@ def leftovers(store: Store) -> list[Leftover]:
             continue
         run = runs.get(folder.name)
         at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
-        if not at_work:
+        if not at_work and not _is_held(folder):
             resumable = run is not None and run.status != "FINISHED" and run.kind != "trial" and (folder / "run.json").is_file()
             found.append(Leftover(Workspace(folder), folder_bytes(folder), run if resumable else None))
     return found
@@ -166,11 +190,10 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         DataError: the data differ, or the order of their rows, their ids or their splits.
     """
     begun = _read_json(Path(store) / _UNFINISHED / run / "run.json")
-    differing = sorted(_differences(begun["config"], config.model_dump(mode="json")))
-    if differing:
-        raise ConfigError(
-            f"the run was begun with other settings: {'; '.join(differing)}; resume it with the same ones, or start a new run"
-        )
+    other = differing(flatten(begun["config"]), flatten(config.model_dump(mode="json")))
+    if other:
+        words = "; ".join(f"{key} was {json.dumps(then)}, found {json.dumps(now)}" for key, (then, now) in other.items())
+        raise ConfigError(f"the run was begun with other settings: {words}; resume it with the same ones, or start a new run")
     if begun["data"] != identity:
         raise DataError(
             f"the run was begun with data of identity {begun['data'][:12]}, found {identity[:12]}; "
@@ -183,28 +206,35 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         )
 
 
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder / ".lock")
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process works in a folder, whatever its run's status says: one that is resumed reads its data first."""
+    if not (folder / ".lock").is_file():
+        return False
+    try:
+        with _lock(folder).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
 def _noted(folder: Path) -> dict[str, Any]:
     """What is noted in a working folder; nothing if that is damaged or missing."""
     try:
         noted: dict[str, Any] = _read_json(folder / "run.json")
-    except (ConfigError, OSError):
+    except ConfigError:
         return {}
     return noted
-
-
-def _differences(begun: Any, now: Any, path: str = "") -> Iterator[str]:
-    if isinstance(begun, dict) and isinstance(now, dict):
-        for key in begun.keys() | now.keys():
-            yield from _differences(begun.get(key), now.get(key), f"{path}.{key}" if path else key)
-    elif begun != now:
-        yield f"{path} was {json.dumps(begun)}, found {json.dumps(now)}"
 
 
 def _read_json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"{file}: damaged, so the run cannot be resumed; start a new run") from error
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"{file}: gone or damaged, so the run cannot be resumed; start a new run") from error
 
 
 def _write_json(file: Path, content: Any) -> None:

@@ -1,0 +1,54 @@
+"""What a run is made in: the commit, the versions and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import distributions, version
+from pathlib import Path
+
+from textcls.config import Config
+
+
+def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
+    """The tags of a run of a kind, `single` or `parent`, on data of an identity."""
+    tags = {
+        "textcls.kind": kind,
+        "textcls.model_family": config.model.kind,
+        "textcls.config_sha": sha256(config.as_yaml().encode()).hexdigest(),
+        "textcls.data_sha": identity,
+        "textcls.version": version("textcls"),
+        "textcls.machine": machine(),
+        "mlflow.source.name": Path(sys.argv[0]).name or "python",
+        "mlflow.source.type": "LOCAL",
+    }
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        tags |= {"mlflow.source.git.commit": commit, "textcls.git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
+    return tags
+
+
+@cache
+def installed_versions() -> Mapping[str, str]:
+    """Versions of all that is installed."""
+    # Read and parsed once each: a distribution's `metadata` and `version` would do so every time they are asked for.
+    return {found["Name"]: found["Version"] for found in (distribution.metadata for distribution in distributions())}
+
+
+def machine() -> str:
+    """What kind of machine this is: others can round otherwise in the last digits."""
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+
+
+def _git(*arguments: str) -> str:
+    """What git says in the working directory; nothing where there is no git or no repository."""
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603, S607
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
