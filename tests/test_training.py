@@ -142,6 +142,20 @@ def test_folds_keep_what_they_doubt_as_a_queue(settings: Settings, store_folder:
         assert said == (repeats == 2), "whose parts and doubted labels these are"
 
 
+def test_folds_do_not_doubt_a_label_that_stands_in_one_article_only(
+    settings: Settings, store_folder: Path, tmp_path: Path
+) -> None:
+    rows = toy_rows("abc", per_article=4)
+    for row in rows:
+        if row["article"] == "c" and row["label"] == "quote":
+            row["label"] = "rumour"
+    data = {"name": "toy", "train": str(write_jsonl(tmp_path / "rare.jsonl", rows))}
+    result = train(settings(tracked=True, data=data, splits={"kind": "leave-one-group-out", "validation": 0}))
+    assert result.run_id is not None
+    assert "suspects.jsonl" not in artifacts(Store(store_folder), result.run_id)
+    assert "4 of 36 rows are not searched for label errors" in read(Store(store_folder), result.run_id, "log.txt")
+
+
 def test_a_run_is_not_lost_because_nothing_can_say_what_weighed(
     settings: Settings, store_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
