@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
@@ -184,6 +185,25 @@ def test_models_are_not_compared_on_rows_that_they_have_learnt(
     done = textcls("compare", model, "run", "--data", some, *store)
     assert done.code == 0
     assert f"run: it has learnt from 6 of the 18 texts of {some}" in caplog.messages
+
+
+def test_rows_that_a_model_has_learnt_are_known_again_by_articles_that_are_numbers(
+    textcls: Command, two_models: Path, tmp_path: Path
+) -> None:
+    numbers: list[dict[str, Any]] = [
+        {**row, "article": "klmn".index(row["article"]) + 1, "before": ""} for row in toy_rows("klmn")
+    ]
+    train(
+        {"data": {"train": str(write_jsonl(tmp_path / "numbers.jsonl", numbers))}, "tracking": {"enabled": False}},
+        overrides=["model.kind=tfidf", "model.min_df=1", "splits.folds=2"],
+        output=tmp_path / "of-numbers",
+    )
+    numbers[0]["article"] = "1"
+    mixed = write_jsonl(tmp_path / "mixed.jsonl", numbers)
+    for data in (tmp_path / "numbers.jsonl", mixed):
+        done = textcls("compare", tmp_path / "of-numbers", two_models / "model", "--data", data)
+        assert done.code == 1
+        assert done.err.startswith(f"error: {tmp_path}/of-numbers: it has learnt from the very rows of {data}, ")
 
 
 def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_fitted(
