@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -140,6 +142,18 @@ def test_folds_keep_what_they_doubt_as_a_queue(settings: Settings, store_folder:
         assert (suspects[0]["article"], suspects[0]["before"]) == ("a", rows[4]["text"])
         said = ", the first of 2" in read(Store(store_folder), result.run_id, "report.html")
         assert said == (repeats == 2), "whose parts and doubted labels these are"
+
+
+def test_slices_are_of_the_first_seed(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
+    rows = toy_rows("cabdefgh", per_article=6)
+    data = {"name": "toy", "train": str(write_jsonl(tmp_path / "many.jsonl", rows))}
+    result = train(settings(tracked=True, data=data, splits={"kind": "hash", "test": 0.6, "repeats": 2}))
+    counts = Counter(row["seed"] for row in result.predictions)
+    assert result.predictions[0]["seed"] == 2, "the first seed does not hold out the first row"
+    assert counts[1] != counts[2]
+    slices = csv.DictReader(read(Store(store_folder), str(result.run_id), "slices.csv").splitlines())
+    assert sum(int(row["rows"]) for row in slices if row["column"] == "label") == counts[1]
+    assert "of seed 1, the first of 2" in read(Store(store_folder), str(result.run_id), "report.html")
 
 
 def test_folds_do_not_doubt_a_label_that_stands_in_one_article_only(

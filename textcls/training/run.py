@@ -204,11 +204,11 @@ def run_config(
             }
             seeds = {outcome.unit.seed for outcome in outcomes}
             if len(seeds) > 1:
-                about["parts and doubted labels"] = f"of seed {outcomes[0].unit.seed}, the first of {len(seeds)}"
+                about["parts and doubted labels"] = f"of seed {config.seed}, the first of {len(seeds)}"
             if run.id is not None:
                 wrong = look_at_mistakes(predictions, outcomes, rows, dataset)
                 doubted = doubted_labels(predictions, outcomes, rows)
-                log_results(run, evaluation, intervals, predictions, wrong, doubted, title=name, about=about)
+                log_results(run, config, evaluation, intervals, predictions, wrong, doubted, title=name, about=about)
             run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
             with new_folder(output) as place:
