@@ -144,15 +144,18 @@ def test_folds_keep_what_they_doubt_as_a_queue(settings: Settings, store_folder:
         assert said == (repeats == 2), "whose parts and doubted labels these are"
 
 
-def test_slices_are_of_the_first_seed(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
-    rows = toy_rows("cabdefgh", per_article=6)
-    data = {"name": "toy", "train": str(write_jsonl(tmp_path / "many.jsonl", rows))}
+def test_slices_are_of_the_first_seed_and_no_places_in_groups_that_are_no_articles(
+    settings: Settings, store_folder: Path, tmp_path: Path
+) -> None:
+    rows = [{**row, "customer": row["article"]} for row in toy_rows("cabdefgh", per_article=6)]
+    data = {"name": "toy", "group": "customer", "train": str(write_jsonl(tmp_path / "many.jsonl", rows))}
     result = train(settings(tracked=True, data=data, splits={"kind": "hash", "test": 0.6, "repeats": 2}))
     counts = Counter(row["seed"] for row in result.predictions)
     assert result.predictions[0]["seed"] == 2, "the first seed does not hold out the first row"
     assert counts[1] != counts[2]
-    slices = csv.DictReader(read(Store(store_folder), str(result.run_id), "slices.csv").splitlines())
+    slices = [*csv.DictReader(read(Store(store_folder), str(result.run_id), "slices.csv").splitlines())]
     assert sum(int(row["rows"]) for row in slices if row["column"] == "label") == counts[1]
+    assert "position" not in {row["column"] for row in slices}
     assert "of seed 1, the first of 2" in read(Store(store_folder), str(result.run_id), "report.html")
 
 

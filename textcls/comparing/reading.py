@@ -123,7 +123,7 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
         name=its.name,
         data=its.run.data or None,
         data_rows=int(data_rows) if data_rows is not None else None,
-        in_order=its.run.parameters.get("data.group", "article") == "article",  # customers' texts need not follow one another
+        grouped_by=its.run.parameters.get("data.group", "article"),
     )
 
 

@@ -142,7 +142,9 @@ def _of_first_seed(rows: Sequence[Mapping[str, Any]], config: Config, labels: li
     probabilities = np.array([list(row["probabilities"].values()) for row in rows])
     named = (columns.pop(key) for key in ("id", "label", "article", "text", "fold"))
     ids, true, groups, texts, folds = named
-    return Predictions(name, ids, true, probabilities, labels, groups, texts, folds, columns)
+    return Predictions(
+        name, ids, true, probabilities, labels, groups, texts, folds, columns, grouped_by=config.data.group or "article"
+    )
 
 
 def _json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
