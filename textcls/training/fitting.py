@@ -145,7 +145,7 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: In
     The intervals of one unit, and of the pooled figures, are those of the bootstrap over articles.
     """
     metrics: dict[str, float] = {}
-    for name in outcomes[0].metrics:
+    for name in dict.fromkeys(name for outcome in outcomes for name in outcome.metrics):
         values = [outcome.metrics[name] for outcome in outcomes if name in outcome.metrics]
         summary = summarize(values, highest=np.inf if name == "test/log_loss" else 1.0)
         if not name.startswith("test/"):
