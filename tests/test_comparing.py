@@ -116,18 +116,12 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
             "good and relabelled were measured on different data: 19 rows with another label, such as 'row 3': ",
         ),
         (("good", "model", "--data", "gone.jsonl"), "gone.jsonl: no such file"),
-        (
-            ("good", "--data", "half.jsonl"),
-            "--data, --report, --output and --figures are for a comparison; name two runs or more",
-        ),
-        (("good", "--report", "r.html"), "--data, --report, --output and --figures are for a comparison; name two runs or more"),
         (("good", file, "--report", file), "A.jsonl: exists already; remove it or name another output"),
         (("good", "gone.jsonl"), "gone.jsonl: no such file"),
         (
             ("good", "half.jsonl"),
             "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'), 0 only in",
         ),
-        (("good", "--output", "o.json"), "--data, --report, --output and --figures are for a comparison; name two runs or more"),
         (("good", file, "--output", file), "A.jsonl: exists already; remove it or name another output"),
     )
     for arguments, message in cases:
