@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -20,6 +21,7 @@ from textcls.evaluation import Evaluation, Intervals
 from textcls.files import check_new, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
+from textcls.tracking.kept import METRICS
 from textcls.training.fitting import Outcome, final_metrics, fit_unit, latency, measure_unit, pool
 from textcls.training.members import make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
@@ -196,6 +198,7 @@ def run_config(
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
         run.metrics(metrics)
+        run.text(json.dumps(metrics, indent=1, ensure_ascii=False), METRICS)
         if within is None:  # of a trial, of which there are many, the figures are enough
             about = {
                 "measured": measured,
