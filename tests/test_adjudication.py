@@ -178,6 +178,21 @@ def test_confident_learning_finds_the_planted_error(mislabelled: Path) -> None:
     assert [(row["id"], row["label"], row["suggestion"]) for row in suspects] == [("7", "sport", "weather")]
 
 
+def test_labels_that_stand_in_one_article_only_are_not_suspected(
+    mislabelled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{**row, "article": number // 4} for number, row in enumerate(read_rows(mislabelled))]
+    rows += [{"id": f"{n}", "text": f"goal match team number {n}", "label": "chess", "article": "only"} for n in range(40, 46)]
+    for searched, suspected in ((rows, ["7"]), ([{**row, "label": f"of {int(row['id']) // 8}"} for row in rows], [])):
+        given = {"train": str(write_jsonl(tmp_path / "articles.jsonl", searched)), "group": "article" if suspected else "label"}
+        config = make_config({"data": given, "model": {"kind": "tfidf", "C": 10.0}})
+        assert [row["id"] for row in suspected_errors(config, load_dataset(config.data))] == suspected
+    assert [record.getMessage() for record in caplog.records] == [
+        "6 of 46 rows are not searched for label errors: their labels stand in their own fold only",
+        "46 of 46 rows are not searched for label errors: their labels stand in their own fold only",
+    ]
+
+
 def test_a_suspect_names_its_article_as_the_stores_do(mislabelled: Path, tmp_path: Path) -> None:
     rows = [{**row, "article": number // 4} for number, row in enumerate(read_rows(mislabelled))]
     given = {"train": str(write_jsonl(tmp_path / "articles.jsonl", rows)), "group": "id"}

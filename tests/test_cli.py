@@ -118,6 +118,8 @@ def test_every_command_has_help(name: str, textcls: Command) -> None:
         ("config", "a.yaml", "--schema"),
         ("config", "--schema", "--init", "tfidf"),
         ("agreement",),
+        ("compare", "A", "--report", "r.html"),
+        ("compare", "A", "B", "--table", "--data", "rows.jsonl"),
         ("runs", "show"),
         ("runs", "diff", "one"),
         ("runs", "remove"),

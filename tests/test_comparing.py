@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
@@ -115,18 +116,12 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
             "good and relabelled were measured on different data: 19 rows with another label, such as 'row 3': ",
         ),
         (("good", "model", "--data", "gone.jsonl"), "gone.jsonl: no such file"),
-        (
-            ("good", "--data", "half.jsonl"),
-            "--data, --report, --output and --figures are for a comparison; name two runs or more",
-        ),
-        (("good", "--report", "r.html"), "--data, --report, --output and --figures are for a comparison; name two runs or more"),
         (("good", file, "--report", file), "A.jsonl: exists already; remove it or name another output"),
         (("good", "gone.jsonl"), "gone.jsonl: no such file"),
         (
             ("good", "half.jsonl"),
             "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'), 0 only in",
         ),
-        (("good", "--output", "o.json"), "--data, --report, --output and --figures are for a comparison; name two runs or more"),
         (("good", file, "--output", file), "A.jsonl: exists already; remove it or name another output"),
     )
     for arguments, message in cases:
@@ -215,6 +210,25 @@ def test_a_model_that_is_measured_on_rows_it_has_learnt_is_told(
         assert json.loads(done.out)["rows"] > 0
         said = [f"{name}: it {told} {data}; its figures there say little of others"] if told else []
         assert [message for message in caplog.messages if "moved" not in message] == said
+
+
+def test_rows_that_a_model_has_learnt_are_known_again_by_articles_that_are_numbers(
+    textcls: Command, two_models: Path, tmp_path: Path
+) -> None:
+    numbers: list[dict[str, Any]] = [
+        {**row, "article": "klmn".index(row["article"]) + 1, "before": ""} for row in toy_rows("klmn")
+    ]
+    train(
+        {"data": {"train": str(write_jsonl(tmp_path / "numbers.jsonl", numbers))}, "tracking": {"enabled": False}},
+        overrides=["model.kind=tfidf", "model.min_df=1", "splits.folds=2"],
+        output=tmp_path / "of-numbers",
+    )
+    numbers[0]["article"] = "1"
+    mixed = write_jsonl(tmp_path / "mixed.jsonl", numbers)
+    for data in (tmp_path / "numbers.jsonl", mixed):
+        done = textcls("compare", tmp_path / "of-numbers", two_models / "model", "--data", data)
+        assert done.code == 1
+        assert done.err.startswith(f"error: {tmp_path}/of-numbers: it has learnt from the very rows of {data}, ")
 
 
 def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_fitted(

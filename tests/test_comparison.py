@@ -483,6 +483,9 @@ def test_differences_are_drawn() -> None:
     figure = parts_figure(compare(with_parts, number=200)[0])
     figure.savefig(Path("parts.svg"))
     assert len(figure.axes[0].get_yticks()) == 15
+    left_out = replace(b, folds=["z"] * len(b))  # by the folds of A, of which there are more than are shown
+    figure = parts_figure(compare([replace(a, folds=a.groups), left_out], number=200)[0])
+    assert [len(line.get_xdata()) for line in figure.axes[0].lines] == [40, 0]
     for several in ([a, b], [a, b, c]):
         figure = difference_figure(compare(several, number=200))
         figure.savefig(Path("difference.svg"))

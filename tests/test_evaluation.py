@@ -140,11 +140,13 @@ def test_wrong_predictions_come_with_the_most_confident_first() -> None:
         {"id": "1", "text": "one", "label": "a", "group": "g"},
         {"id": "2", "text": "two", "label": "b"},
         {"text": "three", "label": "b"},
+        {"text": "four", "label": "b", "group": None, "article": "h"},
     ]
-    probabilities = np.array([[0.33333, 0.66667], [0.1, 0.9], [0.8, 0.2]])
+    probabilities = np.array([[0.33333, 0.66667], [0.1, 0.9], [0.8, 0.2], [0.6, 0.4]])
     assert wrong_predictions(predicted_rows(rows, probabilities, ["a", "b"])) == [
         {"text": "three", "prediction": "a", "label": "b", "score": 0.8, "id": None, "article": None},
         {"text": "one", "prediction": "b", "label": "a", "score": 0.6667, "id": "1", "article": "g"},
+        {"text": "four", "prediction": "a", "label": "b", "score": 0.6, "id": None, "article": "h"},
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,13 @@ def test_built_in_slices_by_hand() -> None:
     assert columns["length"] == ["1 to 10 words", "11 to 20 words", "1 to 10 words", None, "1 to 10 words", "1 to 10 words"]
     assert columns["quotation marks"] == ["without", "without", "with", None, "without", "without"]
     assert columns["position"] == ["first third", "second third", "last third", "first third", None, "second third"]
+
+
+def test_groups_that_are_no_articles_are_slices_of_their_own_name_without_places_in_them() -> None:
+    held = replace(predictions(120, articles=3), grouped_by="customer")
+    found = {its.column for its in slice_figures(held, number=100)}
+    assert "customer" in found
+    assert not found & {"article", "position"}
 
 
 def test_columns_of_the_data_are_slices_if_their_values_are_few() -> None:

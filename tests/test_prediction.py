@@ -348,6 +348,15 @@ def test_what_is_answered_is_measured_where_the_policy_is_to_abstain(
         assert caplog.messages == ([NONE_ANSWERED] if risk is None else [])
 
 
+@pytest.mark.parametrize(("suffix", "blank"), [(".csv", ""), (".jsonl", " "), (".parquet", None), (".parquet", float("nan"))])
+def test_a_blank_article_is_none(suffix: str, blank: Any, classifier: TextClassifier, tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{**row, "article": blank} for row in toy_rows("a")]
+    rows[0]["label"] = "quote"
+    measured = evaluate_file(classifier, write_as(suffix, tmp_path, rows))
+    assert (measured.intervals.unit, measured.intervals.n_units) == ("row", 6)
+    assert [row["article"] for row in measured.wrong] == [None]
+
+
 def test_annotators_are_measured_beside_the_model(classifier: TextClassifier, tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{**row, "annotator_labels": [row["label"], row["label"]]} for row in toy_rows("a")]
     rows[0]["annotator_labels"] = ["fact", "quote"]

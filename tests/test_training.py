@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +22,13 @@ from textcls.artifacts import describe_model, load_model
 from textcls.config import Config, load_config, make_config
 from textcls.dataset import dataset_identity, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, OutputError, TextclsError
+from textcls.evaluation import bootstrap_intervals, evaluate
 from textcls.models import FAMILIES, classifier_class
+from textcls.splits import Split
 from textcls.tracking import Store
 from textcls.training import Reporter, RunResult, run_name, train
+from textcls.training.fitting import Outcome, final_metrics
+from textcls.training.planning import Unit
 
 HEADLINE = ["test/macro_f1", "test/accuracy", "test/log_loss", "test/ece"]
 KEPT = {
@@ -32,6 +38,7 @@ KEPT = {
     "intervals.json",
     "labels.json",
     "log.txt",
+    "metrics.json",
     "per_label.csv",
     "plots/confusion_matrix.png",
     "plots/per_label.png",
@@ -140,6 +147,35 @@ def test_folds_keep_what_they_doubt_as_a_queue(settings: Settings, store_folder:
         assert (suspects[0]["article"], suspects[0]["before"]) == ("a", rows[4]["text"])
         said = ", the first of 2" in read(Store(store_folder), result.run_id, "report.html")
         assert said == (repeats == 2), "whose parts and doubted labels these are"
+
+
+def test_slices_are_of_the_first_seed_and_no_places_in_groups_that_are_no_articles(
+    settings: Settings, store_folder: Path, tmp_path: Path
+) -> None:
+    rows = [{**row, "customer": row["article"]} for row in toy_rows("cabdefgh", per_article=6)]
+    data = {"name": "toy", "group": "customer", "train": str(write_jsonl(tmp_path / "many.jsonl", rows))}
+    result = train(settings(tracked=True, data=data, splits={"kind": "hash", "test": 0.6, "repeats": 2}))
+    counts = Counter(row["seed"] for row in result.predictions)
+    assert result.predictions[0]["seed"] == 2, "the first seed does not hold out the first row"
+    assert counts[1] != counts[2]
+    slices = [*csv.DictReader(read(Store(store_folder), str(result.run_id), "slices.csv").splitlines())]
+    assert sum(int(row["rows"]) for row in slices if row["column"] == "label") == counts[1]
+    assert "position" not in {row["column"] for row in slices}
+    assert "of seed 1, the first of 2" in read(Store(store_folder), str(result.run_id), "report.html")
+
+
+def test_folds_do_not_doubt_a_label_that_stands_in_one_article_only(
+    settings: Settings, store_folder: Path, tmp_path: Path
+) -> None:
+    rows = toy_rows("abc", per_article=4)
+    for row in rows:
+        if row["article"] == "c" and row["label"] == "quote":
+            row["label"] = "rumour"
+    data = {"name": "toy", "train": str(write_jsonl(tmp_path / "rare.jsonl", rows))}
+    result = train(settings(tracked=True, data=data, splits={"kind": "leave-one-group-out", "validation": 0}))
+    assert result.run_id is not None
+    assert "suspects.jsonl" not in artifacts(Store(store_folder), result.run_id)
+    assert "4 of 36 rows are not searched for label errors" in read(Store(store_folder), result.run_id, "log.txt")
 
 
 def test_a_run_is_not_lost_because_nothing_can_say_what_weighed(
@@ -307,6 +343,16 @@ def test_folds_are_children_of_one_run_with_mean_spread_and_interval(kind: str, 
     assert {child.data for child in children} == {parent.data}
     store = Store(store_folder)
     assert [bool(store.client.get_run(run.id).outputs.model_outputs) for run in [parent, *children]] == [True] + [False] * 3
+
+
+def test_a_figure_that_the_first_fold_lacks_is_kept() -> None:
+    true, probabilities = ["a", "b"], np.array([[0.9, 0.1], [0.2, 0.8]])
+    figures = evaluate(true, probabilities, ["a", "b"]), bootstrap_intervals(true, probabilities, ["a", "b"], number=10)
+    unit = Unit("fold", 1, Split("fold", *[np.array([], dtype=int)] * 4))
+    answered_none, answered = ({"test/coverage": 0.0}, {"test/coverage": 0.9, "test/risk": 0.1})
+    outcomes = [Outcome(unit, its, ["a", "b"], probabilities, None) for its in (answered_none, answered)]
+    assert final_metrics(outcomes, *figures)["test/risk"] == 0.1
+    assert final_metrics(outcomes, *figures) == final_metrics(outcomes[::-1], *figures)
 
 
 def test_every_row_is_measured_once_by_a_fold_that_has_not_seen_its_article(folds: Settings, tmp_path: Path) -> None:

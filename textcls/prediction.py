@@ -13,7 +13,7 @@ import numpy as np
 
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
-from textcls.dataset import SUFFIXES, add_context, parse_rows, read_rows
+from textcls.dataset import SUFFIXES, add_context, optional_text, parse_rows, read_rows
 from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
@@ -114,10 +114,13 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
     """
-    rows = read_rows(data, text=text, label=label)
+    rows = [
+        {**row, "article": optional_text(row, "article", f"{data}, row {number}")}
+        for number, row in enumerate(read_rows(data, text=text, label=label), 1)
+    ]
     labels = [str(name) for name in classifier.classes_]
     probabilities = label_probabilities(classifier, rows, where=str(data))
-    true, groups = [row["label"] for row in rows], [row.get("article") for row in rows]
+    true, groups = [row["label"] for row in rows], [row["article"] for row in rows]
     judged = judgements([row.get(ANNOTATORS) for row in rows])
     below = classifier.abstain_below
     its_answers = answered(true, probabilities, labels, below) if below is not None else None

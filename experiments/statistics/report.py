@@ -17,6 +17,7 @@ import numpy as np
 from datasets import Dataset
 from simulate import draw
 
+from textcls.config import make_config
 from textcls.evaluation import evaluate
 from textcls.splits import Split
 from textcls.tracking import NullRun
@@ -27,6 +28,7 @@ from textcls.training.planning import Fit
 from textcls.training.record import log_results
 
 HERE = Path(__file__).parent
+CONFIG = make_config({"data": {"train": "drawn.jsonl"}, "model": {"kind": "tfidf"}})
 WORDS = [
     "the",
     "council",
@@ -95,7 +97,9 @@ def measured(rows: int, *, articles: bool) -> tuple[Dataset, Outcome]:
 
 
 def main() -> None:
-    log_results(MemoryRun(), *_of(*measured(500, articles=True)), title="warm", about={"measured": "once, for the imports"})
+    log_results(
+        MemoryRun(), CONFIG, *_of(*measured(500, articles=True)), title="warm", about={"measured": "once, for the imports"}
+    )
     found = {}
     for rows, articles in SIZES:
         dataset, outcome = measured(rows, articles=articles)
@@ -107,7 +111,7 @@ def main() -> None:
         times.append(time.process_time())
         wrong = look_at_mistakes(pooled[2], [outcome], dataset, dataset)
         times.append(time.process_time())
-        log_results(run, *pooled, wrong, [], title="measured", about={"measured": "on drawn rows"})
+        log_results(run, CONFIG, *pooled, wrong, [], title="measured", about={"measured": "on drawn rows"})
         times.append(time.process_time())
         stages = [
             "figures alone",

@@ -24,7 +24,7 @@ class Agreement:
         raw: share of pairs of labels that are equal, in [0, 1].
         alpha: Krippendorff's alpha for nominal labels (Krippendorff 2011, Computing Krippendorff's Alpha-Reliability).
         kappa: Cohen's kappa (Cohen 1960) for each pair of annotators that share spans.
-        per_label: kappa of each label against all others, over all pairs of annotators; NaN where it is never used.
+        per_label: kappa of each label against all others, over all pairs of annotators.
         confusion: shape (n_labels, n_labels): how often the first of a pair, by name, said the row where the second
             said the column.
         differences: the spans that are not labelled alike, in order.

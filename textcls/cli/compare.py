@@ -57,14 +57,13 @@ def compare(
     from functools import cache
 
     from textcls.comparing import read_systems
-    from textcls.errors import ConfigError
     from textcls.files import check_new
     from textcls.tracking import Store
 
     places = [place for place in (report, output, figures) if place is not None]
     if runs is None or len(runs) < 2 or table:
         if places or data is not None:
-            raise ConfigError("--data, --report, --output and --figures are for a comparison; name two runs or more")
+            raise typer.BadParameter("--data, --report, --output and --figures are for a comparison; name two runs or more")
         _show(runs or [], store)
         return
     for place in places:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textcls.artifacts import describe_model, load_model
-from textcls.dataset import SUFFIXES, dataset_identity, read_rows, read_table, text_digest
+from textcls.dataset import SUFFIXES, dataset_identity, optional_text, read_rows, read_table, text_digest
 from textcls.errors import DataError
 from textcls.evaluation import Predictions, make_predictions
 from textcls.prediction import label_probabilities
@@ -142,7 +142,7 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
         name=its.name,
         data=its.run.data or None,
         data_rows=int(data_rows) if data_rows is not None else None,
-        in_order=its.run.parameters.get("data.group", "article") == "article",  # customers' texts need not follow one another
+        grouped_by=its.run.parameters.get("data.group", "article"),
     )
 
 
@@ -151,7 +151,7 @@ def _read_data(data: Path, text: str, label: str) -> list[Row]:
     for number, row in enumerate(rows, 1):
         row["id"] = str(number) if row.get("id") in (None, "") else str(row["id"])
         # As in training, an article may be a number, and what is no string is no sentence.
-        row |= {"article": str(row["article"])} if row.get("article") not in (None, "") else {}
+        row["article"] = optional_text(row, "article", f"{data}, row {number}")
         row |= {side: None for side in ("before", "after") if not isinstance(row.get(side, ""), str)}
     # What is no prediction's own business: columns of a run's rows that the file may have been made from.
     return [{key: value for key, value in row.items() if key not in ("fold", "seed", "prediction")} for row in rows]
@@ -195,6 +195,11 @@ def _learnt_texts(its: _Found, store: Store | None) -> set[str | None]:
 def _identity(rows: Sequence[Row]) -> str:
     from datasets import Dataset
 
-    columns = {name: [row.get(name) or None for row in rows] for name in ("text", "label", "before", "after")}
-    columns |= {"group": [row.get("article") or None for row in rows], "annotations": [None] * len(rows)}
+    columns = {name: [row[name] for row in rows] for name in ("text", "label")}
+    # As `load_dataset` has them: what is no string is no sentence, and neither is an empty cell.
+    columns |= {
+        side: [value if isinstance(value := row.get(side), str) and value.strip() else None for row in rows]
+        for side in ("before", "after")
+    }
+    columns |= {"group": [row["article"] for row in rows], "annotations": [None] * len(rows)}
     return dataset_identity(Dataset.from_dict(columns))

@@ -7,7 +7,7 @@ from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
-from textcls.dataset.load import COLUMNS, SUFFIXES, load_dataset, parse_rows, read_columns, read_rows, read_table
+from textcls.dataset.load import COLUMNS, SUFFIXES, load_dataset, optional_text, parse_rows, read_columns, read_rows, read_table
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.write import check_new_rows, write_rows
 
@@ -26,6 +26,7 @@ __all__ = [
     "load_dataset",
     "near_duplicates",
     "normalize_text",
+    "optional_text",
     "parse_rows",
     "read_columns",
     "read_rows",

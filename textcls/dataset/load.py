@@ -120,9 +120,9 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         row["text"] = _required(raw, config.text, where)
         row["label"] = _required(raw, config.label, where)
         row["id"] = _identify(raw, config.id, where)
-        row["group"] = _required(raw, config.group, where) if config.group else _optional(raw, "article", where)
+        row["group"] = _required(raw, config.group, where) if config.group else optional_text(raw, "article", where)
         row["before"], row["after"] = (
-            _optional(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
+            optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
         )
         # What is only measured on needs none.
         learnt = config.annotations if split == "train" else None
@@ -141,7 +141,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
 def _identify(raw: Row, column: str | None, where: str) -> str | None:
     if column is None:
         return None
-    return _optional(raw, column, where) if column == "id" else _required(raw, column, where)
+    return optional_text(raw, column, where) if column == "id" else _required(raw, column, where)
 
 
 def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str, Row]]:
@@ -271,15 +271,19 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 def _required(row: Row, column: str, where: str) -> str:
     if column not in row:
         raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, row)}")
-    value = _optional(row, column, where)
+    value = optional_text(row, column, where)
     if value is None:
         found = "NaN" if isinstance(row[column], float) else json.dumps(row[column])
         raise DataError(f"{where}: expected a {column}, found {found}")
     return value
 
 
-def _optional(row: Row, column: str, where: str) -> str | None:
-    """The value as a string; None where there is none, which CSV writes as nothing and pandas as NaN."""
+def optional_text(row: Row, column: str, where: str) -> str | None:
+    """Take a value as a string; None where there is none, which CSV writes as nothing and pandas as NaN.
+
+    Raises:
+        DataError: it is neither a string nor a whole number; `where` says where the row stands.
+    """
     value = row.get(column)
     if value is None or (isinstance(value, float) and value != value):
         return None

@@ -62,7 +62,8 @@ def parts_figure(pair: Comparison) -> Figure:
             axes.hlines(place, min(a, b), max(a, b), color=GREY, linewidth=1)
     for name, colour, marker, which in ((pair.a, BLUE, "o", 0), (pair.b, ORANGE, "s", 1)):
         found = [(both[which], place) for place, (_, both) in enumerate(parts) if both[which] is not None]
-        axes.plot(*zip(*found, strict=True), marker, color=colour, label=shown(name), markersize=6)
+        scores, places = np.array(found, dtype=float).reshape(-1, 2).T  # of none, where a system has no part that is shown
+        axes.plot(scores, places, marker, color=colour, label=shown(name), markersize=6)
     axes.set_yticks(range(len(parts)), [shown(name) for name, _ in parts])
     axes.set_ylim(len(parts) - 0.4, -0.6)
     figure.supxlabel("macro-F1", fontsize=10)

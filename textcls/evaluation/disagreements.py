@@ -41,7 +41,7 @@ def list_disagreements(
     texts = [x or y for x, y in zip(rows_a.texts, rows_b.texts, strict=True)]
     articles = [x or y for x, y in zip(rows_a.groups, rows_b.groups, strict=True)]
     own = [[value or None for value in rows_a.columns.get(side, [None] * len(rows))] for side in ("before", "after")]
-    near = _neighbours(articles if a.in_order and b.in_order else [None] * len(rows), texts)
+    near = _neighbours(articles if a.grouped_by == b.grouped_by == "article" else [None] * len(rows), texts)
     around = [(before or its[0], after or its[1]) for before, after, its in zip(*own, near, strict=True)]
     several = len(repeats_a.seeds) > 1 or len(repeats_b.seeds) > 1
     differing = np.flatnonzero((repeats_a.votes != repeats_b.votes).any(axis=1))

@@ -158,7 +158,7 @@ def predicted_rows(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray,
             "label": row["label"],
             "score": round(float(of_labels[column]), 4),
             "id": row.get("id"),
-            "article": row.get("group", row.get("article")),
+            "article": row.get("group") or row.get("article"),
         }
         for row, column, of_labels in zip(rows, best, probabilities, strict=True)
     ]

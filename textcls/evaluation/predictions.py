@@ -31,7 +31,7 @@ class Predictions:
         data: identity of the data that the model was trained and measured on, if it is known.
         seeds: each prediction's seed, None where it is not known.
         data_rows: how many rows the data have, if it is known: those learnt from and those tested.
-        in_order: whether rows of an article follow one another as its sentences do, which those of other groups need not.
+        grouped_by: what `groups` are; texts of any but `article`, such as customers', need not follow one another.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Predictions:
     data: str | None = None
     seeds: list[str | None] = field(default_factory=list)
     data_rows: int | None = None
-    in_order: bool = True
+    grouped_by: str = "article"
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -75,7 +75,7 @@ def make_predictions(
     name: str,
     data: str | None = None,
     data_rows: int | None = None,
-    in_order: bool = True,
+    grouped_by: str = "article",
 ) -> Predictions:
     """Check rows of predictions and put them into columns.
 
@@ -86,7 +86,7 @@ def make_predictions(
         name: what to call the model.
         data: identity of the data, if it is known.
         data_rows: how many rows the data have, if it is known.
-        in_order: whether rows of an article follow one another as its sentences do.
+        grouped_by: what `article` holds, if it is something else, such as customers, whose texts need not follow one another.
 
     Raises:
         DataError: there are no rows, or one lacks something, is there twice, has probabilities that are none, or another label
@@ -128,7 +128,7 @@ def make_predictions(
         data=data,
         seeds=seeds,
         data_rows=data_rows,
-        in_order=in_order,
+        grouped_by=grouped_by,
     )
 
 

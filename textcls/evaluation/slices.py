@@ -124,17 +124,17 @@ def worst_slices(slices: Sequence[Slice], most: int = 5) -> list[Slice]:
 
 
 def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:
-    """Part rows by what can be told of any: label, length, place in the article, quotation marks, whether annotators agreed, article."""
+    """Part rows by what can be told of any: label, length, place in the article, quotation marks, whether annotators agreed, group."""
     texts = predictions.texts
     judged = judgements(predictions.columns.get(ANNOTATORS, []))
     agreed = [None if len(its) < 2 else ("agree" if len(set(its)) == 1 else "differ") for its in judged]
     return {
         "label": list(predictions.true),
         "length": [None if text is None else _length(text) for text in texts],
-        "position": _positions(predictions.groups),
+        "position": _positions(predictions.groups) if predictions.grouped_by == "article" else [None] * len(predictions),
         "quotation marks": [None if text is None else ("with" if _QUOTES.search(text) else "without") for text in texts],
         "annotators": agreed or [None] * len(predictions),
-        "article": list(predictions.groups),
+        predictions.grouped_by: list(predictions.groups),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
 
     Args:
         rows: rows with `id`, `text`, `label`, `before` and `after`, and the article as `article` or else as `group`.
-        probabilities: shape (n_rows, n_labels), each row's by a classifier that has not learnt from it.
+        probabilities: shape (n_rows, n_labels), each row's by a classifier that has not learnt from it, but knows its label.
         labels: the labels of the columns.
 
     Returns:
@@ -25,8 +26,12 @@ def rank_suspects(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, 
     """
     from cleanlab.filter import find_label_issues
 
+    if not rows:  # which cleanlab does not take
+        return []
     label_ids = number_labels([row["label"] for row in rows], labels)
-    ranked = find_label_issues(label_ids, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+    with warnings.catch_warnings():  # of a label with one row, or none, cleanlab says that it may miss errors
+        warnings.filterwarnings("ignore", "May not flag all label issues", UserWarning)
+        ranked = find_label_issues(label_ids, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
     now = datetime.now(UTC).isoformat()
     return [
         {

@@ -37,7 +37,7 @@ class RowChanges:
     def __str__(self) -> str:
         said = {"annotated": "annotated otherwise", "regrouped": "of another group", "moved": "moved to another split"}
         words = [f"{len(rows):,} {said.get(name, name)}" for name, rows in vars(self).items() if rows]
-        return f"rows: {', '.join(words)}" if words else "rows: none added, removed, relabelled, reworded, regrouped or moved"
+        return f"rows: {', '.join(words) or 'none added, removed, relabelled, annotated, reworded, regrouped or moved'}"
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: In
     The intervals of one fit, and of the pooled figures, are those of the bootstrap over articles.
     """
     metrics: dict[str, float] = {}
-    for name in outcomes[0].measured.metrics:
+    for name in dict.fromkeys(name for outcome in outcomes for name in outcome.measured.metrics):
         values = [outcome.measured.metrics[name] for outcome in outcomes if name in outcome.measured.metrics]
         summary = summarize(values, highest=np.inf if name == "test/log_loss" else 1.0)
         if not name.startswith("test/"):

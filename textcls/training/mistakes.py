@@ -78,23 +78,32 @@ def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[
     """Find suspected label errors among rows that were held out in turn, as `rank_suspects` does; of several seeds by the first.
 
     Where a test set was given there are none: whoever mends a test by what the model doubts measures how well it agrees with itself.
+    Left out are rows whose label their classifier does not know, since no row of another fold carries it: it doubts all of these.
     """
     seed = outcomes[0].fit.seed
-    if sum(outcome.fit.seed == seed for outcome in outcomes) == 1:
+    of_folds = {outcome.fit.split.name: outcome.measured for outcome in outcomes if outcome.fit.seed == seed}
+    if len(of_folds) == 1:
         return []
+    # Those of a resumed run have no classifier any more, but a label that one does not know has no probability anywhere.
+    known = {
+        fold: {label for label, column in zip(its.labels, its.probabilities.T, strict=True) if column.any()}
+        for fold, its in of_folds.items()
+    }
     number_of = {id: number for number, id in enumerate(rows["id"][:])}
     neighbours = _neighbours(rows)
     of_seed = [row for row in predictions if row["seed"] == seed]
     probabilities = np.array([list(row["probabilities"].values()) for row in of_seed])
     chosen = [neighbours[number_of[row["id"]]] for row in of_seed]
-    return _doubted(chosen, probabilities, list(of_seed[0]["probabilities"]))
+    return _doubted(
+        chosen, probabilities, list(of_seed[0]["probabilities"]), [row["label"] in known[row["fold"]] for row in of_seed]
+    )
 
 
 def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None = None) -> list[dict[str, Any]]:
     """Find suspected label errors among all rows, whatever their split, as `rank_suspects` does.
 
     Every row is predicted by a classifier that learnt from the other folds only: five, or fewer where there are fewer groups or rows of
-    a label; rows of one group share a fold.
+    a label; rows of one group share a fold. Rows whose label stands in their own fold only are left out: no classifier could know it.
 
     Args:
         config: the data, the model and the seed; neither its splits nor its decision are used.
@@ -126,17 +135,28 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
     plain = config.model_copy(update={"decision": DecisionConfig()})
     names = sorted(set(labels))
     probabilities = np.zeros((len(rows), len(names)))
+    known = np.zeros(len(rows), dtype=bool)
     for split in splits:
         with TemporaryDirectory(prefix="textcls-") as checkpoints:
             fit = Fit(split.name, config.seed, split)
             classifier = fit_classifier(plain, dataset, fit, listener or Listener(), Path(checkpoints))
         columns = np.searchsorted(names, classifier.classes_)
         probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(dataset.select(split.test).to_list())
-    return _doubted(_neighbours(rows), probabilities, names)
+        known[split.test] = np.isin(np.array(labels, dtype=object)[split.test], classifier.classes_)
+    return _doubted(_neighbours(rows), probabilities, names, known)
 
 
-def _doubted(rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    doubted = rank_suspects(rows, probabilities, labels)
+def _doubted(
+    rows: Sequence[Mapping[str, Any]], probabilities: np.ndarray, labels: Sequence[str], known: Sequence[bool] | np.ndarray
+) -> list[dict[str, Any]]:
+    numbers = np.flatnonzero(known).tolist()
+    if len(numbers) < len(rows):
+        logger.warning(
+            "%d of %d rows are not searched for label errors: their labels stand in their own fold only",
+            len(rows) - len(numbers),
+            len(rows),
+        )
+    doubted = rank_suspects([rows[number] for number in numbers], probabilities[numbers], labels)
     return [{**row, "before": row["before"] or None, "after": row["after"] or None} for row in doubted]
 
 

@@ -75,6 +75,7 @@ def log_inputs(
 
 def log_results(
     run: NullRun,
+    config: Config,
     evaluation: Evaluation,
     intervals: Intervals,
     predictions: Sequence[Mapping[str, Any]],
@@ -88,6 +89,7 @@ def log_results(
 
     Args:
         run: the run.
+        config: its config.
         evaluation, intervals: its figures.
         predictions: its predictions, as `RunResult` has them.
         wrong: the wrong ones, as `look_at_mistakes` gives them.
@@ -95,7 +97,7 @@ def log_results(
         title: its name.
         about: what the report says first: how it was measured, the data, the model.
     """
-    once = _of_first_seed(predictions, evaluation.labels, title)
+    once = _of_first_seed(predictions, config, evaluation.labels, title)
     slices = slice_figures(once)
     ceiling = measure_annotators(once.true, judgements(once.columns.get(ANNOTATORS, [])), evaluation.labels, once.groups)
     heading = f"{title}\n{next(iter(about.values()), '')}"
@@ -126,14 +128,16 @@ def log_results(
         run.text(_json_lines(doubted), "suspects.jsonl")
 
 
-def _of_first_seed(rows: Sequence[Mapping[str, Any]], labels: list[str], name: str) -> Predictions:
+def _of_first_seed(rows: Sequence[Mapping[str, Any]], config: Config, labels: list[str], name: str) -> Predictions:
     """A run's own predictions, which need no checks, by columns; of several seeds the first one's, so that a row stands once."""
-    rows = [row for row in rows if row["seed"] == rows[0]["seed"]]
+    rows = [row for row in rows if row["seed"] == config.seed]
     columns = {key: [row[key] for row in rows] for key in rows[0] if key != "probabilities"}
     probabilities = np.array([list(row["probabilities"].values()) for row in rows])
     named = (columns.pop(key) for key in ("id", "label", "article", "text", "fold"))
     ids, true, groups, texts, folds = named
-    return Predictions(name, ids, true, probabilities, labels, groups, texts, folds, columns)
+    return Predictions(
+        name, ids, true, probabilities, labels, groups, texts, folds, columns, grouped_by=config.data.group or "article"
+    )
 
 
 def _json_lines(rows: Iterable[Mapping[str, Any]]) -> str:

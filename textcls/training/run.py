@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -22,6 +23,7 @@ from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
+from textcls.tracking.kept import METRICS
 from textcls.training.environment import run_tags
 from textcls.training.fitting import Outcome, final_metrics, fit_classifier, latency, measure_classifier, pool
 from textcls.training.members import make_ensemble, member_folders
@@ -204,6 +206,7 @@ def run_config(
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
         run.metrics(metrics)
+        run.text(json.dumps(metrics, indent=1, ensure_ascii=False), METRICS)
         if within is None:  # of a trial, of which there are many, the figures are enough
             if metrics.get("test/coverage") == 0:
                 logger.warning(NONE_ANSWERED)
@@ -214,11 +217,11 @@ def run_config(
             }
             seeds = {outcome.fit.seed for outcome in outcomes}
             if len(seeds) > 1:
-                about["parts and doubted labels"] = f"of seed {outcomes[0].fit.seed}, the first of {len(seeds)}"
+                about["parts and doubted labels"] = f"of seed {config.seed}, the first of {len(seeds)}"
             if run.id is not None:
                 wrong = look_at_mistakes(predictions, outcomes, rows, dataset)
                 doubted = doubted_labels(predictions, outcomes, rows)
-                log_results(run, evaluation, intervals, predictions, wrong, doubted, title=name, about=about)
+                log_results(run, config, evaluation, intervals, predictions, wrong, doubted, title=name, about=about)
             run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
             with new_folder(output) as place:
