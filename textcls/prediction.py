@@ -80,7 +80,7 @@ def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article)))))
 
 
-class Measured(NamedTuple):
+class FileEvaluation(NamedTuple):
     """What a classifier reaches on a file.
 
     Attributes:
@@ -96,7 +96,7 @@ class Measured(NamedTuple):
     wrong: list[Row]
 
 
-def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> Measured:
+def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> FileEvaluation:
     """Measure a classifier on a file of labelled rows.
 
     Raises:
@@ -110,7 +110,7 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row["article"] for row in rows]
     judged = judgements([row.get(ANNOTATORS) for row in rows])
-    return Measured(
+    return FileEvaluation(
         evaluate(true, probabilities, labels),
         bootstrap_intervals(true, probabilities, labels, groups),
         measure_annotators(true, judged, labels, groups),
