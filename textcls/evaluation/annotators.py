@@ -12,7 +12,7 @@ import numpy as np
 
 from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval, replicate
 from textcls.evaluation.sums import Sums, accuracy, label_f1, sum_rows
-from textcls.evaluation.units import find_units, pool
+from textcls.evaluation.units import Units, bundle, find_units
 
 ANNOTATORS = "annotator_labels"
 """The column of data that holds what annotators said of each row, before their differences were settled: a list of labels."""
@@ -82,7 +82,7 @@ def measure_annotators(
     units = find_units(groups, len(true))
     kinds, unit = np.unique(units.of_row[row_of], return_inverse=True)
     rng = np.random.default_rng(seed)
-    of_row, count = pool(type(units)(units.kind, len(kinds), unit), rng, _MOST_UNITS)
+    of_row, count = bundle(Units(units.kind, len(kinds), unit), rng, _MOST_UNITS)
     sums = sum_rows(settled, np.eye(len(column_of) + 1)[said], of_row, count)
     whole = sums.total()
     of_accuracy = of_macro_f1 = None

@@ -16,7 +16,7 @@ from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import OWN, Predictions
 from textcls.evaluation.sums import Sums, accuracy, macro_f1, sum_rows
-from textcls.evaluation.units import Units, find_units, pool, resamples
+from textcls.evaluation.units import Units, bundle, find_units, resamples
 
 SMALLEST = 30
 """Rows that a slice must have; of fewer, figures say little."""
@@ -97,7 +97,7 @@ def slice_figures(
     found = []
     for column, value, its_rows in chosen:
         units, of_row = np.unique(unit[its_rows], return_inverse=True)
-        grouped, count = pool(Units("", len(units), of_row), np.random.default_rng(seed), _MOST_UNITS)
+        grouped, count = bundle(Units("", len(units), of_row), np.random.default_rng(seed), _MOST_UNITS)
         sums = sum_rows(true[its_rows], predictions.probabilities[its_rows], grouped, count)
         n_others = len(true) - len(its_rows)
         rest = float((right - sums.right.sum()) / n_others) if n_others else None
