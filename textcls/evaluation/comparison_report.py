@@ -10,11 +10,11 @@ from typing import Any
 from textcls.errors import counted
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
-from textcls.evaluation.metrics import Evaluation
+from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import in_context, listed, page, picture, row, table
 from textcls.evaluation.verdict import best_of, probability, word_difference, word_overall, word_tested
 
-WORDS = {"macro_f1": "macro-F1", "accuracy": "accuracy", "log_loss": "log loss", "ece": "calibration error"}
+WORDS = {name: FIGURES[name] for name in ("macro_f1", "accuracy", "log_loss", "ece")}
 """The figures that a comparison shows, as people call them."""
 
 _MOST_SENTENCES = 20
