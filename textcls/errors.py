@@ -47,6 +47,11 @@ def did_you_mean(name: str, known: Iterable[str], *, listed: Iterable[str] | Non
     return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names if listed is None else sorted(listed))}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Word a number with its noun, in the plural if need be."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
 def quoted(text: object, width: int = 60) -> str:
     """Word a text of the data in one line: in quotation marks, its white space folded, cut to a number of characters."""
     flat = " ".join(str(text).split())

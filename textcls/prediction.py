@@ -90,7 +90,7 @@ def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article)))))
 
 
-class Measured(NamedTuple):
+class FileEvaluation(NamedTuple):
     """What a classifier reaches on a file.
 
     Attributes:
@@ -108,7 +108,7 @@ class Measured(NamedTuple):
     answered: Answered | None
 
 
-def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> Measured:
+def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> FileEvaluation:
     """Measure a classifier on a file of labelled rows.
 
     Raises:
@@ -126,7 +126,7 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     its_answers = answered(true, probabilities, labels, below) if below is not None else None
     if its_answers is not None and its_answers.coverage == 0:
         logger.warning(NONE_ANSWERED)
-    return Measured(
+    return FileEvaluation(
         evaluate(true, probabilities, labels),
         bootstrap_intervals(true, probabilities, labels, groups),
         measure_annotators(true, judged, labels, groups),

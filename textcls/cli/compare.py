@@ -78,7 +78,7 @@ def _compare(systems: list[System], report: Path | None, output: Path | None, fi
     """Compare, print, write to files, and write to the runs if there is a store to write to."""
     from textcls.cli.compared import print_comparison
     from textcls.cli.output import console
-    from textcls.comparing import as_png, comparison_figures, comparison_json, comparison_page, measure, write_back
+    from textcls.comparing import comparison_json, comparison_page, comparison_pictures, measure, write_back
     from textcls.evaluation import compare as compare_predictions
     from textcls.files import new_file, new_folder
 
@@ -86,8 +86,8 @@ def _compare(systems: list[System], report: Path | None, output: Path | None, fi
     measured = measure(systems)
     try:
         if store or report or figures:
-            drawn = comparison_figures(pairs)
-            page = comparison_page(measured, pairs, drawn)
+            pictures = comparison_pictures(pairs)
+            page = comparison_page(measured, pairs, pictures)
         if report is not None:
             with new_file(report) as scratch:
                 scratch.write_text(page, encoding="utf-8")
@@ -96,11 +96,11 @@ def _compare(systems: list[System], report: Path | None, output: Path | None, fi
                 scratch.write_text(comparison_json(measured, pairs), encoding="utf-8")
         if figures is not None:
             with new_folder(figures) as folder:
-                for name, figure in drawn.items():
-                    (folder / f"{name}.png").write_bytes(as_png(figure))
+                for name, picture in pictures.items():
+                    (folder / f"{name}.png").write_bytes(picture)
         if store is not None:
             runs = [system.run for system in systems if system.run is not None]
-            write_back(store, runs, measured, pairs, page, drawn["difference"])
+            write_back(store, runs, measured, pairs, page, pictures["difference"])
     finally:  # after it, since a reader such as `head` may leave early; and also if a place or a server does not take it
         print_comparison(console(), measured, pairs)
     if store is not None:

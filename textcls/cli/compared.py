@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from textcls.errors import counted
 from textcls.evaluation.comparison_report import WORDS, word_interval
 from textcls.evaluation.drawing import shown
-from textcls.evaluation.verdict import count, probability, word_difference, word_overall, word_tested
+from textcls.evaluation.verdict import probability, word_difference, word_overall, word_tested
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,8 +30,8 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
     if first.note:
         out.print(f"({first.note})", soft_wrap=True)
     out.print()
-    articles = f" of {count(first.n_units, 'article')}" if first.unit == "article" else ""
-    out.print(_figures(f"{count(first.rows, 'sentence')}{articles}, with 95 % intervals", measured))
+    articles = f" of {counted(first.n_units, 'article')}" if first.unit == "article" else ""
+    out.print(_figures(f"{counted(first.rows, 'sentence')}{articles}, with 95 % intervals", measured))
     out.print(_differences(pairs))
     if len(pairs) == 1:
         _print_pair(out, first)

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from textcls.cli.options import StoreOption
+from textcls.errors import counted
 from textcls.stores import DEFAULT_STORE, store_hint
 
 if TYPE_CHECKING:
@@ -162,9 +163,9 @@ def delete(
         if run.parent is None:
             below = sum(child.parent == run.id for child in found)
             print(f"{run.name}  {run.id[:8]}  {run.experiment}{f'  and {below} children' if below else ''}")
-    _confirm(f"delete {_count(found)}?", yes)
+    _confirm(f"delete {counted(len(found), 'run')}?", yes)
     delete_runs(opened, found)
-    print(f"{_count(found)} deleted; their space is freed by: textcls runs gc{store_hint(store)}")
+    print(f"{counted(len(found), 'run')} deleted; their space is freed by: textcls runs gc{store_hint(store)}")
 
 
 @app.command()
@@ -195,10 +196,11 @@ def gc(
         print("no deleted runs to remove")
         return
     if runs:
-        print(f"{_count(runs)} deleted, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models")
+        print(f"{counted(len(runs), 'run')} deleted, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models")
     if going:
-        folders = f"{len(going):,} working folder{'s' if len(going) != 1 else ''}"
-        print(f"{folders} that no run is at work in, with {sum(each.bytes for each in going) / 1e6:,.1f} MB")
+        print(
+            f"{counted(len(going), 'working folder')} that no run is at work in, with {sum(each.bytes for each in going) / 1e6:,.1f} MB"
+        )
     _confirm("remove them for good?", yes)
     freed = free(opened, runs) if runs else 0
     for each in going:
@@ -257,10 +259,6 @@ def _changed_rows(changes: Any, most: int) -> list[str]:
 
 def _value(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _count(runs: Sequence[RunSummary]) -> str:
-    return f"{len(runs):,} run{'s' if len(runs) != 1 else ''}"
 
 
 def _confirm(question: str, yes: bool) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from textcls.comparing.reading import System, read_systems, warn_of_learnt_rows
-from textcls.comparing.writing import as_png, comparison_figures, comparison_json, comparison_page, measure, write_back
+from textcls.comparing.writing import comparison_json, comparison_page, comparison_pictures, measure, write_back
 
 __all__ = [
     "System",
-    "as_png",
-    "comparison_figures",
     "comparison_json",
     "comparison_page",
+    "comparison_pictures",
     "measure",
     "read_systems",
     "warn_of_learnt_rows",

@@ -7,20 +7,16 @@ across runs. And of its newest with each other run: a tag `compared.ID` with the
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from textcls.comparing.reading import System
 from textcls.evaluation import Comparison, bootstrap_intervals, evaluate, word_overall
 from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.verdict import best_of, word_standing
 from textcls.tracking import COMPARED, RunSummary, Store, added_to
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from textcls.tracking.run import as_png
 
 _LONGEST_NAME = 40
 _LONGEST_TAG = 5000
@@ -39,17 +35,17 @@ def measure(systems: Sequence[System]) -> list[Measured]:
     ]
 
 
-def comparison_figures(pairs: Sequence[Comparison]) -> dict[str, Figure]:
-    """Draw a comparison: the differences, and of a single pair the folds and seeds."""
+def comparison_pictures(pairs: Sequence[Comparison]) -> dict[str, bytes]:
+    """Draw a comparison as PNG: the differences, and of a single pair the folds and seeds."""
     from textcls.evaluation.comparison_figures import difference_figure, parts_figure
 
     parts = {"folds_and_seeds": parts_figure(pairs[0])} if len(pairs) == 1 and pairs[0].parts else {}
-    return {"difference": difference_figure(pairs)} | parts
+    return {name: as_png(figure) for name, figure in ({"difference": difference_figure(pairs)} | parts).items()}
 
 
-def comparison_page(measured: Sequence[Measured], pairs: Sequence[Comparison], figures: dict[str, Figure]) -> str:
+def comparison_page(measured: Sequence[Measured], pairs: Sequence[Comparison], pictures: dict[str, bytes]) -> str:
     """Write the report of a comparison as one HTML page."""
-    return comparison_report(measured, pairs, {name.replace("_", " "): as_png(figure) for name, figure in figures.items()})
+    return comparison_report(measured, pairs, {name.replace("_", " "): picture for name, picture in pictures.items()})
 
 
 def comparison_json(measured: Sequence[Measured], pairs: Sequence[Comparison]) -> str:
@@ -67,15 +63,8 @@ def comparison_json(measured: Sequence[Measured], pairs: Sequence[Comparison]) -
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def as_png(figure: Figure) -> bytes:
-    """A figure as a picture."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
-    return picture.getvalue()
-
-
 def write_back(
-    store: Store, runs: Sequence[RunSummary], measured: Sequence[Measured], pairs: Sequence[Comparison], page: str, figure: Figure
+    store: Store, runs: Sequence[RunSummary], measured: Sequence[Measured], pairs: Sequence[Comparison], page: str, picture: bytes
 ) -> None:
     """Write a comparison to the runs that were compared.
 
@@ -84,7 +73,7 @@ def write_back(
         runs: the runs, in the order of `measured`.
         measured: what was compared.
         pairs: each compared with each, as `compare` orders them.
-        page, figure: the report and the picture.
+        page, picture: the report, and the differences as PNG.
 
     Raises:
         TrackingError: the store cannot be written to.
@@ -106,7 +95,7 @@ def write_back(
                 open_run.metrics(changed)
             open_run.text(page, f"{folder}/report.html")
             open_run.text(content, f"{folder}/comparison.json")
-            open_run.figure(figure, "comparison")
+            open_run.picture(picture, "comparison")
             open_run.tags({key: value[:_LONGEST_TAG] for key, value in tags.items()})
 
 

@@ -13,7 +13,7 @@ SKIP = "skip"
 """The label of what is not a sentence: a byline, or a heading that makes no claim. No row has it."""
 
 
-def read_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str]:
+def row_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str]:
     """Take the annotators' labels, a list that CSV has as JSON; a label that two gave stands there twice.
 
     Raises:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textcls.config import DataConfig
-from textcls.dataset.annotations import known_annotations, read_annotations
+from textcls.dataset.annotations import known_annotations, row_annotations
 from textcls.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         )
         # What is only measured on needs none.
         learnt = config.annotations if split == "train" else None
-        row["annotations"] = read_annotations(raw, learnt, where) if learnt is not None else None
+        row["annotations"] = row_annotations(raw, learnt, where) if learnt is not None else None
         row["split"], row["_where"] = split, where
         if row["id"] is None:
             # Of the text, so that the row is the same one wherever its file lies and whatever is added to it.

@@ -12,7 +12,7 @@ import numpy as np
 
 from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval, replicate
 from textcls.evaluation.sums import Sums, accuracy, label_f1, sum_rows
-from textcls.evaluation.units import find_units, pool
+from textcls.evaluation.units import Units, bundle, find_units
 
 ANNOTATORS = "annotator_labels"
 """The column of data that holds what annotators said of each row, before their differences were settled: a list of labels."""
@@ -61,7 +61,6 @@ def measure_annotators(
     groups: Sequence[str | None] | None = None,
     *,
     number: int = RESAMPLES,
-    seed: int = 0,
 ) -> Ceiling | None:
     """Measure annotators as a model is measured; None where no row says what they labelled it.
 
@@ -71,7 +70,6 @@ def measure_annotators(
         labels: the labels of the data.
         groups: each row's article, as for `bootstrap_intervals`.
         number: resamples to draw.
-        seed: of the resampling.
     """
     if not any(judged):
         return None
@@ -81,8 +79,8 @@ def measure_annotators(
     settled = np.array([column_of[label] for label in true])[row_of]
     units = find_units(groups, len(true))
     kinds, unit = np.unique(units.of_row[row_of], return_inverse=True)
-    rng = np.random.default_rng(seed)
-    of_row, count = pool(type(units)(units.kind, len(kinds), unit), rng, _MOST_UNITS)
+    rng = np.random.default_rng(0)
+    of_row, count = bundle(Units(units.kind, len(kinds), unit), rng, _MOST_UNITS)
     sums = sum_rows(settled, np.eye(len(column_of) + 1)[said], of_row, count)
     whole = sums.total()
     of_accuracy = of_macro_f1 = None

@@ -19,7 +19,7 @@ from textcls.evaluation.predictions import Predictions, align
 from textcls.evaluation.repeats import Repeats, Spread, draw_seeds, find_repeats, spread, unit_sums
 from textcls.evaluation.significance import ALPHA, FoldTest, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import Sums, accuracy, label_f1, log_loss, macro_f1
-from textcls.evaluation.units import Units, find_units, pool
+from textcls.evaluation.units import Units, bundle, find_units
 from textcls.evaluation.verdict import word_verdict
 
 POWER = 0.8
@@ -146,7 +146,7 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
     articles = list(dict(zip(ids, groups, strict=True)).values())
     units = find_units(articles, len(articles))
     rng = np.random.default_rng(seed)
-    of_row, count = pool(units, rng)
+    of_row, count = bundle(units, rng)
     systems = []
     for one in aligned:
         repeats = find_repeats(one)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from textcls.errors import counted
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
-from textcls.evaluation.metrics import Evaluation
+from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import in_context, listed, page, picture, row, table
-from textcls.evaluation.verdict import best_of, count, probability, word_difference, word_overall, word_tested
+from textcls.evaluation.verdict import best_of, probability, word_difference, word_overall, word_tested
 
-WORDS = {"macro_f1": "macro-F1", "accuracy": "accuracy", "log_loss": "log loss", "ece": "calibration error"}
+WORDS = {name: FIGURES[name] for name in ("macro_f1", "accuracy", "log_loss", "ece")}
 """The figures that a comparison shows, as people call them."""
 
 _MOST_SENTENCES = 20
@@ -69,9 +70,9 @@ def word_interval(its: Measured, name: str) -> str:
 
 
 def _about(pair: Comparison) -> str:
-    articles = f" of {count(pair.n_units, 'article')}" if pair.unit == "article" else ""
+    articles = f" of {counted(pair.n_units, 'article')}" if pair.unit == "article" else ""
     note = f"; {pair.note}" if pair.note else ""
-    return f"Measured on the same {count(pair.rows, 'sentence')}{articles}{note}."
+    return f"Measured on the same {counted(pair.rows, 'sentence')}{articles}{note}."
 
 
 def _figures(measured: Sequence[Measured], pair: Comparison) -> Iterator[str]:
@@ -141,7 +142,7 @@ def _sentences(pair: Comparison) -> Iterator[str]:
     more = "more often than" if max(pair.seeds) > 1 else "and not"
     for outcome, right, other in (("won", pair.b, pair.a), ("lost", pair.a, pair.b)):
         rows = [its for its in pair.disagreements if its["outcome"] == outcome]
-        yield f"<h3>{count(len(rows), 'sentence')} that {escape(right)} has right {more} {escape(other)}</h3>"
+        yield f"<h3>{counted(len(rows), 'sentence')} that {escape(right)} has right {more} {escape(other)}</h3>"
         chosen = [its for its in rows if its["text"]][:_MOST_SENTENCES]
         if chosen:
             yield from table(["sentence", "label", pair.a, pair.b, "article"], map(_sentence, chosen), words=5)

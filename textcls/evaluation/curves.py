@@ -116,8 +116,9 @@ def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
     return finish(figure)
 
 
-def _wilson(shares: np.ndarray, counts: np.ndarray, z: float = 1.96) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson's (1927) interval of a share; the share itself always lies in it."""
+def _wilson(shares: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's (1927) 95 % interval of a share; the share itself always lies in it."""
+    z = 1.96
     centre = (shares + z**2 / (2 * counts)) / (1 + z**2 / counts)
     half = z / (1 + z**2 / counts) * np.sqrt(shares * (1 - shares) / counts + z**2 / (4 * counts**2))
     return np.minimum(np.maximum(centre - half, 0), shares), np.maximum(np.minimum(centre + half, 1), shares)

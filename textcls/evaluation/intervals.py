@@ -12,7 +12,7 @@ from textcls.evaluation.areas import curve
 from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unbiased_interval, unit_note
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.sums import headline, label_f1, sum_rows
-from textcls.evaluation.units import Units, find_units, pool, resamples
+from textcls.evaluation.units import Units, bundle, find_units, resamples
 
 _BOUNDS = {"log_loss": (0.0, np.inf), "brier": (0.0, 2.0), "matthews": (-1.0, 1.0)}
 """What figures can be that are no shares."""
@@ -81,7 +81,7 @@ def bootstrap_intervals(
         return Intervals(units.kind, units.count, level, 0, {}, {name: {} for name in names}, unit_note(units))
     rng = np.random.default_rng(seed)
     true_ids = number_labels(true, names)
-    of_row, count = pool(units, rng)
+    of_row, count = bundle(units, rng)
     sums = sum_rows(true_ids, probabilities, of_row, count)
     drawn = replicate(sums, number, rng)
     whole = sums.total()
@@ -135,8 +135,7 @@ def _area_intervals(
     Probabilities are ranked in a hundred bins of equally many rows, so that a resample is a weighted sum of histograms; what
     the bins cost is known from the figure of all rows, and the resamples are shifted by it.
     """
-    of_row, count = pool(units, rng)
-    of_row, count = of_row % _AREA_UNITS, min(count, _AREA_UNITS)
+    of_row, count = bundle(units, rng, _AREA_UNITS)
     weights = np.concatenate(list(resamples(count, number, rng)))
     found: dict[str, dict[str, Interval]] = {}
     columns: dict[str, list[np.ndarray]] = {"roc_area": [], "pr_area": []}

@@ -12,6 +12,18 @@ from scipy import stats
 from textcls.evaluation.areas import curve
 from textcls.evaluation.sums import headline, label_f1, sum_rows
 
+FIGURES = {
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+    "micro_f1": "micro-F1",
+    "weighted_f1": "weighted F1",
+    "matthews": "Matthews' coefficient",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
+"""The figures of an evaluation that reports show, as people call them."""
+
 R = TypeVar("R", bound=Mapping[str, Any])
 
 

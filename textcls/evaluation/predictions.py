@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from textcls.errors import DataError, quoted
+from textcls.errors import DataError, counted, quoted
 
 _COLUMN = "probability_"
 OWN = ("id", "label", "probabilities", "article", "text", "fold", "seed", "prediction", "score")
@@ -165,7 +165,7 @@ def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
         if differing:
             x, y = (quoted(values[differing[0]], 40) for values in (a, b))
             raise DataError(
-                f"{first.name} and {other.name} were measured on different data: {_count(len(differing), 'row')} with another "
+                f"{first.name} and {other.name} were measured on different data: {counted(len(differing), 'row')} with another "
                 f"{'label' if what == 'true' else 'text'}, such as {differing[0]!r}: {x} and {y}; compare predictions for the same data"
             )
     # Those of one row in the order of their seeds and folds, in which two systems' match.
@@ -198,10 +198,6 @@ def _check_data(first: Predictions, other: Predictions) -> None:
 def _only(one: Predictions, ids: set[str]) -> str:
     such = f" (such as {min(ids)!r})" if ids else ""
     return f"{len(ids):,} only in {one.name}{such}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:

@@ -9,23 +9,13 @@ from typing import Any
 
 from textcls.evaluation.annotators import Ceiling
 from textcls.evaluation.intervals import Intervals
-from textcls.evaluation.metrics import Evaluation
+from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import in_context, listed, page, picture, row, table, word_range
 from textcls.evaluation.slices import Slice, worst_slices
 from textcls.evaluation.weighed import strongest
 
 _MOST_WRONG = 30
 _MOST_CONFUSIONS = 6
-_FIGURES = {
-    "macro_f1": "macro-F1",
-    "accuracy": "accuracy",
-    "micro_f1": "micro-F1",
-    "weighted_f1": "weighted F1",
-    "matthews": "Matthews' coefficient",
-    "log_loss": "log loss",
-    "brier": "Brier score",
-    "ece": "calibration error",
-}
 
 
 def run_report(
@@ -90,7 +80,7 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
         ],
         (
             row(word, f"{values[name]:.3f}", word_range(intervals.metrics.get(name)), *of_annotators(name))
-            for name, word in _FIGURES.items()
+            for name, word in FIGURES.items()
             if values.get(name) is not None
         ),
     )

@@ -16,13 +16,15 @@ from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import OWN, Predictions
 from textcls.evaluation.sums import Sums, accuracy, macro_f1, sum_rows
-from textcls.evaluation.units import Units, find_units, pool, resamples
+from textcls.evaluation.units import Units, bundle, find_units, resamples
 
 SMALLEST = 30
 """Rows that a slice must have; of fewer, figures say little."""
 
 MOST_VALUES = 100
 """Values that a column may have; one with more, such as an id, parts rows into slices that nobody reads."""
+
+_MOST_WORST = 5
 
 _MOST_UNITS = 250
 """Groups that the articles or rows of a slice are put into: slices are many, and the same resamples serve all that have so many."""
@@ -63,7 +65,6 @@ def slice_figures(
     *,
     smallest: int = SMALLEST,
     number: int = RESAMPLES,
-    seed: int = 0,
 ) -> list[Slice]:
     """Measure the rows of each value of each column, the lowest accuracy first.
 
@@ -72,7 +73,6 @@ def slice_figures(
         columns: n_rows values of each; the built-in ones and the predictions' own if None. A value None is left out.
         smallest: rows below which a value is left out.
         number: resamples to draw for each slice.
-        seed: of the resampling.
     """
     if columns is None:
         others = {name: values for name, values in predictions.columns.items() if name not in OWN and parts_rows(values)}
@@ -92,12 +92,12 @@ def slice_figures(
 
     @lru_cache(maxsize=1)
     def weights(units: int) -> np.ndarray:
-        return np.concatenate(list(resamples(units, number, np.random.default_rng(seed))))
+        return np.concatenate(list(resamples(units, number, np.random.default_rng(0))))
 
     found = []
     for column, value, its_rows in chosen:
         units, of_row = np.unique(unit[its_rows], return_inverse=True)
-        grouped, count = pool(Units("", len(units), of_row), np.random.default_rng(seed), _MOST_UNITS)
+        grouped, count = bundle(Units("", len(units), of_row), np.random.default_rng(0), _MOST_UNITS)
         sums = sum_rows(true[its_rows], predictions.probabilities[its_rows], grouped, count)
         n_others = len(true) - len(its_rows)
         rest = float((right - sums.right.sum()) / n_others) if n_others else None
@@ -118,9 +118,9 @@ def parts_rows(values: Sequence[Any]) -> bool:
     )
 
 
-def worst_slices(slices: Sequence[Slice], most: int = 5) -> list[Slice]:
-    """Name the slices whose accuracy is below that of the other rows by more than chance would have it, the worst first."""
-    return sorted((its for its in slices if its.stands_out), key=lambda its: its.accuracy)[:most]
+def worst_slices(slices: Sequence[Slice]) -> list[Slice]:
+    """Name five slices at most whose accuracy is below that of the other rows by more than chance would have it, the worst first."""
+    return sorted((its for its in slices if its.stands_out), key=lambda its: its.accuracy)[:_MOST_WORST]
 
 
 def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:

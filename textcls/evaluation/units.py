@@ -51,7 +51,7 @@ def find_units(groups: Sequence[str | None] | None, rows: int, ids: Sequence[str
     return Units(kind, len(number), np.array(of_row, dtype=int))
 
 
-def pool(units: Units, rng: np.random.Generator, most: int = MOST_UNITS) -> tuple[np.ndarray, int]:
+def bundle(units: Units, rng: np.random.Generator, most: int = MOST_UNITS) -> tuple[np.ndarray, int]:
     """Number the units to resample: themselves, or random groups of them where there are too many."""
     if units.count <= most:
         return units.of_row, units.count

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from textcls.errors import counted
 from textcls.evaluation.bootstrap import Interval
 from textcls.evaluation.significance import ALPHA, least_p
 
@@ -21,7 +22,7 @@ def word_verdict(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     better, worse = (pair.a, pair.b) if found.value < 0 else (pair.b, pair.a)
     won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
-    rows = f"{count(won, 'sentence')} won, {lost:,} lost{_over_seeds(pair)}"
+    rows = f"{counted(won, 'sentence')} won, {lost:,} lost{_over_seeds(pair)}"
     if not pair.disagreements:
         return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences{_over_seeds(pair)}"
     if pair.decided:
@@ -123,7 +124,7 @@ def word_tested(pair: Comparison) -> list[str]:
     """Say what else a comparison found than its verdict: over articles, seeds and folds, and by McNemar's test."""
     found = []
     if pair.unit == "article":
-        found.append(f"{pair.b} has more right in {count(pair.units_won, 'article')}, {pair.a} in {pair.units_lost:,}")
+        found.append(f"{pair.b} has more right in {counted(pair.units_won, 'article')}, {pair.a} in {pair.units_lost:,}")
     if pair.seed_error is not None:
         by = f"a standard error of {points(pair.seed_error)} points, which is part of the interval"
         found.append(f"other seeds alone give macro-F1 {by}" if pair.seed_error > 1e-9 else "all seeds give the same macro-F1")
@@ -169,11 +170,6 @@ def rounded(number: float) -> int:
     return int(float(f"{number:.2g}"))
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun, in the plural if need be."""
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
-
-
 def _range(found: Difference, before: str = " (", after: str = ")") -> str:
     """The interval as it is for the better of the two."""
     if found.interval is None:
@@ -186,7 +182,7 @@ def _over_seeds(pair: Comparison) -> str:
     a, b = pair.seeds
     if a == b:
         return f" over {a} seeds" if a > 1 else ""
-    return f" over {count(a, 'seed')} of {pair.a} and {b:,} of {pair.b}"
+    return f" over {counted(a, 'seed')} of {pair.a} and {b:,} of {pair.b}"
 
 
 def _and(names: Sequence[str]) -> str:

@@ -72,8 +72,11 @@ class NullRun:
         """Keep rows as a table that the UI compares across runs; the first column aligns them."""
 
     def figure(self, figure: Figure, name: str) -> bytes:
-        """Keep a figure as `plots/NAME.png` and in the UI's grid of images, and give the picture."""
+        """Draw and keep a figure as `picture` does, and give the picture."""
         return b""
+
+    def picture(self, png: bytes, name: str) -> None:
+        """Keep a picture as `plots/NAME.png` and in the UI's grid of images."""
 
     def data(self, name: str, identity: str, source: str, context: str) -> None:
         """Say which data the run used, by their identity, for `training`, `validation` or `test`."""
@@ -146,19 +149,22 @@ class Run(NullRun):
         self._send("tags", {"mlflow.loggedArtifacts": json.dumps(self._tables)})
 
     def figure(self, figure: Figure, name: str) -> bytes:
+        png = as_png(figure)
+        self.picture(png, name)
+        return png
+
+    def picture(self, png: bytes, name: str) -> None:
         from mlflow.tracking.multimedia import compress_image_size
         from PIL import Image
 
-        picture, small = io.BytesIO(), io.BytesIO()
-        figure.savefig(picture, format="png", dpi=150)
-        self.file(picture.getvalue(), f"plots/{name}.png")
+        self.file(png, f"plots/{name}.png")
         # What MLflow's log_image writes for its grid, but by names that replace a figure that was kept before.
         in_grid = f"images/{name}+step+0+timestamp+{self._stamp}+{uuid5(NAMESPACE_OID, name)}"
-        self.file(picture.getvalue(), f"{in_grid}.png")
-        compress_image_size(Image.open(picture)).save(small, format="webp")
+        self.file(png, f"{in_grid}.png")
+        small = io.BytesIO()
+        compress_image_size(Image.open(io.BytesIO(png))).save(small, format="webp")
         self.file(small.getvalue(), f"{in_grid}+compressed.webp")
         self._send("tags", {"mlflow.loggedImages": "True"})
-        return picture.getvalue()
 
     def data(self, name: str, identity: str, source: str, context: str) -> None:
         self._send("data", {"name": name, "identity": identity, "source": source, "context": context})
@@ -229,6 +235,13 @@ def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
             yield Run(outbox, run.id, run.name, run.experiment, run.tags, stamp=run.started)
     except MlflowException as error:
         raise TrackingError(f"{store.place}: run {run.name} cannot be added to: {reason(error)}") from error
+
+
+def as_png(figure: Figure) -> bytes:
+    """Draw a figure."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    return picture.getvalue()
 
 
 def split_json(rows: Sequence[Mapping[str, Any]]) -> str:

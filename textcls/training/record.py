@@ -63,8 +63,7 @@ def log_inputs(
         numbers = np.flatnonzero(np.array(dataset["split"][:]) == split)
         if len(numbers):
             run.data(f"{name}-{split}", dataset_identity(dataset.select(numbers)), getattr(config.data, split), context)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    run.file(gzip.compress(lines.encode(), mtime=0), ROWS)
+    run.file(gzip.compress(_json_lines(rows).encode(), mtime=0), ROWS)
     run.text(config.as_yaml(), "config/resolved.yaml")
     if given is not None:
         run.text(given, "config/given.yaml")
