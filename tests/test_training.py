@@ -22,13 +22,9 @@ from textcls.artifacts import describe_model, load_model
 from textcls.config import Config, load_config, make_config
 from textcls.dataset import dataset_identity, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, OutputError, TextclsError
-from textcls.evaluation import bootstrap_intervals, evaluate
 from textcls.models import FAMILIES, classifier_class
-from textcls.splits import Split
 from textcls.tracking import Store
 from textcls.training import Reporter, RunResult, run_name, train
-from textcls.training.fitting import Outcome, final_metrics
-from textcls.training.planning import Unit
 
 HEADLINE = ["test/macro_f1", "test/accuracy", "test/log_loss", "test/ece"]
 KEPT = {
@@ -38,7 +34,6 @@ KEPT = {
     "intervals.json",
     "labels.json",
     "log.txt",
-    "metrics.json",
     "per_label.csv",
     "plots/confusion_matrix.png",
     "plots/per_label.png",
@@ -343,16 +338,6 @@ def test_folds_are_children_of_one_run_with_mean_spread_and_interval(kind: str, 
     assert {child.data for child in children} == {parent.data}
     store = Store(store_folder)
     assert [bool(store.client.get_run(run.id).outputs.model_outputs) for run in [parent, *children]] == [True] + [False] * 3
-
-
-def test_a_figure_that_the_first_fold_lacks_is_kept() -> None:
-    true, probabilities = ["a", "b"], np.array([[0.9, 0.1], [0.2, 0.8]])
-    figures = evaluate(true, probabilities, ["a", "b"]), bootstrap_intervals(true, probabilities, ["a", "b"], number=10)
-    unit = Unit("fold", 1, Split("fold", *[np.array([], dtype=int)] * 4))
-    answered_none, answered = ({"test/coverage": 0.0}, {"test/coverage": 0.9, "test/risk": 0.1})
-    outcomes = [Outcome(unit, its, ["a", "b"], probabilities, None) for its in (answered_none, answered)]
-    assert final_metrics(outcomes, *figures)["test/risk"] == 0.1
-    assert final_metrics(outcomes, *figures) == final_metrics(outcomes[::-1], *figures)
 
 
 def test_every_row_is_measured_once_by_a_fold_that_has_not_seen_its_article(folds: Settings, tmp_path: Path) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from textcls.config import GatesConfig, load_config, make_config
 from textcls.errors import ConfigError, TrackingError, did_you_mean
 from textcls.evaluation import compare, make_predictions
 from textcls.tracking import RunSummary, Store
-from textcls.tracking.kept import read_config, read_metrics, read_predictions
+from textcls.tracking.kept import read_config, read_predictions
 from textcls.tracking.registry import (
     CHALLENGER,
     CHAMPION,
@@ -96,23 +95,21 @@ def register(
 
 
 def _check(store: Store, run: RunSummary, gates: GatesConfig, champion: ModelVersion | None) -> Iterator[Gate]:
-    metrics = read_metrics(store, run)
     for sort, word in (("minimum", "at least"), ("maximum", "at most")):
         for wanted, bound in getattr(gates, sort).items():
-            metric = _metric(run, metrics, wanted, f"gates.{sort}.{wanted}")
-            value = metrics[metric]
-            # A mean over folds may miss the bound that it is equal to by its last digit.
-            passed = math.isclose(value, bound) or (value > bound if sort == "minimum" else value < bound)
+            metric = _metric(run, wanted, f"gates.{sort}.{wanted}")
+            value = run.metrics[metric]
+            passed = value >= bound if sort == "minimum" else value <= bound
             yield Gate(passed, f"{metric} {value:g}, {word} {bound:g}")
     if gates.worse_than_champion is not None:
         yield _against_champion(store, run, gates.worse_than_champion, gates.confidence, champion)
 
 
-def _metric(run: RunSummary, metrics: Mapping[str, float], wanted: str, where: str) -> str:
+def _metric(run: RunSummary, wanted: str, where: str) -> str:
     for name in (wanted, f"test/{wanted}"):
-        if name in metrics:
+        if name in run.metrics:
             return name
-    known = [*metrics, *(name.removeprefix("test/") for name in metrics if name.startswith("test/"))]
+    known = [*run.metrics, *(name.removeprefix("test/") for name in run.metrics if name.startswith("test/"))]
     raise ConfigError(f"{where}: no metric of run {run.name}; {did_you_mean(wanted, known)}")
 
 

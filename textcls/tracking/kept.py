@@ -1,4 +1,4 @@
-"""What a run has kept of itself: its config, its rows, its figures and predictions, and the code and libraries that it was made with."""
+"""What a run has kept of itself: its config, its rows, its predictions, and the code and libraries that it was made with."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from typing import Any
 
 from textcls.config import parse_yaml
 from textcls.errors import TrackingError
-from textcls.tracking.run import metric_name
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import CHILDREN, RunSummary
 
 ROWS = "data/rows.jsonl.gz"
 """The artifact that says which rows a run was made from, without their texts."""
 
-METRICS = "metrics.json"
-"""The artifact of a run's final metrics with every digit."""
-
 RowIdentity = Mapping[str, str | None]
-"""What `row_identities` gives of a row: `id`, `text` (a hash), `label`, `annotations`, `group` and `split`."""
+"""`id`, `text` (a hash), `label`, `group` and `split` of a row."""
 
 
 def read_config(store: Store, run: RunSummary) -> dict[str, Any]:
@@ -34,12 +30,6 @@ def read_config(store: Store, run: RunSummary) -> dict[str, Any]:
         raise TrackingError(f"run {run.name}: it has kept no config (its status is {run.status}); name another run")
     config: dict[str, Any] = parse_yaml(kept.decode())
     return config
-
-
-def read_metrics(store: Store, run: RunSummary) -> dict[str, float]:
-    """Read the metrics of a run, the final ones with every digit, as far as it has kept them: those that MLflow shows are rounded."""
-    kept = json.loads(store.artifact(run, METRICS) or b"{}")
-    return run.metrics | {metric_name(name): value for name, value in kept.items()}
 
 
 def read_row_identities(store: Store, run: RunSummary) -> list[RowIdentity] | None:

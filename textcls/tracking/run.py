@@ -119,7 +119,7 @@ class Run(NullRun):
 
     def metrics(self, metrics: Mapping[str, float]) -> None:
         now = _now()
-        # Rounded for the people who read the UI's tables; the artifact metrics.json has every digit.
+        # Rounded for the people who read the UI's tables; the artifact evaluation.json has every digit.
         points = [[metric_name(name), round(float(value), 4), now, 0] for name, value in metrics.items()]
         self._send("metrics", {"points": points})
 

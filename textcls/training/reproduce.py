@@ -92,7 +92,7 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
     then, now = flatten(json.loads(kept)), flatten(json.loads(json.dumps(result.evaluation.as_dict())))
     both = [figure for figure in then if figure in now]
     other = differing({figure: then[figure] for figure in both}, {figure: now[figure] for figure in both})
-    # Means over folds do not stand in evaluation.json; as the run's table has them, they are rounded.
+    # Means over folds stand in the run alone, where they are rounded.
     means = {figure: value for figure, value in run.metrics.items() if figure.startswith(("test/", "validation/", "pooled/"))}
     means_now = {figure: round(float(result.metrics[figure]), 4) for figure in means if figure in result.metrics}
     other |= differing({figure: means[figure] for figure in means_now}, means_now)

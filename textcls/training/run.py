@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -23,7 +22,6 @@ from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import Listener, TextClassifier
 from textcls.tracking import NullRun, track
-from textcls.tracking.kept import METRICS
 from textcls.training.environment import run_tags
 from textcls.training.fitting import Outcome, final_metrics, fit_classifier, latency, measure_classifier, pool
 from textcls.training.members import make_ensemble, member_folders
@@ -206,7 +204,6 @@ def run_config(
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
         run.metrics(metrics)
-        run.text(json.dumps(metrics, indent=1, ensure_ascii=False), METRICS)
         if within is None:  # of a trial, of which there are many, the figures are enough
             if metrics.get("test/coverage") == 0:
                 logger.warning(NONE_ANSWERED)
