@@ -22,7 +22,7 @@ from textcls.config import TrackingConfig
 from textcls.errors import TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.prediction import load
-from textcls.tracking import ROWS, Store, folder, track
+from textcls.tracking import ROWS, Store, added_to, folder, track
 from textcls.tracking.cleaning import deletable, free
 from textcls.tracking.difference import compare_rows
 from textcls.training import train
@@ -132,6 +132,12 @@ def test_a_mean_over_fits_is_shown_with_its_spread_and_the_pooled_figure_with_it
     assert f"| {metrics['test/macro_f1']:.4f} | ± {metrics['test/macro_f1_std']:.4f} |" in card
     low, high = (f"{metrics[f'pooled/macro_f1_{end}']:.4f}" for end in ("low", "high"))
     assert f"| pooled/macro_f1 | {metrics['pooled/macro_f1']:.4f} | {low} to {high} |" in card
+
+
+def test_a_figure_is_shown_as_training_words_it_and_not_rounded_twice(textcls: Command, store: Path) -> None:
+    with added_to(Store(store), Store(store).run("first")) as run:
+        run.metrics({"test/more": 0.90151})
+    assert re.search(r"test/more\W*0\.902\b", textcls("runs", "show", "first", "--store", store).out)
 
 
 def test_diff_names_settings_and_the_rows_added_removed_relabelled_and_reworded(textcls: Command, store: Path) -> None:

@@ -15,7 +15,7 @@ from textcls.comparing.reading import System
 from textcls.evaluation import Comparison, bootstrap_intervals, evaluate, word_overall
 from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.verdict import best_of, word_standing
-from textcls.tracking import COMPARED, RunSummary, Store, added_to
+from textcls.tracking import COMPARED, METRIC_DIGITS, RunSummary, Store, added_to
 from textcls.tracking.run import as_png
 
 _LONGEST_NAME = 40
@@ -89,7 +89,7 @@ def write_back(
         tags |= {f"{COMPARED}.{others[other].id[:8]}": f"with {other}: {pair.verdict}" for other, pair in pair_with.items()}
         folder = "compare/" + ("+".join(other.id[:8] for other in others.values()) if len(others) > 1 else _called(others[best]))
         # A metric is a curve to MLflow, of which the same value again would be another point.
-        changed = {key: value for key, value in metrics.items() if run.metrics.get(key) != round(value, 4)}
+        changed = {key: value for key, value in metrics.items() if run.metrics.get(key) != round(value, METRIC_DIGITS)}
         with added_to(store, run) as open_run:
             if changed:
                 open_run.metrics(changed)

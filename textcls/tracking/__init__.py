@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from textcls.tracking.kept import ROWS
 from textcls.tracking.processes import is_alive, is_another, this_process
-from textcls.tracking.run import GivenUp, NullRun, Run, added_to, track
+from textcls.tracking.run import METRIC_DIGITS, GivenUp, NullRun, Run, added_to, track
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary
 
 __all__ = [
     "CHILDREN",
     "COMPARED",
+    "METRIC_DIGITS",
     "ROWS",
     "GivenUp",
     "NullRun",

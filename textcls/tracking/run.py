@@ -26,6 +26,9 @@ from textcls.tracking.summaries import RunSummary
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+METRIC_DIGITS = 6
+"""Digits of a kept metric after the point: MLflow's page of a run shows all; with as few as people are shown, they would be rounded twice."""
+
 _BATCH = 200
 _MOST_SECONDS = 5.0
 _LONGEST_NAME = 250
@@ -120,7 +123,7 @@ class Run(NullRun):
     def metrics(self, metrics: Mapping[str, float]) -> None:
         now = _now()
         # Rounded for the people who read the UI's tables; the artifact evaluation.json has every digit.
-        points = [[metric_name(name), round(float(value), 4), now, 0] for name, value in metrics.items()]
+        points = [[metric_name(name), round(float(value), METRIC_DIGITS), now, 0] for name, value in metrics.items()]
         self._send("metrics", {"points": points})
 
     def point(self, name: str, value: float, step: int) -> None:

@@ -13,7 +13,7 @@ from textcls.artifacts import describe_model, library_versions
 from textcls.config import Config, make_config
 from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
-from textcls.tracking import CHILDREN, RunSummary, Store
+from textcls.tracking import CHILDREN, METRIC_DIGITS, RunSummary, Store
 from textcls.tracking.difference import compare_rows, differing, flatten
 from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
 from textcls.training.environment import installed_versions, machine, run_tags
@@ -94,7 +94,7 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
     other = differing({figure: then[figure] for figure in both}, {figure: now[figure] for figure in both})
     # Means over folds stand in the run alone, where they are rounded.
     means = {figure: value for figure, value in run.metrics.items() if figure.startswith(("test/", "validation/", "pooled/"))}
-    means_now = {figure: round(float(result.metrics[figure]), 4) for figure in means if figure in result.metrics}
+    means_now = {figure: round(float(result.metrics[figure]), METRIC_DIGITS) for figure in means if figure in result.metrics}
     other |= differing({figure: means[figure] for figure in means_now}, means_now)
     compared, others, furthest = _compare_predictions(store, run, result.predictions)
     return Reproduction(run, restored, len(both) + len(means_now), other, compared, others, furthest)
