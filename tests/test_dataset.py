@@ -355,7 +355,7 @@ def test_an_id_twice(tmp_path: Path) -> None:
     path, test = write_jsonl(tmp_path / "d.jsonl", ROWS), write_csv(tmp_path / "t.csv", ROWS[1:2])
     assert (
         problem(path, test=str(test))
-        == f"{test}, line 3: the id '2' stands already at {path}, line 2; with data.id null, rows are known by their text"
+        == f"{test}, line 2: the id '2' stands already at {path}, line 2; with data.id null, rows are known by their text"
     )
 
 

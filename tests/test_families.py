@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -270,17 +269,6 @@ def test_setfit_reads_the_text_however_long_its_neighbours_are(make: Callable[..
     around = {"before": "the council " * 100, "after": "the bridge " * 100}
     probabilities = classifier.predict_proba([{"text": text, **around} for text in TEXTS[:3]])
     assert len(np.unique(probabilities.round(6), axis=0)) == 3
-
-
-def test_setfit_draws_more_pairs_where_texts_are_few(make: Callable[..., TextClassifier]) -> None:
-    def steps_of(texts: int) -> int:
-        heard = Steps()
-        make("setfit", pairs=None).fit(TEXTS[:texts], LABELS[:texts], listener=heard)
-        return heard.steps[-1][1]
-
-    labels = len(set(LABELS))
-    assert steps_of(len(TEXTS)) == math.ceil(len(TEXTS) * math.ceil(48 * labels / len(TEXTS)) / 8)
-    assert steps_of(12) == 48 * labels // 8
 
 
 def test_setfit_learns_in_bf16_what_it_learns_in_fp32(make: Callable[..., TextClassifier]) -> None:

@@ -52,6 +52,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
+def one_line(text: str, width: int) -> str:
+    """A text of the data in one line: its white space folded, without what would steer a terminal, cut to a number of characters."""
+    line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(text.split()))
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
 def quoted(text: object, width: int = 60) -> str:
     """Word a text of the data in one line: in quotation marks, its white space folded, cut to a number of characters."""
     flat = " ".join(str(text).split())

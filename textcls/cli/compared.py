@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from textcls.errors import counted
+from textcls.errors import counted, one_line
 from textcls.evaluation.comparison_report import WORDS, word_interval
-from textcls.evaluation.drawing import shown
 from textcls.evaluation.verdict import probability, word_difference, word_overall, word_tested
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def _print_pair(out: Console, pair: Comparison) -> None:
     for outcome in ("won", "lost"):
         rows = [row for row in pair.disagreements if row["outcome"] == outcome and row["text"]]
         for row in rows[:_MOST_SENTENCES]:
-            out.print(f"{outcome}: {row['label']} ({_said(row)}): {shown(row['text'], _LONGEST_TEXT)}", soft_wrap=True)
+            out.print(f"{outcome}: {row['label']} ({_said(row)}): {one_line(row['text'], _LONGEST_TEXT)}", soft_wrap=True)
 
 
 def _said(row: dict[str, Any]) -> str:

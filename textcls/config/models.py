@@ -186,8 +186,8 @@ class SetFitConfig(ModelSettings):
     """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
     """Longest text in tokens; what is longer is cut."""
-    pairs: int | None = Field(default=None, ge=1)
-    """Times that each training text is paired with one of its label in each epoch; null takes 2, or more for 48 pairs a label."""
+    pairs: int = Field(default=6, ge=1)
+    """Times that each training text is paired with one of its label in each epoch."""
     epochs: int = Field(default=1, ge=1)
     """Passes over the pairs."""
     batch_size: int | None = Field(default=None, ge=2)
@@ -204,8 +204,8 @@ class SetFitConfig(ModelSettings):
     """Arithmetic of training: `auto` takes bf16 where the processor computes in it."""
 
     def short_name(self) -> str:
-        """Name the model by its encoder, and how many pairs it learns from if that is said."""
-        return f"setfit-{Path(self.encoder).name}" + (f"-p{self.pairs}" if self.pairs else "")
+        """Name the model by its encoder, and how many pairs it learns from."""
+        return f"setfit-{Path(self.encoder).name}-p{self.pairs}"
 
 
 class StaticConfig(ModelSettings):

@@ -6,6 +6,8 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from textcls.errors import one_line
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,9 +30,8 @@ _LONGEST = 40
 
 
 def shown(name: str, longest: int = _LONGEST) -> str:
-    """A name or a text of the data as it is shown to people: in one line, printable, and cut if it is long."""
-    line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(name.split()))
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+    """A name of the data as a figure shows it: in one line, of signs that can be drawn, and cut if it is long."""
+    return _drawable(one_line(name, longest))
 
 
 def finish(figure: Figure) -> Figure:

@@ -8,7 +8,6 @@ rather than of one. What that and the loss bring is measured in experiments/fami
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,11 +56,9 @@ with warnings.catch_warnings():  # setfit changes the filters when it is importe
 _TEMPERATURE = 0.1
 """What cosines are divided by; Khosla et al. (2020) found 0.1 to be best."""
 
-_PAIRS_A_LABEL = 48
-_PAIRS_A_TEXT = 2
 _FEWEST_PAIRS, _MOST_PAIRS = 8, 64
 _TEXTS_A_PAIR = 12
-"""Where texts are few, more pairs teach more; where there are many, larger batches do rather than more of them (experiments/families)."""
+"""A batch has a pair for every twelve texts, within bounds: where there are many, larger batches teach more (experiments/families)."""
 
 
 class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
@@ -157,8 +154,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         with _quiet(), TemporaryDirectory(prefix="textcls-") as folder:
             reader = Transformer(source, max_seq_length=settings.max_length, **_local(settings.download))
             body = SentenceTransformer(modules=[reader, Pooling(reader.get_embedding_dimension()), Normalize()])
-            wanted = math.ceil(_PAIRS_A_LABEL * len(np.unique(label_ids)) / len(texts))
-            first, second = draw_pairs(label_ids, settings.pairs or max(_PAIRS_A_TEXT, wanted), seed=seed)
+            first, second = draw_pairs(label_ids, settings.pairs, seed=seed)
             batch_size = settings.batch_size or min(_MOST_PAIRS, max(_FEWEST_PAIRS, len(texts) // _TEXTS_A_PAIR))
             trainer = _Trainer(
                 model=setfit.SetFitModel(model_body=body),
