@@ -66,7 +66,7 @@ class Steps(Listener):
         ({"kind": "tfidf"}, "tfidf-C0.5"),
         ({"kind": "transformer"}, "all-minilm-l6-v2-lr0.0001-e4"),
         ({"kind": "embedding"}, "embedding-all-minilm-l6-v2-C10"),
-        ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small"),
+        ({"kind": "setfit", "encoder": "/models/small"}, "setfit-small-p6"),
         ({"kind": "static"}, "static-all-minilm-l6-v2-lr0.0005-e5"),
         ({"kind": "ensemble", "members": ("a", "b")}, "ensemble-of-2"),
     ],
