@@ -199,7 +199,7 @@ def test_a_row_whose_id_is_new_is_known_by_its_text() -> None:
     assert (
         str(compare_rows([voted], [voted]))
         == str(compare_rows([row], [row]))
-        == "rows: none added, removed, relabelled, reworded, regrouped or moved"
+        == "rows: none added, removed, relabelled, annotated, reworded, regrouped or moved"
     )
 
 
