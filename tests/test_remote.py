@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from textcls.artifacts import pip_requirements, save_model
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, TrackingError
+from textcls.evaluation.drawing import as_png
 from textcls.models import classifier_class
 from textcls.prediction import load
 from textcls.tracking import NullRun, Store, outbox, track
@@ -83,7 +84,7 @@ def log_everything(run: NullRun, model_folder: Path) -> None:
     run.text("words", "config/given.yaml")
     run.table([{"text": "one", "prediction": "a"}], "predictions/test.json")
     run.table([{"text": "two", "prediction": "b"}], "predictions/wrong.json")
-    run.figure(Figure(figsize=(1, 1)), "confusion_matrix")
+    run.picture(as_png(Figure(figsize=(1, 1))), "confusion_matrix")
     run.data("news-train", "ab" * 32, "/data/train.jsonl", "training")
     run.model(model_folder, name="a: model", requirements=pip_requirements())
 

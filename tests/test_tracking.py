@@ -29,6 +29,7 @@ from textcls.artifacts import load_model, pip_requirements, save_model
 from textcls.cli.runs_words import describe
 from textcls.config import TrackingConfig
 from textcls.errors import ModelError, TextclsError, TrackingError
+from textcls.evaluation.drawing import as_png
 from textcls.models import DecidedClassifier, Decision, classifier_class
 from textcls.prediction import load
 from textcls.tracking import NullRun, Run, Store, track
@@ -187,7 +188,7 @@ def test_a_run_keeps_what_it_is_given(config: TrackingConfig, store_folder: Path
         run.text("words", "config/given.yaml")
         run.table([{"text": "one", "prediction": "a"}], "predictions/test.json")
         run.table([], "predictions/wrong.json")
-        run.figure(figure, "confusion_matrix")
+        run.picture(as_png(figure), "confusion_matrix")
         run.data("news-train", "ab" * 32, "/data/train.jsonl", "training")
     store = Store(store_folder)
     kept = store.client.get_run(run.id)
@@ -268,7 +269,7 @@ def use_everything(run: NullRun, model_folder: Path) -> None:
     run.metrics({"test/macro_f1": 0.5})
     run.text("words", "words.txt")
     run.table([{"a": 1}], "table.json")
-    run.figure(Figure(figsize=(1, 1)), "figure")
+    run.picture(as_png(Figure(figsize=(1, 1))), "figure")
     run.data("news", "0" * 64, "news.jsonl", "training")
     run.model(model_folder, name="model", requirements=[f"numpy=={version('numpy')}"])
 

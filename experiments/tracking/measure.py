@@ -39,7 +39,8 @@ if tracked:
     timed(Store, "__init__", "open the store, with the import of mlflow")
     for method in ("tags", "parameters", "metrics", "file", "data", "model"):
         timed(Run, method, method)
-    timed(Run, "figure", "figure, with its files")
+    timed(Run, "picture", "keep pictures")
+    timed(textcls.training.record, "as_png", "draw pictures")
     timed(textcls.training.run, "log_results", "log_results in all, with the import of matplotlib")
 started, cpu = time.perf_counter(), time.process_time()
 textcls.training.run.train("configs/news-tfidf.yaml",

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from textcls.comparing.reading import System
 from textcls.evaluation import Comparison, bootstrap_intervals, evaluate, word_overall
 from textcls.evaluation.comparison_report import Measured, comparison_report
+from textcls.evaluation.drawing import as_png
 from textcls.evaluation.verdict import best_of, word_standing
 from textcls.tracking import COMPARED, METRIC_DIGITS, RunSummary, Store, added_to
-from textcls.tracking.run import as_png
 
 _LONGEST_NAME = 40
 _LONGEST_TAG = 5000

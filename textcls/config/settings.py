@@ -108,11 +108,8 @@ def _sort_of_space(values: object) -> str | None:
     """Whether it is a list or a span; errors are then of this one, not of both."""
     if isinstance(values, list):
         return "list"
-    return (
-        "span"
-        if isinstance(values, SpanConfig) or (isinstance(values, dict) and values.keys() & SpanConfig.model_fields)
-        else None
-    )
+    a_span = isinstance(values, SpanConfig) or (isinstance(values, dict) and values.keys() & SpanConfig.model_fields)
+    return "span" if a_span else None
 
 
 class SweepConfig(Settings):

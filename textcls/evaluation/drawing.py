@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Literal
@@ -47,6 +48,13 @@ def finish(figure: Figure) -> Figure:
             families = dict.fromkeys(_family_of(sign) for sign in text.get_text())
             text.set_fontfamily([*text.get_fontfamily(), *filter(None, families)])
     return figure
+
+
+def as_png(figure: Figure) -> bytes:
+    """A figure as a picture."""
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    return picture.getvalue()
 
 
 def _drawable(text: str) -> str:

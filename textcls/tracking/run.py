@@ -24,7 +24,7 @@ from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 METRIC_DIGITS = 6
 """Digits of a kept metric after the point: MLflow's page of a run shows all; with as few as people are shown, they would be rounded twice."""
@@ -73,10 +73,6 @@ class NullRun:
 
     def table(self, rows: Sequence[Mapping[str, Any]], file: str) -> None:
         """Keep rows as a table that the UI compares across runs; the first column aligns them."""
-
-    def figure(self, figure: Figure, name: str) -> bytes:
-        """Draw and keep a figure as `picture` does, and give the picture."""
-        return b""
 
     def picture(self, png: bytes, name: str) -> None:
         """Keep a picture as `plots/NAME.png` and in the UI's grid of images."""
@@ -150,11 +146,6 @@ class Run(NullRun):
         # By this MLflow knows it for a table, as by its own log_table, which would add rows to those of a call before.
         self._tables.append({"path": file, "type": "table"})
         self._send("tags", {"mlflow.loggedArtifacts": json.dumps(self._tables)})
-
-    def figure(self, figure: Figure, name: str) -> bytes:
-        png = as_png(figure)
-        self.picture(png, name)
-        return png
 
     def picture(self, png: bytes, name: str) -> None:
         from mlflow.tracking.multimedia import compress_image_size
@@ -238,13 +229,6 @@ def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
             yield Run(outbox, run.id, run.name, run.experiment, run.tags, stamp=run.started)
     except MlflowException as error:
         raise TrackingError(f"{store.place}: run {run.name} cannot be added to: {reason(error)}") from error
-
-
-def as_png(figure: Figure) -> bytes:
-    """Draw a figure."""
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=150)
-    return picture.getvalue()
 
 
 def split_json(rows: Sequence[Mapping[str, Any]]) -> str:

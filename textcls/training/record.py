@@ -17,6 +17,7 @@ from textcls.config import Config
 from textcls.dataset import dataset_identity
 from textcls.evaluation import Evaluation, Interval, Intervals, Predictions
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
+from textcls.evaluation.drawing import as_png
 from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
 from textcls.evaluation.weighed import word_weighed
@@ -100,7 +101,9 @@ def log_results(
     slices = slice_figures(once)
     ceiling = measure_annotators(once.true, judgements(once.columns.get(ANNOTATORS, [])), evaluation.labels, once.groups)
     heading = f"{title}\n{next(iter(about.values()), '')}"
-    pictures = {name: run.figure(figure, name) for name, figure in _figures(evaluation, predictions, slices, ceiling, heading)}
+    pictures = {name: as_png(figure) for name, figure in _figures(evaluation, predictions, slices, ceiling, heading)}
+    for name, picture in pictures.items():
+        run.picture(picture, name)
     report = run_report(
         title=title,
         about=about,
