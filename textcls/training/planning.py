@@ -84,7 +84,7 @@ def _check_rows(config: Config, dataset: Dataset, fits: Sequence[Fit]) -> None:
         known = {label for row in fit.split.train for label in learnt[row]}
         if len(known) < 2:
             raise DataError(
-                f"split {fit.name}: expected two labels or more to learn from, found {repr(*known) if known else 'no rows'}; "
+                f"split {fit.name}: expected two labels or more to learn from, found {f'only {known.pop()!r}' if known else 'no rows'}; "
                 "give more rows of other labels, or part the rows otherwise"
             )
         if config.decision.learns:
