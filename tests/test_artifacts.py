@@ -182,6 +182,13 @@ def test_an_existing_output_is_refused_and_left_as_it_was(fitted: dict[str, Text
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_refuses_to_write_labels_that_are_numbers(tmp_path: Path) -> None:
+    numbered = classifier_class("tfidf")(min_df=1).fit(["one text", "another one"], [0, 1])
+    with pytest.raises(ModelError, match=r"expected a classifier whose labels are strings, found the numbers 0, 1; fit it on"):
+        save_model(numbered, tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, OSError(28, "No space left on device")])
 def test_an_interrupted_write_leaves_nothing(
     error: Any, fitted: dict[str, TextClassifier], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

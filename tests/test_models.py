@@ -21,7 +21,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import cross_val_predict, cross_val_score
 
 from textcls.artifacts import load_model, save_model
 from textcls.config import model_kinds
@@ -181,6 +181,16 @@ def test_cross_val_score_works(unfitted: TextClassifier) -> None:
     assert scores.min() > 0.5
 
 
+def test_labels_may_be_whole_numbers_as_scikit_learn_makes_them(unfitted: TextClassifier) -> None:
+    names = ["fact", "opinion", "quote"]
+    numbered = clone(unfitted).fit(TEXTS, [names.index(label) for label in LABELS])
+    assert numbered.classes_.tolist() == [0, 1, 2]
+    assert [names[number] for number in numbered.predict(TEXTS)] == LABELS
+    probabilities = cross_val_predict(unfitted, np.array(TEXTS, dtype=object), LABELS, cv=2, method="predict_proba")
+    assert probabilities.shape == (len(TEXTS), 3)
+    assert (np.array(names)[probabilities.argmax(axis=1)] == LABELS).mean() > 0.5
+
+
 def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
     config: Any = model_kinds()[kind](kind=kind)
     assert make_classifier(config).get_params() == config.model_dump(exclude={"kind"})
@@ -195,8 +205,10 @@ def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
         ([], [], "expected texts to learn from, found none"),
         (["a", "b"], ["fact"], "expected a label for each text, found 2 texts and 1 labels"),
         (["a", "b"], ["fact", "fact"], "expected two labels or more, found only 'fact'"),
-        (["a", "b"], ["fact", 1], "label 1: expected a string, found 1"),
-        (["a", "b"], ["fact", None], "label 1: expected a string, found None"),
+        (["a", "b"], ["fact", 1], "label 1: expected a string, as the first is, found 1"),
+        (["a", "b"], ["fact", None], "label 1: expected a string, as the first is, found None"),
+        (["a", "b"], [1, "fact"], "label 1: expected a string or a whole number, and all alike, found 'fact'"),
+        (["a", "b"], [0.5, 1], "label 0: expected a string or a whole number, and all alike, found 0.5"),
         (["a", None], ["fact", "quote"], "text 1: expected a string with content, found None"),
         (["a", " \n"], ["fact", "quote"], "text 1: expected a string with content, found ' \\n'"),
         (["a", float("nan")], ["fact", "quote"], "text 1: expected a string with content, found nan"),

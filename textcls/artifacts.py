@@ -73,8 +73,14 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
         about: what is known of where it came from: `config`, `data`, `metrics`, `protocol`.
 
     Raises:
+        ModelError: its labels are numbers.
         OutputError: something is there already, or it cannot be written; nothing is left behind.
     """
+    if not all(isinstance(label, str) for label in classifier.classes_):
+        found = ", ".join(map(str, classifier.classes_))
+        raise ModelError(
+            f"expected a classifier whose labels are strings, found the numbers {found}; fit it on labels as strings"
+        )
     decision = classifier.decision if isinstance(classifier, DecidedClassifier) else None
     inner = classifier.classifier if isinstance(classifier, DecidedClassifier) else classifier
     with new_folder(folder) as scratch:

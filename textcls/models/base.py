@@ -1,4 +1,4 @@
-"""The contract of every model family: scikit-learn's classifier over a sequence of texts, with labels that are strings.
+"""The contract of every model family: scikit-learn's classifier over a sequence of texts, with labels that are strings or whole numbers.
 
 Families know nothing of configs' files, of MLflow, or of where a model folder lies.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -19,7 +20,10 @@ from textcls.errors import DataError, ModelError, did_you_mean
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 """Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""
 
-Annotations = Sequence[Sequence[str]]
+Labels = Sequence[str] | Sequence[int]
+"""Labels as strings, or as whole numbers, which scikit-learn makes of them in `cross_val_predict` and in its own ensembles."""
+
+Annotations = Sequence[Labels]
 """For each text the labels that its annotators gave it; a label that two gave stands there twice."""
 
 
@@ -72,9 +76,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -83,7 +87,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
 
         Args:
             texts: n_texts strings, or rows with a `text`.
-            labels: n_texts strings, of two kinds or more.
+            labels: n_texts strings or whole numbers, of two kinds or more. A classifier that learnt numbers cannot be written.
             validation: texts and labels to stop early on; families without `uses_validation` ignore it.
             annotations: for each text the labels that several annotators gave it, one each. The classifier comes up to the share of each
                 label among them, rather than to `labels`, by which it is measured (Peterson et al. 2019, Human Uncertainty Makes
@@ -111,7 +115,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         labels: np.ndarray = self.classes_[best]
         return labels
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """Say what in each text spoke for one label rather than another; None from a family that cannot say so.
 
         The weights of a text sum to the log odds of the label over the other, less what they are for a text that says nothing;
@@ -150,7 +154,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _check_fitted(self) -> None:
         check_is_fitted(self)
 
-    def _column_pairs(self, texts: Sequence[str], labels: Sequence[str], others: Sequence[str]) -> list[tuple[int, int]]:
+    def _column_pairs(self, texts: Sequence[str], labels: Labels, others: Labels) -> list[tuple[int, int]]:
         """For each text that `explain` is given, the columns of its label and of the other one."""
         if not len(texts) == len(labels) == len(others):
             raise DataError(
@@ -158,7 +162,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             )
         return list(zip(self._columns(labels).tolist(), self._columns(others).tolist(), strict=True))
 
-    def _columns(self, labels: Sequence[str]) -> np.ndarray:
+    def _columns(self, labels: Labels) -> np.ndarray:
         return label_columns(labels, self.classes_, known="the classifier's")
 
 
@@ -209,7 +213,7 @@ def ranked(pieces: Iterable[Weighed]) -> list[Weighed]:
 
 
 def check_training(
-    texts: Texts, labels: Sequence[str], annotations: Annotations | None = None
+    texts: Texts, labels: Labels, annotations: Annotations | None = None
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Check what a classifier is to learn from.
 
@@ -225,15 +229,17 @@ def check_training(
         raise DataError("expected texts to learn from, found none")
     if len(checked) != len(labels):
         raise DataError(f"expected a label for each text, found {len(checked)} texts and {len(labels)} labels")
+    kind = str if isinstance(labels[0], str) else Integral
     for number, label in enumerate(labels):
-        if not isinstance(label, str):
-            raise DataError(f"label {number}: expected a string, found {label!r}")
-    given: Annotations = [[label] for label in labels] if annotations is None else annotations
+        if not isinstance(label, kind):
+            expected = "a string, as the first is" if kind is str else "a string or a whole number, and all alike"
+            raise DataError(f"label {number}: expected {expected}, found {label!r}")
+    given: Any = [[label] for label in labels] if annotations is None else annotations
     if len(given) != len(checked):
         raise DataError(f"expected annotators' labels for each text, found {len(checked)} texts and labels for {len(given)}")
     for number, of_text in enumerate(given):
-        if isinstance(of_text, str) or not len(of_text) or not all(isinstance(label, str) for label in of_text):
-            raise DataError(f"annotators of text {number}: expected a label or more, each a string, found {of_text!r}")
+        if isinstance(of_text, str) or not len(of_text) or not all(isinstance(label, kind) for label in of_text):
+            raise DataError(f"annotators of text {number}: expected a label or more, like those of the texts, found {of_text!r}")
     classes = np.array(sorted({label for of_text in given for label in of_text}))
     if len(classes) < 2:
         raise DataError(f"expected two labels or more, found only {str(classes[0])!r}")
@@ -256,7 +262,7 @@ def label_weights(shares: np.ndarray, class_weight: str | None) -> np.ndarray:
     return balanced
 
 
-def check_validation(texts: Texts, labels: Sequence[str], classes: np.ndarray) -> np.ndarray:
+def check_validation(texts: Texts, labels: Labels, classes: np.ndarray) -> np.ndarray:
     """Check the rows that a fit is to stop early on: each label as its number in `classes`, shape (n_texts,).
 
     Raises:
@@ -268,7 +274,7 @@ def check_validation(texts: Texts, labels: Sequence[str], classes: np.ndarray) -
     return label_columns(labels, classes, what="validation label", known="the training labels")
 
 
-def label_columns(labels: Sequence[str], classes: Sequence[str] | np.ndarray, *, what: str = "label", known: str) -> np.ndarray:
+def label_columns(labels: Labels, classes: Labels | np.ndarray, *, what: str = "label", known: str) -> np.ndarray:
     """The columns of labels, shape (n_labels,), whatever order the `classes` have.
 
     Args:
@@ -280,10 +286,10 @@ def label_columns(labels: Sequence[str], classes: Sequence[str] | np.ndarray, *,
     Raises:
         DataError: a label is none of `classes`.
     """
-    column_of = {str(label): column for column, label in enumerate(classes)}
+    column_of = {label: column for column, label in enumerate(classes)}
     for label in labels:
         if label not in column_of:
-            raise DataError(f"{what} {label!r} is none of {known}; {did_you_mean(str(label), column_of)}")
+            raise DataError(f"{what} {label!r} is none of {known}; {did_you_mean(str(label), map(str, column_of))}")
     return np.array([column_of[label] for label in labels], dtype=int)
 
 

@@ -18,7 +18,7 @@ from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
 from textcls.errors import DataError
-from textcls.models.base import Annotations, Listener, TextClassifier, Texts, Weighed, label_columns
+from textcls.models.base import Annotations, Labels, Listener, TextClassifier, Texts, Weighed, label_columns
 
 _LEAST = 1e-12
 _FEWEST_ROWS = 50
@@ -132,9 +132,9 @@ class DecidedClassifier(TextClassifier):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -149,7 +149,7 @@ class DecidedClassifier(TextClassifier):
         """Estimate each label's probability, weighed and calibrated."""
         return self.decision.apply(self.classifier.predict_proba(texts))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """What the classifier inside says, before the policy."""
         return self.classifier.explain(texts, labels, others)
 

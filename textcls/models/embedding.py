@@ -12,6 +12,7 @@ from textcls.config import EmbeddingConfig
 from textcls.models.attributions import attribute_embedding, weigh_words
 from textcls.models.base import (
     Annotations,
+    Labels,
     Listener,
     Texts,
     Weighed,
@@ -45,9 +46,9 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -75,7 +76,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         self._check_fitted()
         return head_probabilities(self.regression_, self._features(texts))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
 
         None from the few encoders whose tokenizers do not say where a token stands.

@@ -14,7 +14,7 @@ import numpy as np
 
 from textcls.config import EnsembleConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Annotations, Listener, TextClassifier, Texts, check_texts, check_training
+from textcls.models.base import Annotations, Labels, Listener, TextClassifier, Texts, check_texts, check_training
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.decision import DecidedClassifier, Decision
 
@@ -63,9 +63,9 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,

@@ -25,6 +25,7 @@ from textcls.errors import ModelError
 from textcls.models.attributions import attribute_embedding, weigh_words
 from textcls.models.base import (
     Annotations,
+    Labels,
     Listener,
     Texts,
     Weighed,
@@ -69,9 +70,9 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -108,7 +109,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
         self._check_fitted()
         return head_probabilities(self.regression_, self._embed(self._join(texts)))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
 
         None from the few encoders whose tokenizers do not say where a token stands.

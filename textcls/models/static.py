@@ -22,6 +22,7 @@ from textcls.errors import ModelError
 from textcls.models.attributions import weigh_words
 from textcls.models.base import (
     Annotations,
+    Labels,
     Listener,
     Texts,
     Weighed,
@@ -55,9 +56,9 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -94,7 +95,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         self._check_fitted()
         return _probabilities(self.net_, self._encode(texts), len(self.classes_))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]]:
         """Part the log odds among tokens, whose vectors the head takes the sum of, exactly; see `TextClassifier.explain`."""
         self._check_fitted()
         parts = text_parts(texts, self.context)

@@ -16,6 +16,7 @@ from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
 from textcls.models.base import (
     Annotations,
+    Labels,
     Listener,
     Texts,
     Weighed,
@@ -48,9 +49,9 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -85,7 +86,7 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
             return np.empty((0, len(self.classes_)))
         return self.regression_.probabilities(self._features(checked, texts))
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]]:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]]:
         """Weigh each n-gram by its feature times the difference of the labels' coefficients, exactly; see `TextClassifier.explain`."""
         self._check_fitted()
         checked = check_texts(texts)

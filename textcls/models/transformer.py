@@ -21,6 +21,7 @@ from textcls.errors import ModelError
 from textcls.models.attributions import attribute_tokens, weigh_words
 from textcls.models.base import (
     Annotations,
+    Labels,
     Listener,
     Texts,
     Weighed,
@@ -52,9 +53,9 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
     def fit(
         self,
         texts: Texts,
-        labels: Sequence[str],
+        labels: Labels,
         *,
-        validation: tuple[Texts, Sequence[str]] | None = None,
+        validation: tuple[Texts, Labels] | None = None,
         annotations: Annotations | None = None,
         listener: Listener | None = None,
         checkpoints: Path | None = None,
@@ -107,7 +108,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         probabilities: np.ndarray = (of_texts / torch.from_numpy(windows_of)).softmax(dim=-1).numpy()
         return probabilities
 
-    def explain(self, texts: Texts, labels: Sequence[str], others: Sequence[str]) -> list[list[Weighed]] | None:
+    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
 
         None from the few encoders whose tokenizers do not say where a token stands.
