@@ -181,6 +181,11 @@ def test_cross_val_score_works(unfitted: TextClassifier) -> None:
     assert scores.min() > 0.5
 
 
+def test_learns_from_columns_of_a_table(unfitted: TextClassifier) -> None:
+    table = pandas.DataFrame(ROWS)[1:]  # of which no row is called 0
+    assert unfitted.fit(table["text"], table["label"]).predict(table["text"]).tolist() == LABELS[1:]
+
+
 def test_labels_may_be_whole_numbers_as_scikit_learn_makes_them(unfitted: TextClassifier) -> None:
     names = ["fact", "opinion", "quote"]
     numbered = clone(unfitted).fit(TEXTS, [names.index(label) for label in LABELS])

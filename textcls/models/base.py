@@ -89,9 +89,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             texts: n_texts strings, or rows with a `text`.
             labels: n_texts strings or whole numbers, of two kinds or more. A classifier that learnt numbers cannot be written.
             validation: texts and labels to stop early on; families without `uses_validation` ignore it.
-            annotations: for each text the labels that several annotators gave it, one each. The classifier comes up to the share of each
-                label among them, rather than to `labels`, by which it is measured (Peterson et al. 2019, Human Uncertainty Makes
-                Classification More Robust; Uma et al. 2021, Learning from Disagreement, find it the surest of ways to).
+            annotations: for each text the labels that several annotators gave it, one each. The classifier is fitted to the share of
+                annotators that gave each label, not to `labels`, on which it is measured (Peterson et al. 2019, Human Uncertainty Makes
+                Classification More Robust; Uma et al. 2021, Learning from Disagreement, find it the most reliable way).
             listener: told of curves and progress.
             checkpoints: a folder for the state of a long fit. A fit that is given the folder that another of the same settings
                 and texts left when it was killed goes on from there, to the very same classifier; families whose fits are short begin anew.
@@ -229,7 +229,7 @@ def check_training(
         raise DataError("expected texts to learn from, found none")
     if len(checked) != len(labels):
         raise DataError(f"expected a label for each text, found {len(checked)} texts and {len(labels)} labels")
-    kind = str if isinstance(labels[0], str) else Integral
+    kind = str if isinstance(next(iter(labels)), str) else Integral
     for number, label in enumerate(labels):
         if not isinstance(label, kind):
             expected = "a string, as the first is" if kind is str else "a string or a whole number, and all alike"
@@ -295,6 +295,4 @@ def label_columns(labels: Labels, classes: Labels | np.ndarray, *, what: str = "
 
 def no_number(learning_rate: float) -> ModelError:
     """Word the error for a training loss that became NaN or infinite."""
-    return ModelError(
-        f"the training loss became no number (NaN or infinite); lower model.learning_rate, which is {learning_rate:g}"
-    )
+    return ModelError(f"the training loss became NaN or infinite; lower model.learning_rate, which is {learning_rate:g}")

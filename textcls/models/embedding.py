@@ -27,11 +27,11 @@ from textcls.models.encoders import (
     embed,
     fingerprint,
     load_encoder,
-    quiet,
     read_encoder,
     tokenize,
     uses_bf16,
     warn_of_cuts,
+    write_encoder,
 )
 from textcls.models.heads import fit_head, head_probabilities, label_coefficients, read_head, write_head
 
@@ -101,9 +101,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
 
     def write(self, folder: Path) -> None:
         """Write the encoder as `model.safetensors`, its `config.json`, the tokenizer's files, and `head.safetensors`."""
-        with quiet():
-            self.model_.save_pretrained(folder)
-        self.tokenizer_.save_pretrained(folder)
+        write_encoder(self.model_, self.tokenizer_, folder)
         write_head(self.regression_, folder)
 
     def read(self, folder: Path, labels: Sequence[str]) -> Self:

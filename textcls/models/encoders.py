@@ -88,6 +88,13 @@ def read_encoder(folder: Path) -> tuple[Any, Any]:
         return _read(folder, download=False), AutoTokenizer.from_pretrained(folder, local_files_only=True)
 
 
+def write_encoder(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Write an encoder and its tokenizer into a model folder."""
+    with quiet():
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 @contextmanager
 def loading(name: str, *, download: bool) -> Iterator[None]:
     """Load without reports, and word the error where transformers finds nothing that it can load.

@@ -77,7 +77,7 @@ def fine_tune(
         NotFiniteError: the loss became NaN or infinite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    callbacks: list[TrainerCallback] = [_Tell(listener)]
+    callbacks: list[TrainerCallback] = [Tell(listener)]
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
         callbacks.append(_Save())
     if validation is not None:
@@ -276,7 +276,7 @@ class _KeepBest(TrainerCallback):
         control.should_training_stop = control.should_training_stop or len(scores) - 1 - best >= self.patience
 
 
-class _Tell(TrainerCallback):
+class Tell(TrainerCallback):
     """Pass the Trainer's curves and steps on to a listener."""
 
     def __init__(self, listener: Listener) -> None:
@@ -292,6 +292,7 @@ class _Tell(TrainerCallback):
     ) -> None:
         names = {
             "loss": "train/loss",
+            "embedding_loss": "train/loss",  # as setfit calls it
             "learning_rate": "train/learning_rate",
             "eval_loss": "eval/loss",
             "eval_macro_f1": "eval/macro_f1",

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Self
 import datasets
 import numpy as np
 import torch
-from transformers import PrinterCallback, ProgressCallback, TrainerCallback
+from transformers import PrinterCallback, ProgressCallback
 
 from textcls.config import SetFitConfig
 from textcls.errors import ModelError
@@ -44,7 +44,9 @@ from textcls.models.encoders import (
     tokenize,
     uses_bf16,
     warn_of_cuts,
+    write_encoder,
 )
+from textcls.models.finetuning import Tell
 from textcls.models.heads import fit_head, head_probabilities, label_coefficients, read_head, write_head
 from textcls.models.processors import quick_training
 
@@ -135,9 +137,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
 
     def write(self, folder: Path) -> None:
         """Write the encoder as `model.safetensors`, its `config.json`, the tokenizer's files, and `head.safetensors`."""
-        with quiet():
-            self.model_.save_pretrained(folder)
-        self.tokenizer_.save_pretrained(folder)
+        write_encoder(self.model_, self.tokenizer_, folder)
         write_head(self.regression_, folder)
 
     def read(self, folder: Path, labels: Sequence[str]) -> Self:
@@ -171,7 +171,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
                     logging_steps=max(1, len(first) * settings.epochs // batch_size // 50),
                     show_progress_bar=False,
                 ),
-                callbacks=[_Tell(listener)],
+                callbacks=[Tell(listener)],
             )
             trainer.pairs = datasets.Dataset.from_dict(
                 {
@@ -247,20 +247,6 @@ class _Trainer(setfit.Trainer):
 
     def get_dataset(self, *texts_and_labels: Any, **options: Any) -> tuple[datasets.Dataset, torch.nn.Module]:
         return self.pairs, self.loss
-
-
-class _Tell(TrainerCallback):
-    """Pass the Trainer's curve and steps on to a listener."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
-
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        if logs and "embedding_loss" in logs:
-            self.listener.metric("train/loss", float(logs["embedding_loss"]), state.global_step)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self.listener.progress(state.global_step, state.max_steps)
 
 
 def _local(download: bool) -> dict[str, Any]:

@@ -34,7 +34,16 @@ from textcls.models.base import (
     ranked,
 )
 from textcls.models.configured import ConfiguredClassifier
-from textcls.models.encoders import best_device, load_tokenizer, loading, locate_encoder, quiet, uses_bf16, warn_of_cuts
+from textcls.models.encoders import (
+    best_device,
+    load_tokenizer,
+    loading,
+    locate_encoder,
+    quiet,
+    uses_bf16,
+    warn_of_cuts,
+    write_encoder,
+)
 from textcls.models.finetuning import PREDICTION_BATCH, NotFiniteError, fine_tune, layer_of
 from textcls.models.processors import quick_training
 
@@ -68,7 +77,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
 
         Raises:
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
-            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became no number.
+            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became NaN or infinite.
         """
         settings = self.settings
         _, classes, shares = check_training(texts, labels, annotations)
@@ -86,7 +95,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                     shutil.rmtree(place)
                     if precision == attempts[-1]:
                         raise no_number(settings.learning_rate) from None
-                    logger.warning("the loss became no number in bf16; training starts again in fp32")
+                    logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
         self.classes_ = classes
         return self
 
@@ -142,9 +151,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
 
     def write(self, folder: Path) -> None:
         """Write the encoder with its head as `model.safetensors`, its `config.json`, and the tokenizer's files."""
-        with quiet():
-            self.model_.save_pretrained(folder)
-        self.tokenizer_.save_pretrained(folder)
+        write_encoder(self.model_, self.tokenizer_, folder)
 
     def read(self, folder: Path, labels: Sequence[str]) -> Self:
         """Take over what `write` left; see `TextClassifier.read`."""
