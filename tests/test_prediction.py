@@ -438,5 +438,5 @@ def test_what_weighed_comes_with_the_label(classifier: TextClassifier, article: 
 
 def test_a_model_that_cannot_say_what_weighed(classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(classifier), "explain", TextClassifier.explain)
-    with pytest.raises(ModelError, match=r"^a model of kind 'tfidf' cannot say what weighed; predict without it$"):
+    with pytest.raises(ModelError, match=r"^a model of kind 'tfidf' cannot explain its predictions; leave out --explain$"):
         predicted(classifier, article, explain=True)

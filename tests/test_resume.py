@@ -259,8 +259,7 @@ def test_what_dead_runs_have_left_is_removed_by_rule(settings: dict[str, Any], t
         done: Done = textcls("runs", "gc", "--yes", "--store", store)
         assert done.code == 0, done.err
         assert (
-            "tfidf-C0.5-s3  " + killed[:8] + ": killed, with 0.0 MB to be resumed from; kept, which --unfinished would not"
-            in done.out
+            "tfidf-C0.5-s3  " + killed[:8] + ": killed, with 0.0 MB to be resumed from; kept; --unfinished removes it" in done.out
         )
         assert "1 working folder that no run is at work in, with 0.0 MB" in done.out
         assert "0.0 MB freed" in done.out

@@ -225,7 +225,7 @@ def _explained(classifier: TextClassifier, rows: list[Row], predicted: list[Row]
     ranked = [sorted(row["probabilities"], key=row["probabilities"].__getitem__, reverse=True) for row in predicted]
     weighed = classifier.explain(rows, [labels[0] for labels in ranked], [labels[1] for labels in ranked])
     if weighed is None:
-        raise ModelError(f"a model of kind {classifier.kind!r} cannot say what weighed; predict without it")
+        raise ModelError(f"a model of kind {classifier.kind!r} cannot explain its predictions; leave out --explain")
     return [
         {**row, "weighed": [{**piece._asdict(), "weight": round(piece.weight, 4)} for piece in pieces[:_MOST_WEIGHED]]}
         for row, pieces in zip(predicted, weighed, strict=True)

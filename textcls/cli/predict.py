@@ -23,7 +23,12 @@ def predict(
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
-    explain: Annotated[bool, typer.Option("--explain", help="Say what in each text weighed, as far as the model can.")] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Add the words or n-grams that counted most for each prediction, where the model can tell."
+        ),
+    ] = False,
     store: ModelStoreOption = DEFAULT_STORE,
 ) -> None:
     """Label the sentences of articles, or the rows of files."""

@@ -190,7 +190,7 @@ def gc(
     for each in left:
         if each.run is not None:
             kept = f"{each.run.name}  {each.run.id[:8]}: {each.run.status.lower()}, with {each.bytes / 1e6:,.1f} MB to be resumed from"
-            print(kept if unfinished else f"{kept}; kept, which --unfinished would not")
+            print(kept if unfinished else f"{kept}; kept; --unfinished removes it")
     going = [each for each in left if unfinished or each.run is None]
     if not runs and not going:
         print("no deleted runs to remove")

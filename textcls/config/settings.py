@@ -29,7 +29,7 @@ class DataConfig(Settings):
     label: str = Field(default="label", min_length=1)
     """Column of the label, which is a string."""
     annotations: str | None = Field(default=None, min_length=1)
-    """Column of a list of labels, one of each annotator, to learn from in place of `label`, which is measured on; null learns from `label`."""
+    """Column that lists each annotator's label. Models learn from these and are measured on `label`; null learns from `label`."""
     group: str | None = Field(default=None, min_length=1)
     """Column whose equal values never fall apart between splits; by default `article` where the data have it."""
     id: str | None = Field(default="id", min_length=1)
@@ -65,7 +65,7 @@ class DecisionConfig(Settings):
     label_weights: bool = False
     """Whether to weigh labels by a power of their rarity, such that macro-F1 is best on the rows held out."""
     abstain_below: float | None = Field(default=None, gt=0, lt=1)
-    """Least probability of the best label at which it is given; below, no label is."""
+    """Lowest probability at which the best label is given; below it a text gets none."""
     risk: float | None = Field(default=None, gt=0, lt=1)
     """Share of the answers that may be wrong, with 95 % confidence; it chooses what to abstain below."""
     share: float = Field(default=0.15, gt=0, lt=1)
