@@ -23,10 +23,9 @@ def agreement(
 ) -> None:
     """Print Cohen's kappa, Krippendorff's alpha and the confusion between annotators."""
     from rich.measure import Measurement
-    from rich.table import Table
 
     from textcls.annotation import current, measure_agreement, read_annotations
-    from textcls.cli.output import console
+    from textcls.cli.output import console, table
 
     held = current(annotation for store in stores for annotation in read_annotations(store))
     found = measure_agreement(held)
@@ -36,10 +35,9 @@ def agreement(
     for (first, second), kappa in found.kappa.items():
         out.print(f"Cohen's kappa, {first} and {second}: {kappa:.3f}")
 
-    confusion = Table(title="confusion: rows are the first of a pair of annotators, columns the second", title_justify="left")
-    confusion.add_column("")
-    for label in (*found.labels, "kappa"):
-        confusion.add_column(label, justify="right")
+    columns = (*found.labels, "kappa")
+    title = "confusion: rows are the first of a pair of annotators, columns the second"
+    confusion = table("", *columns, right=columns, title=title)
     for label, row in zip(found.labels, found.confusion.tolist(), strict=True):
         confusion.add_row(label, *map(str, row), f"{found.per_label[label]:.3f}")
     fits = Measurement.get(out, out.options.update(max_width=_UNBOUNDED), confusion).maximum <= out.width
@@ -50,7 +48,6 @@ def agreement(
             text = " ".join(next(iter(said.values())).text.split())
             out.print(
                 f"{span.article} {span.start}–{span.end}: {', '.join(f'{name} {a.label}' for name, a in said.items())}: {text}",
-                markup=False,
                 soft_wrap=True,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from textcls.cli.output import table
 from textcls.errors import counted, one_line
 from textcls.evaluation.comparison_report import WORDS, word_interval
 from textcls.evaluation.verdict import probability, word_difference, word_overall, word_tested
@@ -31,55 +32,42 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
     out.print()
     articles = f" of {counted(first.n_units, 'article')}" if first.unit == "article" else ""
     out.print(_figures(f"{counted(first.rows, 'sentence')}{articles}, with 95 % intervals", measured))
+    out.print()
     out.print(_differences(pairs))
+    out.print()
     if len(pairs) == 1:
         _print_pair(out, first)
 
 
 def _figures(title: str, measured: Sequence[Measured]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column("", overflow="fold")
-    for word in WORDS.values():
-        table.add_column(word, justify="right")
+    words = list(WORDS.values())
+    shown = table("", *words, right=words, title=title)
     for its in measured:
-        table.add_row(its.name, *(word_interval(its, name) for name in WORDS))
-    return table
+        shown.add_row(its.name, *(word_interval(its, name) for name in WORDS))
+    return shown
 
 
 def _differences(pairs: Sequence[Comparison]) -> Table:
-    from rich.table import Table
-
-    table = Table(title="differences in points (hundredths), with 95 % intervals", title_justify="left")
-    table.add_column("", overflow="fold")
-    table.add_column("macro-F1", justify="right")
-    table.add_column("p" if len(pairs) == 1 else "p (Holm)", justify="right")
-    table.add_column("accuracy", justify="right")
-    table.add_column("p" if len(pairs) == 1 else "p (Holm)", justify="right")
-    table.add_column("won", justify="right")
-    table.add_column("lost", justify="right")
+    p = "p" if len(pairs) == 1 else "p (Holm)"
+    columns = ("macro-F1", p, "accuracy", p, "won", "lost")
+    shown = table("", *columns, right=columns, title="differences in points (hundredths), with 95 % intervals")
     for pair in pairs:
         cells = []
         for name in ("macro_f1", "accuracy"):
             found = pair.metrics[name]
             cells += [word_difference(found), probability(found.p_corrected)]
-        table.add_row(f"{pair.b} less {pair.a}", *cells, f"{pair.won:,}", f"{pair.lost:,}")
-    return table
+        shown.add_row(f"{pair.b} less {pair.a}", *cells, f"{pair.won:,}", f"{pair.lost:,}")
+    return shown
 
 
 def _print_pair(out: Console, pair: Comparison) -> None:
-    from rich.table import Table
-
     if len(pair.per_label) <= _MOST_LABELS:
-        table = Table(title="F1 of each label", title_justify="left")
-        table.add_column("label", overflow="fold")
-        for name in (pair.a, pair.b):
-            table.add_column(name, justify="right", overflow="fold")
-        table.add_column("difference in points", justify="right")
+        columns = (pair.a, pair.b, "difference in points")
+        shown = table("label", *columns, right=columns, title="F1 of each label")
         for label, found in pair.per_label.items():
-            table.add_row(label, f"{found.a:.3f}", f"{found.b:.3f}", word_difference(found))
-        out.print(table)
+            shown.add_row(label, f"{found.a:.3f}", f"{found.b:.3f}", word_difference(found))
+        out.print(shown)
+        out.print()
     for line in word_tested(pair):
         out.print(line, soft_wrap=True)
     if pair.confusions:

@@ -154,7 +154,7 @@ def check(
         except DataError as error:
             findings.append(Finding(True, f"splits of kind {settings.splits.kind}: {error}"))
     for finding in findings:
-        out.print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.message}", markup=False, soft_wrap=True)
+        out.print(f"{'PROBLEM' if finding.problem else 'ok':8}{finding.message}", soft_wrap=True)
     if suspects is not None:
         with ProgressBar() as bar:
             bar.phase("looking for label errors, by folds")

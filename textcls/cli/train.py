@@ -21,7 +21,7 @@ def train(
     ] = None,
 ) -> None:
     """Train, measure and track a classifier."""
-    from textcls.cli.output import console
+    from textcls.cli.output import console, table
     from textcls.cli.progress import ProgressBar
     from textcls.config import load_config
     from textcls.training import train as run_training
@@ -40,15 +40,13 @@ def train(
     if result.model_folder is None and result.run_id is None:
         return  # a process of several, under torchrun, that is not the one that speaks
 
-    from rich.table import Table
-
-    table = Table(title=result.name, title_justify="left")
-    for column in ("label", "precision", "recall", "F1", "rows"):
-        table.add_column(column, justify="left" if column == "label" else "right")
+    columns = ("precision", "recall", "F1", "rows")
+    labels = table("label", *columns, right=columns, title=result.name)
     for label, scores in result.evaluation.per_label.items():
-        table.add_row(label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.support:,}")
+        labels.add_row(label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.support:,}")
     out = console()
-    out.print(table)
+    out.print(labels)
+    out.print()
     unit = f"{result.intervals.n_units:,} {result.intervals.unit}s"
     fits = int(result.metrics.get("n_children", 1))
     several = [f"{key}s" for key in ("fold", "seed") if len({row[key] for row in result.predictions}) > 1]
