@@ -359,6 +359,13 @@ def test_an_override_sets_a_part_of_a_section_that_is_null() -> None:
     assert line == "c.yaml: model.lora.rnk: unknown key; did you mean 'rank'?"
 
 
+def test_overrides_that_are_one_string_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^overrides: expected a list of key=value, found the string 'seed=1'; pass \['seed=1'\]$"
+    ):
+        make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}}, "seed=1")
+
+
 def test_the_last_override_counts() -> None:
     assert load(MINIMAL, "seed=1", "seed=2").seed == 2
 

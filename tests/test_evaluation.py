@@ -72,6 +72,13 @@ def test_labels_that_do_not_occur_do_not_lower_macro_f1() -> None:
     assert found.confusion[2] == [0, 0, 0]
 
 
+def test_says_of_which_labels_no_row_was_measured() -> None:
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
+    found = evaluate(["a", "b"], probabilities, ["a", "b", "c"])
+    assert found.note == "no row here is c, so the figures do not say how well the model finds that"
+    assert evaluate(["a", "b"], probabilities[:, :2], ["a", "b"]).note is None
+
+
 def test_a_label_that_is_only_predicted_lowers_macro_f1() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.1, 0.7]])
     assert evaluate(["a", "a"], probabilities, ["a", "b", "c"]).macro_f1 == pytest.approx((2 / 3 + 0) / 2)

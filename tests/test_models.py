@@ -191,6 +191,7 @@ def test_labels_may_be_whole_numbers_as_scikit_learn_makes_them(unfitted: TextCl
     numbered = clone(unfitted).fit(TEXTS, [names.index(label) for label in LABELS])
     assert numbered.classes_.tolist() == [0, 1, 2]
     assert [names[number] for number in numbered.predict(TEXTS)] == LABELS
+    assert clone(unfitted).fit(TEXTS, np.array(LABELS) == "fact").classes_.tolist() == [False, True]
     probabilities = cross_val_predict(unfitted, np.array(TEXTS, dtype=object), LABELS, cv=2, method="predict_proba")
     assert probabilities.shape == (len(TEXTS), 3)
     assert (np.array(names)[probabilities.argmax(axis=1)] == LABELS).mean() > 0.5

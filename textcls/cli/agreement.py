@@ -36,11 +36,12 @@ def agreement(
         out.print(f"Cohen's kappa, {first} and {second}: {kappa:.3f}")
 
     columns = (*found.labels, "kappa")
-    title = "confusion: rows are the first of a pair of annotators, columns the second"
-    confusion = table("", *columns, right=columns, title=title)
+    confusion = table("", *columns, right=columns)
     for label, row in zip(found.labels, found.confusion.tolist(), strict=True):
         confusion.add_row(label, *map(str, row), f"{found.per_label[label]:.3f}")
     fits = Measurement.get(out, out.options.update(max_width=_UNBOUNDED), confusion).maximum <= out.width
+    if fits:
+        out.print("confusion: rows are the first of a pair of annotators, columns the second", soft_wrap=True)
     out.print(confusion if fits else _confused(found))
     if differences:
         for span in found.differences:

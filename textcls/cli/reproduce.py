@@ -31,7 +31,7 @@ def reproduce(
     out.print(f"{found.run.name}  {found.run.id}", soft_wrap=True)
     for restored in found.restored:
         said = {True: "the same", False: "not restored", None: "not known"}[restored.same]
-        out.print(f"{restored.what:9} {said}: {restored.words or 'all settings'}", soft_wrap=True)
+        out.print(f"{restored.what:11} {said}: {restored.words or 'all settings'}", soft_wrap=True)
     if found.other_figures:
         shown = table("figure", "then", "now", right=("then", "now"))
         for name, (then, now) in found.other_figures.items():

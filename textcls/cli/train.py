@@ -43,7 +43,8 @@ def train(
     columns = ("precision", "recall", "F1", "rows")
     labels = table("label", *columns, right=columns, title=result.name)
     for label, scores in result.evaluation.per_label.items():
-        labels.add_row(label, f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", f"{scores.support:,}")
+        figures = (scores.precision, scores.recall, scores.f1)
+        labels.add_row(label, *(f"{figure:.3f}" if scores.support else "–" for figure in figures), f"{scores.support:,}")
     out = console()
     out.print(labels)
     out.print()
@@ -65,8 +66,9 @@ def train(
         if "test/risk" in result.metrics:
             answers += f", and {100 * result.metrics['test/risk']:.1f} % of its answers are wrong"
         out.print(f"{answers}{means}; the figures above are of all rows, answered or not", soft_wrap=True)
-    if result.intervals.note is not None:
-        out.print(result.intervals.note, soft_wrap=True)
+    for note in (result.evaluation.note, result.intervals.note):
+        if note is not None:
+            out.print(note, soft_wrap=True)
     if result.model_folder is not None:
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:

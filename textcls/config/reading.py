@@ -53,6 +53,8 @@ def make_config(
         ConfigError: as `load_config`.
     """
     merged = json.loads(json.dumps(settings, default=str))
+    if isinstance(overrides, str):  # over whose letters a loop would go
+        raise ConfigError(f"overrides: expected a list of key=value, found the string {overrides!r}; pass [{overrides!r}]")
     if isinstance(overrides, Mapping):
         for key, value in overrides.items():
             _put(merged, key, value, where=f"{name}: {key}")

@@ -62,7 +62,7 @@ def interval(
     tail = float(stats.norm.cdf(-expansion))
     low, high = np.quantile(known, [tail, 1 - tail])
     half = expansion * float(known.std())
-    return Interval(max(least, min(float(low), observed - half)), min(most, max(float(high), observed + half)))
+    return Interval(float(max(least, min(low, observed - half))), float(min(most, max(high, observed + half))))
 
 
 def unbiased_interval(values: np.ndarray, observed: float, units: int, level: float = LEVEL) -> Interval | None:

@@ -81,6 +81,14 @@ class Evaluation:
         """The figures that runs are compared by, the primary one first."""
         return {"macro_f1": self.macro_f1, "accuracy": self.accuracy, "log_loss": self.log_loss, "ece": self.ece}
 
+    @property
+    def note(self) -> str | None:
+        """Which labels the figures say nothing of, since no row carries them; None if there are none such."""
+        absent = [label for label in self.labels if not self.per_label[label].support]
+        return (
+            f"no row here is {' or '.join(absent)}, so the figures do not say how well the model finds that" if absent else None
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
         return asdict(self)

@@ -84,8 +84,8 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
             if values.get(name) is not None
         ),
     )
-    note = f"; {escape(intervals.note)}" if intervals.note else ""
-    yield f"<p>{evaluation.rows:,} rows{note}.</p>"
+    notes = "".join(f"; {escape(note)}" for note in (evaluation.note, intervals.note) if note)
+    yield f"<p>{evaluation.rows:,} rows{notes}.</p>"
     if ceiling:
         alike = "" if ceiling.agreement is None else f"; two of them agree on {ceiling.agreement:.1%}"
         yield f"<p>Annotators are measured by {ceiling.judgements:,} labels that they gave {ceiling.rows:,} of the rows{alike}. The labels that"
@@ -95,9 +95,9 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
 def _labels(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | None) -> Iterator[str]:
     def of_label(label: str) -> str:
         scores, f1 = evaluation.per_label[label], intervals.per_label.get(label, {}).get("f1")
-        figures = (f"{scores.precision:.3f}", f"{scores.recall:.3f}", f"{scores.f1:.3f}", word_range(f1))
+        figures = [f"{figure:.3f}" if scores.support else "–" for figure in (scores.precision, scores.recall, scores.f1)]
         theirs = [f"{ceiling.per_label[label]:.3f}" if label in ceiling.per_label else ""] if ceiling else []
-        return row(label, *figures, *theirs, f"{scores.support:,}")
+        return row(label, *figures, word_range(f1), *theirs, f"{scores.support:,}")
 
     heads = ["label", "precision", "recall", "F1", "95 % interval", *(["F1 of annotators"] if ceiling else []), "rows"]
     yield from table(heads, map(of_label, evaluation.per_label))

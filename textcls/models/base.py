@@ -21,7 +21,7 @@ Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 """Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""
 
 Labels = Sequence[str] | Sequence[int]
-"""Labels as strings, or as whole numbers, which scikit-learn makes of them in `cross_val_predict` and in its own ensembles."""
+"""Labels as strings, or as whole numbers or truth values, which scikit-learn makes of them in `cross_val_predict` and in its own ensembles."""
 
 Annotations = Sequence[Labels]
 """For each text the labels that its annotators gave it; a label that two gave stands there twice."""
@@ -229,7 +229,7 @@ def check_training(
         raise DataError("expected texts to learn from, found none")
     if len(checked) != len(labels):
         raise DataError(f"expected a label for each text, found {len(checked)} texts and {len(labels)} labels")
-    kind = str if isinstance(next(iter(labels)), str) else Integral
+    kind = str if isinstance(next(iter(labels)), str) else (Integral, np.bool_)
     for number, label in enumerate(labels):
         if not isinstance(label, kind):
             expected = "a string, as the first is" if kind is str else "a string or a whole number, and all alike"
