@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from textcls.articles import Article
+from textcls.articles import Article, BlockKind
 from textcls.errors import DataError, OutputError, did_you_mean
 
 
@@ -39,6 +39,8 @@ class Annotation(BaseModel):
     """Version of the guidelines that the annotator followed."""
     segmentation: str
     """`articles.segmentation_version()` of the sentences that the annotator saw."""
+    block: BlockKind | None = None
+    """Where the sentence stands: a line may be a row of `textcls sentences` with what the annotator adds to it."""
     reason: str | None = None
     """Why, in a line: for labels that settle a difference."""
 
