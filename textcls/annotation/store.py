@@ -56,11 +56,11 @@ class Annotation(BaseModel):
         return Span(self.article, self.start, self.end)
 
 
-def read_annotations(path: str | Path) -> list[Annotation]:
+def read_annotations(path: str | Path, *, may_be_empty: bool = False) -> list[Annotation]:
     """Read a store, every line of it, the oldest first.
 
     Raises:
-        DataError: the file is missing or empty, or a line is not an annotation.
+        DataError: the file is missing, or empty where it may not be, or a line is not an annotation.
     """
     annotations = []
     try:
@@ -78,7 +78,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"]))
             raise DataError(f"{path}, line {number}: {place}{': ' if place else ''}{problem['msg']}") from error
-    if not annotations:
+    if not annotations and not may_be_empty:
         raise DataError(f"{path}: expected annotations, found none")
     return annotations
 
