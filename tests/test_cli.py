@@ -138,6 +138,18 @@ def test_wrong_usage_has_exit_code_2(arguments: tuple[str, ...], textcls: Comman
     assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("A", "--report", "r.html"), "name two runs or more"),
+        (("A", "B", "--table", "--report", "r.html"), "--table makes none, leave it out"),
+    ],
+)
+def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy: str, textcls: Command) -> None:
+    words = " ".join(textcls("compare", *arguments).err.replace("│", " ").split())
+    assert f"--data, --report, --output and --figures are for a comparison; {remedy}" in words
+
+
 # --- errors of the input --------------------------------------------------------------------------------------------
 
 
