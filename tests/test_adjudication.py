@@ -111,6 +111,16 @@ def test_what_one_annotator_alone_has_labelled_is_not_agreed_on() -> None:
     assert [(a.start, a.label) for a in decided] == [(0, "fact"), (9, "skip"), (18, "quote")]
 
 
+@pytest.mark.parametrize("decided", ["", "\n"])
+def test_a_file_of_decisions_may_hold_none_yet(decided: str, tmp_path: Path, textcls: Callable[..., Done]) -> None:
+    for name in "xy":
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, "fact")])
+    Path("decisions.jsonl").write_text(decided)
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert (done.code, done.err) == (0, "1 labels written to all.jsonl, 0 of them decided\n")
+
+
 def test_single_labels_are_kept_when_told_and_counted(tmp_path: Path, textcls: Callable[..., Done]) -> None:
     append_annotations(tmp_path / "x.jsonl", [note("x", "fact"), note("x", "fact", start=9)])
     append_annotations(tmp_path / "y.jsonl", [note("y", "fact")])

@@ -292,8 +292,17 @@ def test_a_column_does_not_take_the_place_of_a_rows_own() -> None:
     assert str(caught.value) == "the columns of article 'storm' hold 'text', which its sentences have themselves; rename it"
 
 
+def test_columns_are_given_for_each_article_and_no_other() -> None:
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(), columns={"storm": {"topic": "weather"}, "strom": {"topic": "weather"}})
+    assert str(caught.value) == "columns are given for article 'strom', which is not there; did you mean 'storm'?"
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM, Article("flood", "It rained.")], label_storm(), columns={"storm": {"topic": "weather"}})
+    assert str(caught.value) == "no columns are given for 1 of 2 articles, the first 'flood'; add a row for each"
+
+
 def test_rows_of_an_article() -> None:
-    rows = build_rows([STORM], label_storm(), columns={"storm": {"topic": "weather"}, "other": {"topic": "no"}})
+    rows = build_rows([STORM], label_storm(), columns={"storm": {"topic": "weather"}})
     assert [(row["id"], row["label"], row["text"]) for row in rows] == [
         ("storm:0", "fact", "Storm hits the coast"),
         ("storm:34", "fact", "It rained."),

@@ -50,7 +50,8 @@ def test_rows_are_described_by_what_one_can_count() -> None:
     assert described["with a modal verb"] == "25.0%"
     assert described["with a quotation mark"] == "25.0%"
     assert described["with a digit"] == "25.0%"
-    assert "different words a 1,000 words" not in described  # there are not so many
+    assert "distinct words per 1,000" not in described  # there are not so many
+    assert describe_rows(rows * 100)["distinct words per 1,000"] == "15"
     assert described["questions"] == "25.0%"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -135,6 +136,18 @@ def test_wrong_usage_has_exit_code_2(arguments: tuple[str, ...], textcls: Comman
     assert done.code == 2
     assert "Usage: textcls" in done.out + done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("A", "--report", "r.html"), "name two runs or more"),
+        (("A", "B", "--table", "--report", "r.html"), "--table makes none, leave it out"),
+    ],
+)
+def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy: str, textcls: Command) -> None:
+    words = " ".join(textcls("compare", *arguments).err.replace("│", " ").split())
+    assert f"--data, --report, --output and --figures are for a comparison; {remedy}" in words
 
 
 # --- errors of the input --------------------------------------------------------------------------------------------
@@ -568,6 +581,37 @@ def test_what_is_printed_is_utf_8_whatever_the_locale(textcls: Command, monkeypa
     assert textcls("sentences", "article.txt").code == 0
     sys.stdout.flush()
     assert json.loads(printed.getvalue().decode("utf-8"))["text"] == "The café “rains”."
+
+
+def test_the_documented_way_from_articles_to_rows(textcls: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = (ROOT / "data" / "README.md").read_text(encoding="utf-8").partition("\n## From articles of your own to rows\n")[2]
+    example, shell, python = re.findall(r"^```(?:json|sh|python)\n(.*?)^```", document, re.MULTILINE | re.DOTALL)
+    for folder in ("seeds", "data"):
+        Path(folder).symlink_to(ROOT / folder)
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal("opinion\nthe author's reading\nskip\na heading\n"))
+    for line in shell.splitlines():
+        done = textcls(*line.partition("#")[0].split()[1:])
+        assert done.code == 0, done.err
+    assert Path("rows.jsonl").read_bytes() == (SEEDS / "sentences.jsonl").read_bytes()
+
+    # What a spreadsheet makes of the rows, with an annotator's four columns, is a store.
+    with Path("to-label.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    added = {"label": "fact", "annotator": "annotator-a", "time": "2026-11-22T02:55:00Z", "guidelines": "1.0"}
+    with Path("labelled.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], *added])
+        writer.writeheader()
+        writer.writerows(row | added for row in rows)
+    exec(python, {})
+    first = json.loads(Path("annotator-a.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert first | {"start": 0, "end": 61, "label": "speculation"} == json.loads(example)
+    done = textcls("agreement", "annotator-a.jsonl", "data/seeds/annotator-b.jsonl")
+    assert (done.code, "85 sentences labelled by two" in done.out) == (0, True), done.err
 
 
 # --- suspected label errors -----------------------------------------------------------------------------------------

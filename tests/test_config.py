@@ -189,6 +189,22 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
         (MINIMAL + "seed: true", "seed: input should be a valid integer, found true"),
         (MINIMAL + "seed: -1", "seed: input should be greater than or equal to 0, found -1"),
         (MINIMAL + "seed: 4294967296", "seed: input should be less than 4294967296, found 4294967296"),
+        (
+            MINIMAL.replace("tfidf", "tfidf, seed: 5000000000"),
+            "model.seed: input should be less than 4294967296, found 5000000000",
+        ),
+        (
+            MINIMAL + "seed: 4294967295\nsplits: {repeats: 2}",
+            "splits.repeats counts seeds up to 4294967296, but they must be less than 4294967296; lower it or the seed",
+        ),
+        (
+            MINIMAL.replace("tfidf", "tfidf, seed: 4294967290") + "splits: {repeats: 7}",
+            "splits.repeats counts seeds up to 4294967296, but they must be less than 4294967296; lower it or the seed",
+        ),
+        (
+            MINIMAL.replace("tfidf", "tfidf, context: {before: 1}, word_ngrams: null, pattern_ngrams: null"),
+            "model: context reads words and patterns of neighbours, but word_ngrams and pattern_ngrams are null; give one of them, or set context to null",
+        ),
         (MINIMAL + "splits: {folds: 1}", "splits.folds: input should be greater than or equal to 2, found 1"),
         (MINIMAL + "splits: {test: 1}", "splits.test: input should be less than 1, found 1"),
         (

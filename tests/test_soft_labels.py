@@ -230,6 +230,21 @@ def test_a_run_learns_from_annotators_and_is_measured_on_labels(tmp_path: Path) 
     assert np.abs(learnt - [0, 0.5, 0, 0.5]).max() < 0.25
 
 
+def test_an_ensemble_of_models_that_learnt_from_annotators_names_the_same_data(tmp_path: Path) -> None:
+    """It learns nothing, but what annotators said is part of the data that its members are known to have learnt from."""
+    path = write_jsonl(tmp_path / "toy.jsonl", [{**row, "annotations": [row["label"]]} for row in ROWS])
+    shared = settings(path) | {"splits": {"kind": "hash", "test": 0.5, "validation": 0}}
+    members = []
+    for C in (1.0, 100.0):
+        members.append(str(tmp_path / f"C{C:g}"))
+        train(make_config(shared | {"model": {"kind": "tfidf", "min_df": 1, "C": C}}), output=members[-1])
+    model = {"kind": "ensemble", "members": members}
+    assert train(make_config(shared | {"model": model}), output=tmp_path / "both").classifier.kind == "ensemble"
+    shared["data"] = {name: value for name, value in shared["data"].items() if name != "annotations"}
+    with pytest.raises(ConfigError, match="learnt from other data"):
+        train(make_config(shared | {"model": model}), output=tmp_path / "other")
+
+
 def test_a_config_of_setfit_refuses_annotators(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         make_config(settings(tmp_path / "toy.jsonl", "setfit"))

@@ -52,6 +52,10 @@ def test_a_sweep_finds_a_config_that_train_takes(
     assert parent.metrics["test/macro_f1"] == max(run.metrics["test/macro_f1"] for run in runs if run.kind == "trial")
 
 
+def test_a_sweep_takes_the_highest_seed_that_a_config_can_have(config: Path) -> None:
+    assert len(sweep(config, overrides=["seed=4294967295", "sweep.trials=2", "tracking.enabled=false"]).trials) == 2
+
+
 def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part_tries(config: Path, store_folder: Path) -> None:
     import optuna
 

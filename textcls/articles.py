@@ -7,7 +7,6 @@ another. Sentence boundaries come from nupunkt; the rules on top of it keep a qu
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -55,11 +54,6 @@ class Article:
 
     id: str
     text: str
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the normalised text in UTF-8."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from textcls.annotation.store import Annotation, Span, current, verify
 from textcls.articles import Article, segmentation_version
 from textcls.dataset import SKIP
-from textcls.errors import DataError, quoted
+from textcls.errors import DataError, did_you_mean, quoted
 from textcls.evaluation.annotators import ANNOTATORS
 
 
@@ -24,7 +24,7 @@ def build_rows(
     Args:
         articles: every annotated article.
         annotations: one annotator's store, most often the adjudicated one. `skip` makes no row.
-        columns: more columns for the rows of an article, by its id.
+        columns: more columns for the rows of each article, by its id.
         annotators: what each annotator holds, as `store.current` gives it, to be kept beside the label.
 
     Returns:
@@ -32,15 +32,22 @@ def build_rows(
         with `annotator_labels` too: a label of each annotator of the sentence, in the order of their names.
 
     Raises:
-        DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence, or
-            one of the further columns has a name that a row's own have.
+        DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence;
+            or further columns that an article lacks, that are for no article, or that have a name that a row's own have.
     """
     own = {"id", "text", "label", "article", "before", "after", ANNOTATORS}
+    ids = {article.id for article in articles}
     for article_id, more in (columns or {}).items():
+        if article_id not in ids:
+            raise DataError(f"columns are given for article {article_id!r}, which is not there; {did_you_mean(article_id, ids)}")
         if taken := sorted(own & more.keys()):
             raise DataError(
                 f"the columns of article {article_id!r} hold {quoted(taken[0])}, which its sentences have themselves; rename it"
             )
+    if columns is not None and (without := sorted(ids - columns.keys())):
+        raise DataError(
+            f"no columns are given for {len(without):,} of {len(ids):,} articles, the first {without[0]!r}; add a row for each"
+        )
     labels = current(annotations)
     if len(labels) != 1:
         raise DataError(
@@ -76,7 +83,7 @@ def build_rows(
                     "article": article.id,
                     "before": texts[number - 1] if number else None,
                     "after": texts[number + 1] if number + 1 < len(texts) else None,
-                    **(columns or {}).get(article.id, {}),
+                    **(columns[article.id] if columns is not None else {}),
                     **({} if annotators is None else {ANNOTATORS: _said(annotation.span, annotators)}),
                 }
             )

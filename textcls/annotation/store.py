@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from textcls.articles import Article
+from textcls.articles import Article, BlockKind
 from textcls.errors import DataError, OutputError, did_you_mean
 
 
@@ -39,6 +39,8 @@ class Annotation(BaseModel):
     """Version of the guidelines that the annotator followed."""
     segmentation: str
     """`articles.segmentation_version()` of the sentences that the annotator saw."""
+    block: BlockKind | None = None
+    """Where the sentence stands: a line may be a row of `textcls sentences` with what the annotator adds to it."""
     reason: str | None = None
     """Why, in a line: for labels that settle a difference."""
 
@@ -54,11 +56,11 @@ class Annotation(BaseModel):
         return Span(self.article, self.start, self.end)
 
 
-def read_annotations(path: str | Path) -> list[Annotation]:
+def read_annotations(path: str | Path, *, may_be_empty: bool = False) -> list[Annotation]:
     """Read a store, every line of it, the oldest first.
 
     Raises:
-        DataError: the file is missing or empty, or a line is not an annotation.
+        DataError: the file is missing, or empty where it may not be, or a line is not an annotation.
     """
     annotations = []
     try:
@@ -76,7 +78,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
             problem = error.errors()[0]
             place = ".".join(map(str, problem["loc"]))
             raise DataError(f"{path}, line {number}: {place}{': ' if place else ''}{problem['msg']}") from error
-    if not annotations:
+    if not annotations and not may_be_empty:
         raise DataError(f"{path}: expected annotations, found none")
     return annotations
 

@@ -42,7 +42,7 @@ def adjudicate(
     if not decisions.exists():
         check_new(decisions)  # an answer that cannot be kept would be lost
     held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
-    decided = annotation.read_annotations(decisions) if decisions.exists() else []
+    decided = annotation.read_annotations(decisions, may_be_empty=True) if decisions.exists() else []
     settled = {a.span for a in decided}
     single = annotation.labelled_once(held)
     unsettled = annotation.differences(held) | ({} if keep_single else single)

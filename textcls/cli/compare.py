@@ -63,7 +63,8 @@ def compare(
     places = [place for place in (report, output, figures) if place is not None]
     if runs is None or len(runs) < 2 or table:
         if places or data is not None:
-            raise typer.BadParameter("--data, --report, --output and --figures are for a comparison; name two runs or more")
+            remedy = "--table makes none, leave it out" if table else "name two runs or more"
+            raise typer.BadParameter(f"--data, --report, --output and --figures are for a comparison; {remedy}")
         _show(runs or [], store)
         return
     for place in places:

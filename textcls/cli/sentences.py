@@ -15,12 +15,13 @@ def sentences(
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:
     """Cut articles into sentences with exact offsets."""
-    from textcls.articles import find_articles, read_article
+    from textcls.articles import find_articles, read_article, segmentation_version
     from textcls.cli.output import check_delivery, deliver
 
     check_delivery(output)
+    segmentation = segmentation_version()
     rows = (
-        {"article": article.id, "start": s.start, "end": s.end, "block": s.block, "text": s.text}
+        {"article": article.id, "start": s.start, "end": s.end, "block": s.block, "text": s.text, "segmentation": segmentation}
         for article in map(read_article, find_articles(*articles))
         for s in article.sentences
     )

@@ -30,7 +30,7 @@ class ModelSettings(Settings):
 
     context: ContextConfig | None = None
     """Neighbouring sentences to read beside each text, such as `{before: 1, after: 0}`; null reads the text alone."""
-    seed: int | None = Field(default=None, ge=0)
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
     """Seed of every random choice the model makes; by default the config's `seed`."""
 
     def short_name(self) -> str:
@@ -50,7 +50,7 @@ class TfidfConfig(ModelSettings):
     word_ngrams: tuple[int, int] | None = (1, 2)
     """Shortest and longest n-gram of words and punctuation marks; null for none."""
     char_ngrams: tuple[int, int] | None = (2, 5)
-    """Shortest and longest n-gram of characters inside words; null for none."""
+    """Shortest and longest n-gram of characters inside words, of the text alone and not of its neighbours; null for none."""
     pattern_ngrams: tuple[int, int] | None = (1, 4)
     """Shortest and longest n-gram of the text's pattern, in which all but the 300 most frequent words are shapes; null for none."""
     min_df: int = Field(default=2, ge=1)
@@ -79,6 +79,11 @@ class TfidfConfig(ModelSettings):
             span = getattr(self, name)
             if span is not None and not 1 <= span[0] <= span[1]:
                 raise ValueError(f"{name} must be [shortest, longest] with 1 <= shortest <= longest, found {list(span)}")
+        if self.context is not None and self.word_ngrams is None and self.pattern_ngrams is None:
+            raise ValueError(
+                "context reads words and patterns of neighbours, but word_ngrams and pattern_ngrams are null; give one of them, or "
+                "set context to null"
+            )
         return self
 
 

@@ -195,6 +195,10 @@ class Config(Settings):
             raise ValueError("splits.kind is 'given', but data names no test or validation file; name one or use 'k-fold'")
         if self.splits.kind in ("k-fold", "leave-one-group-out", "hash") and self.data.test:
             raise ValueError(f"splits.kind is {self.splits.kind!r}, which makes its own test rows, but data.test names a file")
+        if (last := max(self.seed, self.model_seed) + self.splits.repeats - 1) >= 2**32:
+            raise ValueError(
+                f"splits.repeats counts seeds up to {last}, but they must be less than {2**32}; lower it or the seed"
+            )
         if self.data.annotations is not None and self.model.kind == "setfit":
             raise ValueError(
                 "data.annotations names labels of several annotators, but kind 'setfit' learns from pairs of one label each; "

@@ -17,7 +17,7 @@ _MODAL = re.compile(
 )
 
 _STRETCH = 1000
-"""Words of a stretch in which different ones are counted."""
+"""Words of a stretch in which distinct ones are counted."""
 
 
 def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -47,7 +47,7 @@ def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         "questions": _share(sum(text.rstrip("\"”’'").endswith("?") for text in texts), len(rows)),
     }
     words = [word.casefold() for text in texts for word in re.findall(r"\w+", text)]
-    return described | ({"different words a 1,000 words": f"{_variety(words):.0f}"} if len(words) >= _STRETCH else {})
+    return described | ({"distinct words per 1,000": f"{_variety(words):.0f}"} if len(words) >= _STRETCH else {})
 
 
 def _share(count: int, total: int) -> str:
@@ -55,6 +55,6 @@ def _share(count: int, total: int) -> str:
 
 
 def _variety(words: Sequence[str]) -> float:
-    """Mean number of different words in stretches of a length, which does not grow with the size of the data."""
+    """Mean number of distinct words in stretches of a length, which does not grow with the size of the data."""
     stretches = [words[start : start + _STRETCH] for start in range(0, len(words) - _STRETCH + 1, _STRETCH)]
     return float(np.mean([len(set(stretch)) for stretch in stretches]))

@@ -281,7 +281,9 @@ def _next_trial(optuna: Any, study: Any, config: Config, sweep: SweepConfig, fol
         if len(begun) >= sweep.trials or len(tried) >= _combinations(sweep, space):
             return None
         # A sampler of its own for each trial: what it draws hangs on the study alone, so there is no state to lose.
-        study.sampler = _sampler(optuna, config.seed + len(begun), space, lambda drawn: _settings(sweep, drawn) in tried)
+        study.sampler = _sampler(
+            optuna, (config.seed + len(begun)) % 2**32, space, lambda drawn: _settings(sweep, drawn) in tried
+        )
         trial = study.ask(space)
         trial.set_user_attr("process", this_process())
         trial.set_user_attr("settings", _settings(sweep, trial.params))
