@@ -120,7 +120,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         row["text"] = _required(raw, config.text, where)
         row["label"] = _required(raw, config.label, where)
         row["id"] = _identify(raw, config.id, where)
-        row["group"] = _required(raw, config.group, where) if config.group else optional_text(raw, "article", where)
+        row["group"] = _required(raw, config.group, where) if config.group else group_of(raw, None, where)
         row["before"], row["after"] = (
             optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
         )
@@ -294,6 +294,15 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
     if isinstance(value, int):
         return str(value)
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+
+
+def group_of(row: Row, column: str | None, where: str) -> str | None:
+    """Take the group of a row: of the column that is named, if the row has it, else of `article`; None where there is none.
+
+    Raises:
+        DataError: it is neither a string nor a whole number.
+    """
+    return optional_text(row, column if column is not None and column in row else "article", where)
 
 
 def of_one_type(values: list[Any]) -> list[Any]:
