@@ -44,6 +44,20 @@ def test_an_article_may_be_named_by_anything() -> None:
     assert [row["before"] for row in rows] == ["", "One.", ""]
 
 
+@pytest.mark.parametrize("number", [0, 1, 0.0])
+def test_an_article_may_be_named_by_any_number(number: float) -> None:
+    rows = add_context([{"text": text, "article": number} for text in ("One.", "Two.")], before=1, after=0)
+    assert [row["before"] for row in rows] == ["", "One."]
+
+
+@pytest.mark.parametrize("blank", [None, "", " ", float("nan")])
+def test_rows_whose_article_is_blank_have_no_neighbours_but_those_of_their_group(blank: Any) -> None:
+    alone = [{"text": text, "article": blank} for text in ("One.", "Two.")]
+    assert [row["before"] for row in add_context(alone, before=1, after=0)] == ["", ""]
+    grouped = [{**row, "group": "g"} for row in alone]
+    assert [row["before"] for row in add_context(grouped, before=1, after=0)] == ["", "One."]
+
+
 def test_the_time_grows_with_the_rows_of_an_article_not_with_their_square() -> None:
     start = time.process_time()
     add_context([{"text": "One.", "article": "a"}] * 20_000, before=1, after=1)
