@@ -19,7 +19,7 @@ from textcls.dataset.load import (
     read_table,
 )
 from textcls.dataset.statistics import describe_rows
-from textcls.dataset.write import check_new_rows, write_rows
+from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [
     "COLUMNS",
@@ -34,6 +34,7 @@ __all__ = [
     "dataset_name",
     "describe_rows",
     "group_of",
+    "json_line",
     "load_dataset",
     "near_duplicates",
     "normalize_text",
