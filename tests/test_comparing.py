@@ -231,6 +231,21 @@ def test_rows_that_a_model_has_learnt_are_known_again_by_articles_that_are_numbe
         assert done.err.startswith(f"error: {tmp_path}/of-numbers: it has learnt from the very rows of {data}, ")
 
 
+def test_rows_that_a_model_has_learnt_are_known_again_by_a_group_that_is_no_article(
+    textcls: Command, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = write_jsonl(tmp_path / "rows.jsonl", [{"customer": row.pop("article"), **row} for row in toy_rows()])
+    train(
+        {"data": {"train": str(data), "group": "customer"}, "tracking": {"enabled": False}},
+        overrides=["model.kind=tfidf", "model.min_df=1", "splits.folds=2"],
+        output=tmp_path / "model",
+    )
+    textcls("evaluate", tmp_path / "model", data)
+    assert (
+        f"{tmp_path}/model: it was made from the very rows of {data}; its figures there say little of others" in caplog.messages
+    )
+
+
 def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_fitted(
     textcls: Command, two_models: Path, store_folder: Path
 ) -> None:

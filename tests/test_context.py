@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import write_jsonl
+from conftest import Done, write_jsonl
 
 from textcls.artifacts import load_model
 from textcls.dataset import add_context
@@ -41,6 +42,20 @@ def test_an_article_may_be_named_by_anything() -> None:
         [{"text": text, "article": name} for text, name in (("One.", ["a"]), ("Two.", ["a"]), ("Else.", 2))], before=1, after=0
     )
     assert [row["before"] for row in rows] == ["", "One.", ""]
+
+
+@pytest.mark.parametrize("number", [0, 1, 0.0])
+def test_an_article_may_be_named_by_any_number(number: float) -> None:
+    rows = add_context([{"text": text, "article": number} for text in ("One.", "Two.")], before=1, after=0)
+    assert [row["before"] for row in rows] == ["", "One."]
+
+
+@pytest.mark.parametrize("blank", [None, "", " ", float("nan")])
+def test_rows_whose_article_is_blank_have_no_neighbours_but_those_of_their_group(blank: Any) -> None:
+    alone = [{"text": text, "article": blank} for text in ("One.", "Two.")]
+    assert [row["before"] for row in add_context(alone, before=1, after=0)] == ["", ""]
+    grouped = [{**row, "group": "g"} for row in alone]
+    assert [row["before"] for row in add_context(grouped, before=1, after=0)] == ["", "One."]
 
 
 def test_the_time_grows_with_the_rows_of_an_article_not_with_their_square() -> None:
@@ -81,6 +96,40 @@ def test_a_model_with_context_knows_what_one_without_cannot(
     assert run({"before": 1, "after": 0}) > run(None) + 0.1
     evaluation, *_ = evaluate_file(load_model(tmp_path / "model-True"), echoes)
     assert evaluation.accuracy > 0.9
+
+
+def test_a_group_that_is_no_article_counts_where_a_model_is_used_as_in_its_run(
+    echoes: Path, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    for file in (echoes, echoes.with_name("measured.jsonl")):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        write_jsonl(file, [{"customer": row.pop("article"), **row} for row in rows])
+    measured = echoes.with_name("measured.jsonl")
+    config = {
+        "data": {"train": str(echoes), "test": str(measured), "group": "customer"},
+        "splits": {"duplicates": "warn", "validation": 0},
+        "decision": {"abstain_below": 0.1},
+        "tracking": {"enabled": False},
+    }
+    for name in ("one", "other"):
+        model = {"kind": "tfidf", "min_df": 1, "context": {"before": 1}, "C": {"one": 1, "other": 100}[name]}
+        result = train(config | {"model": model}, output=tmp_path / name)
+    evaluation, intervals, *_, wrong, _ = evaluate_file(load_model(tmp_path / "other"), measured)
+    assert evaluation == result.evaluation
+    assert evaluate_file(result.classifier, measured).evaluation == evaluation
+    assert (intervals.unit, intervals.n_units) == ("article", 10)
+    assert {row["article"] for row in wrong} <= {str(number) for number in range(20, 30)}
+
+    labelled = textcls("predict", tmp_path / "other", measured).out.splitlines()
+    said = {row["text"]: row["probabilities"] for row in result.predictions}
+    assert {row["text"]: row["probabilities"] for row in map(json.loads, labelled)} == {
+        text: {label: pytest.approx(p, abs=1e-5) for label, p in its.items()} for text, its in said.items()
+    }
+
+    done = textcls("compare", tmp_path / "one", tmp_path / "other", "--data", measured, "--output", "c.json")
+    content = json.loads(Path("c.json").read_text())
+    assert content["systems"][1]["evaluation"]["macro_f1"] == pytest.approx(evaluation.as_dict()["macro_f1"], abs=1e-4), done
+    assert (content["comparisons"][0]["unit"], content["comparisons"][0]["n_units"]) == ("article", 10)
 
 
 @pytest.fixture(params=["tfidf", "transformer"])

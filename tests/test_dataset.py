@@ -148,6 +148,45 @@ def test_other_columns_are_kept_whatever_they_hold(tmp_path: Path) -> None:
     assert kept["broken"] == ['"\\ud800"', '"x"', None]
 
 
+@pytest.mark.parametrize(
+    ("column", "settings", "said"),
+    [
+        ("group", {}, "which data.group does not name: rows of one group may fall apart; set data.group=group, or rename it"),
+        ("group", {"group": "customer"}, "which gives way to 'customer', named by data.group; rename it to keep it"),
+        ("text", {"text": "body"}, "which gives way to 'body', named by data.text; rename it to keep it"),
+        ("label", {"label": "queue"}, "which gives way to 'queue', named by data.label; rename it to keep it"),
+        ("id", {"id": "ticket"}, "which gives way to 'ticket', named by data.id; rename it to keep it"),
+        (
+            "annotations",
+            {},
+            "which data.annotations does not name: models learn from the label alone; set data.annotations=annotations, or rename it",
+        ),
+        ("split", {}, "which is not read: data.train, data.validation and data.test say what rows are for; name a file for each"),
+        ("text", {"text": "body", "group": "text"}, None),
+        ("group", {"group": "group"}, None),
+        ("id", {"id": None}, None),
+    ],
+)
+def test_a_column_of_the_data_whose_name_is_taken_is_told_once(
+    column: str, settings: dict[str, Any], said: str | None, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [
+        {"text": f"text {n}", "label": "ab"[n % 2], "body": f"body {n}", "queue": "xy"[n % 2], "customer": "c", "ticket": str(n)}
+        | {column: ["a", "b"] if column == "annotations" else f"{column} {n}" if column != "label" else "ab"[n % 2]}
+        for n in range(4)
+    ]
+    test = write_jsonl(tmp_path / "test.jsonl", [{**row, "ticket": f"t{n}"} for n, row in enumerate(rows) if n < 2])
+    train = write_jsonl(tmp_path / "train.jsonl", rows)
+    load(train, **{"test": str(test)} | ({"id": "ticket"} if column != "id" else {}) | settings)
+    told = [message for message in caplog.messages if f"has a column {column!r}" in message]
+    assert told == ([f"{train} has a column {column!r}, {said}"] if said else [])
+
+
+def test_a_column_whose_name_is_taken_may_be_empty(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(write_csv(tmp_path / "rows.csv", [{"text": name, "label": name, "group": "", "split": ""} for name in "ab"]))
+    assert caplog.messages == []
+
+
 def test_a_column_that_only_some_rows_have(tmp_path: Path) -> None:
     found = load(write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": "x", "page": 3}, {"text": "b", "label": "y"}]))
     assert [row["page"] for row in found] == [3, None]

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,17 @@ def test_csv_holds_lists_and_objects_as_json(tmp_path: Path) -> None:
     with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as lines:
         (row,) = csv.DictReader(lines)
     assert {name: json.loads(cell) for name, cell in row.items()} == held
+
+
+def test_an_id_that_is_a_date_is_printed_as_it_is_written(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    file = write_as(".parquet", tmp_path, [{"id": date(2026, 5, 4), "text": "It rained."}])
+    printed = textcls("predict", tmp_path / "model", file)
+    assert textcls("predict", tmp_path / "model", file, "--output", "p.jsonl").code == 0
+    assert printed.out == Path("p.jsonl").read_text()
+    assert json.loads(printed.out)["id"] == "2026-05-04"
 
 
 def test_another_suffix_is_refused_before_anything_is_predicted(tmp_path: Path) -> None:

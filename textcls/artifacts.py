@@ -63,6 +63,12 @@ class ModelDescription(BaseModel):
     files: dict[str, str] = {}
     """SHA-256 of every file of the folder but the card and this one."""
 
+    @property
+    def group(self) -> str | None:
+        """The column of the groups in the data that the model learnt from (`data.group`), if the config names one."""
+        column: str | None = (self.config or {}).get("data", {}).get("group")
+        return column
+
 
 def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> ModelDescription:
     """Write a fitted classifier as a model folder.
@@ -117,7 +123,10 @@ def load_model(folder: str | Path) -> TextClassifier:
     except TypeError as error:
         raise ModelError(f"{folder}: settings that this textcls does not know: {error}") from error
     classifier.read(folder, description.labels)
-    return classifier if description.decision is None else DecidedClassifier(classifier, description.decision)
+    if description.decision is not None:
+        classifier = DecidedClassifier(classifier, description.decision)
+    classifier.group = description.group
+    return classifier
 
 
 def describe_model(folder: str | Path) -> ModelDescription:

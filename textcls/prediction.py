@@ -13,7 +13,7 @@ import numpy as np
 
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
-from textcls.dataset import SUFFIXES, add_context, optional_text, parse_rows, read_rows
+from textcls.dataset import SUFFIXES, add_context, group_of, optional_text, parse_rows, read_rows
 from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
@@ -79,7 +79,7 @@ def predict_inputs(
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
     find_articles(*filter(_holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
-    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text)))
+    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text, classifier.group)))
     while batch := list(islice(rows, _EXPLAINED_BATCH if explain else _BATCH)):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
@@ -95,7 +95,8 @@ class FileEvaluation(NamedTuple):
 
     Attributes:
         evaluation: its figures, of all rows: where it abstains, of the labels that it would give.
-        intervals: their 95 % intervals, by a bootstrap over the column `article`, or over rows where there is none.
+        intervals: their 95 % intervals, by a bootstrap over the classifier's `group`, or where the rows have no such column over
+            `article`, or else over rows.
         ceiling: what annotators reach, where the column `annotator_labels` lists what they said of each row.
         wrong: the wrong predictions, the most confident first.
         answered: what it answers, if its policy is to abstain.
@@ -114,13 +115,14 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
     """
-    rows = [
-        {**row, "article": optional_text(row, "article", f"{data}, row {number}")}
-        for number, row in enumerate(read_rows(data, text=text, label=label), 1)
-    ]
+    rows = []
+    for number, row in enumerate(read_rows(data, text=text, label=label), 1):
+        where = f"{data}, row {number}"
+        its = {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
+        rows.append(row | its)
     labels = [str(name) for name in classifier.classes_]
     probabilities = label_probabilities(classifier, rows, where=str(data))
-    true, groups = [row["label"] for row in rows], [row["article"] for row in rows]
+    true, groups = [row["label"] for row in rows], [row["group"] for row in rows]
     judged = judgements([row.get(ANNOTATORS) for row in rows])
     below = classifier.abstain_below
     its_answers = answered(true, probabilities, labels, below) if below is not None else None
@@ -152,12 +154,12 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _read_input(name: str, text: str) -> Iterator[Row]:
+def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
     path = Path(name)
     if name == "-":
-        yield from _read_standard_input(text)
+        yield from _read_standard_input(text, group)
     elif path.suffix in SUFFIXES:
-        yield from map(_known_columns, read_rows(path, text=text))
+        yield from (_known_columns(row, group) for row in read_rows(path, text=text))
     elif _holds_articles(name):
         for file in find_articles(path):
             yield from _sentences(read_article(file))
@@ -167,7 +169,7 @@ def _read_input(name: str, text: str) -> Iterator[Row]:
         raise DataError(f"{path}: no such file or folder")
 
 
-def _read_standard_input(text: str) -> Iterator[Row]:
+def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
     if not article.text.lstrip().startswith("{"):
         first, *_ = article.text.lstrip().split("\n", 1)
@@ -178,7 +180,7 @@ def _read_standard_input(text: str) -> Iterator[Row]:
         yield from _sentences(article)
         return
     lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
-    yield from map(_known_columns, parse_rows(lines, name="standard input", text=text))
+    yield from (_known_columns(row, group) for row in parse_rows(lines, name="standard input", text=text))
 
 
 def _holds_articles(name: str) -> bool:
@@ -186,8 +188,9 @@ def _holds_articles(name: str) -> bool:
     return path.is_dir() or path.suffix == ".txt"
 
 
-def _known_columns(row: Row) -> Row:
-    return {key: row[key] for key in ("id", "text", "article", "before", "after") if key in row}
+def _known_columns(row: Row, group: str | None) -> Row:
+    known: Row = {key: row[key] for key in ("id", "text", "article", "before", "after") if key in row}
+    return known if group is None else known | {"group": row.get(group)}
 
 
 def _sentences(article: Article) -> Iterator[Row]:

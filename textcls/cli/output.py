@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,14 +25,14 @@ def check_delivery(output: Path | None) -> None:
 
 def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -> None:
     """Write rows to a file, with a bar on a terminal, and say so; or print them as JSON Lines."""
+    from textcls.dataset import json_line, write_rows
+
     if output is None:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            print(json_line(row))
     else:
         from rich.console import Console
         from rich.progress import track
-
-        from textcls.dataset import write_rows
 
         terminal = Console(stderr=True)
         shown = track(rows, description=what, console=terminal, transient=True, disable=not terminal.is_terminal)

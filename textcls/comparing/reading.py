@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textcls.artifacts import describe_model, load_model
-from textcls.dataset import SUFFIXES, dataset_identity, optional_text, read_rows, read_table, text_digest
+from textcls.dataset import SUFFIXES, dataset_identity, group_of, optional_text, read_rows, read_table, text_digest
 from textcls.errors import DataError
 from textcls.evaluation import Predictions, make_predictions
 from textcls.prediction import label_probabilities
@@ -94,7 +94,7 @@ def warn_of_learnt_rows(model: str, store: str | Path, data: Path, *, text: str 
     # A run says what it has learnt from, so its model is not fetched once more.
     its = _find(model, opened, data if opened is None or model.startswith("models:/") else None)
     rows = _read_data(data, text, label)
-    if known := _count_learnt(its, opened, rows):
+    if known := _count_learnt(its, opened, data, rows):
         found = "was made" if its.run is None else "has learnt"
         which = f"{known} of the {len(rows)} texts of" if known < len(rows) else "the very rows of"
         logger.warning("%s: it %s from %s %s; its figures there say little of others", its.name, found, which, data)
@@ -125,13 +125,20 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
     if its.model is not None and data is not None:
         _check_new_to(its, store, data, rows)
         classifier = load_model(its.model)
+        rows = _grouped(rows, classifier.group, data)
         labels = [str(name) for name in classifier.classes_]
         predicted = [
             # The prediction is given, so that a model that is right everywhere is not taken for rows without the truth.
-            {**row, "prediction": labels[int(p.argmax())], "probabilities": dict(zip(labels, map(float, p), strict=True))}
+            {
+                **row,
+                "article": row["group"],
+                "prediction": labels[int(p.argmax())],
+                "probabilities": dict(zip(labels, map(float, p), strict=True)),
+            }
             for row, p in zip(rows, label_probabilities(classifier, rows, where=str(data)), strict=True)
         ]
-        return make_predictions(predicted, name=its.name)
+        column = classifier.group if classifier.group is not None and classifier.group in rows[0] else "article"
+        return make_predictions(predicted, name=its.name, grouped_by=column)
     if its.file is not None:
         return make_predictions(read_table(its.file), name=its.name)
     if store is None or its.run is None:
@@ -157,9 +164,14 @@ def _read_data(data: Path, text: str, label: str) -> list[Row]:
     return [{key: value for key, value in row.items() if key not in ("fold", "seed", "prediction")} for row in rows]
 
 
+def _grouped(rows: Sequence[Row], column: str | None, data: Path) -> list[Row]:
+    """Give rows the groups that a model's run would have given them."""
+    return [{**row, "group": group_of(row, column, f"{data}, row {number}")} for number, row in enumerate(rows, 1)]
+
+
 def _check_new_to(its: _Found, store: Store | None, data: Path, rows: Sequence[Row]) -> None:
     """Refuse a model that has learnt from the very rows, and warn of one that has from some, or of which it is not known."""
-    known = _count_learnt(its, store, rows)
+    known = _count_learnt(its, store, data, rows)
     if known == len(rows):
         raise DataError(
             f"{its.name}: it has learnt from the very rows of {data}, so its figures there say nothing of others; "
@@ -173,11 +185,12 @@ def _check_new_to(its: _Found, store: Store | None, data: Path, rows: Sequence[R
         )
 
 
-def _count_learnt(its: _Found, store: Store | None, rows: Sequence[Row]) -> int:
+def _count_learnt(its: _Found, store: Store | None, data: Path, rows: Sequence[Row]) -> int:
     """Count the rows that a model has learnt from: those of its run, or all if they are the data that its folder was made from."""
     if its.run is None and its.model is not None:
-        made_from = describe_model(its.model).data
-        return len(rows) if made_from is not None and made_from.identity == _identity(rows) else 0
+        about = describe_model(its.model)
+        same = about.data is not None and about.data.identity == _identity(_grouped(rows, about.group, data))
+        return len(rows) if same else 0
     learnt = _learnt_texts(its, store)
     return sum(text_digest(str(row["text"])) in learnt for row in rows)
 
@@ -201,5 +214,5 @@ def _identity(rows: Sequence[Row]) -> str:
         side: [value if isinstance(value := row.get(side), str) and value.strip() else None for row in rows]
         for side in ("before", "after")
     }
-    columns |= {"group": [row["article"] for row in rows], "annotations": [None] * len(rows)}
+    columns |= {"group": [row["group"] for row in rows], "annotations": [None] * len(rows)}
     return dataset_identity(Dataset.from_dict(columns))

@@ -7,9 +7,19 @@ from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
-from textcls.dataset.load import COLUMNS, SUFFIXES, load_dataset, optional_text, parse_rows, read_columns, read_rows, read_table
+from textcls.dataset.load import (
+    COLUMNS,
+    SUFFIXES,
+    group_of,
+    load_dataset,
+    optional_text,
+    parse_rows,
+    read_columns,
+    read_rows,
+    read_table,
+)
 from textcls.dataset.statistics import describe_rows
-from textcls.dataset.write import check_new_rows, write_rows
+from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [
     "COLUMNS",
@@ -23,6 +33,8 @@ __all__ = [
     "dataset_identity",
     "dataset_name",
     "describe_rows",
+    "group_of",
+    "json_line",
     "load_dataset",
     "near_duplicates",
     "normalize_text",

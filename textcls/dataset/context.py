@@ -36,8 +36,11 @@ def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -
 
 
 def _article(row: Mapping[str, Any]) -> str | None:
-    found = row.get("article") or row.get("group")
-    return str(found) if found else None  # of files to predict, in which it may be anything
+    for found in (row.get("article"), row.get("group")):
+        # Of files to predict, in which it may be anything: 0 is a name too, and NaN, which is not equal to itself, is none.
+        if found is not None and found == found and str(found).strip():
+            return str(found)
+    return None
 
 
 def _nearest(own: str | None, others: Sequence[str], count: int) -> Iterator[str]:

@@ -10,6 +10,7 @@ import csv
 import glob
 import hashlib
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,8 @@ from textcls.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from datasets import Dataset
 
+logger = logging.getLogger(__name__)
+
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "split")
 """What every row has."""
@@ -33,6 +36,8 @@ Row = dict[str, Any]
 
 def load_dataset(config: DataConfig) -> Dataset:
     """Load every file that the config names into one checked dataset.
+
+    It warns of a column of the data whose name one of the dataset's own columns takes.
 
     Returns:
         a dataset with the columns `id`, `text`, `label`, `group`, `before`, `after` (strings; the last three may be
@@ -46,7 +51,17 @@ def load_dataset(config: DataConfig) -> Dataset:
     from datasets import Dataset
 
     repeated: Counter[str] = Counter()
-    rows = [row for split in ("train", "validation", "test") for row in _load_split(config, split, repeated)]
+    taken = _taken_names(config)
+    seen: dict[str, str] = {}
+    rows = []
+    for split in ("train", "validation", "test"):
+        for raw, row in _load_split(config, split, repeated):
+            rows.append(row)
+            for column in taken:
+                if raw.get(column) not in (None, ""):
+                    seen.setdefault(column, getattr(config, split))
+    for column, source in seen.items():
+        logger.warning("%s has a column %r, %s", source, column, taken[column])
     _check_labels(rows, config)
     _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
@@ -109,7 +124,8 @@ def read_columns(path: str | Path, *, key: str) -> dict[str, Row]:
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
-def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Iterator[Row]:
+def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Iterator[tuple[Row, Row]]:
+    """Yield what the data say, and the row that it becomes."""
     source = getattr(config, split)
     if source is None:
         return
@@ -120,7 +136,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         row["text"] = _required(raw, config.text, where)
         row["label"] = _required(raw, config.label, where)
         row["id"] = _identify(raw, config.id, where)
-        row["group"] = _required(raw, config.group, where) if config.group else optional_text(raw, "article", where)
+        row["group"] = _required(raw, config.group, where) if config.group else group_of(raw, None, where)
         row["before"], row["after"] = (
             optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
         )
@@ -133,9 +149,26 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
             digest = hashlib.sha256(row["text"].encode()).hexdigest()[:16]
             repeated[digest] += 1
             row["id"] = digest if repeated[digest] == 1 else f"{digest}-{repeated[digest]}"
-        yield row
+        yield raw, row
     if not found:
         raise DataError(f"data.{split}: {source}: expected rows, found none")
+
+
+def _taken_names(config: DataConfig) -> dict[str, str]:
+    """Names that columns of the data lose to the dataset's own, since no setting names them; and what to say of each."""
+    what = {
+        "group": "rows of one group may fall apart",
+        "annotations": "models learn from the label alone",
+    }
+    said = {"split": "which is not read: data.train, data.validation and data.test say what rows are for; name a file for each"}
+    for column in ("id", "text", "label", "group", "annotations"):
+        named = getattr(config, column)
+        if named is not None:
+            said[column] = f"which gives way to {named!r}, named by data.{column}; rename it to keep it"
+        elif column in what:
+            said[column] = f"which data.{column} does not name: {what[column]}; set data.{column}={column}, or rename it"
+    used = (config.id, config.text, config.label, config.group, config.annotations)
+    return {column: words for column, words in said.items() if column not in used}
 
 
 def _identify(raw: Row, column: str | None, where: str) -> str | None:
@@ -294,6 +327,15 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
     if isinstance(value, int):
         return str(value)
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+
+
+def group_of(row: Row, column: str | None, where: str) -> str | None:
+    """Take the group of a row: of the column that is named, if the row has it, else of `article`; None where there is none.
+
+    Raises:
+        DataError: it is neither a string nor a whole number.
+    """
+    return optional_text(row, column if column is not None and column in row else "article", where)
 
 
 def of_one_type(values: list[Any]) -> list[Any]:

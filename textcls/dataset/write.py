@@ -29,6 +29,11 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> int:
         return writers[path.suffix](rows, scratch)
 
 
+def json_line(value: Row | list[Any]) -> str:
+    """Write a row, or what a cell of it holds, as one line of JSON, in which what JSON does not know, such as a date, is a string."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
 def check_new_rows(path: str | Path) -> Path:
     """Check that rows can be written to a path, before work is spent on them.
 
@@ -45,7 +50,7 @@ def _write_jsonl(rows: Iterable[Row], path: Path) -> int:
     count = 0
     with path.open("w", encoding="utf-8") as out:
         for count, row in enumerate(rows, 1):  # noqa: B007 - the count is what is returned
-            out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            out.write(json_line(row) + "\n")
     return count
 
 
@@ -82,4 +87,4 @@ def _flatten(row: Row) -> Row:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
+    return json_line(value) if isinstance(value, list | dict) else value

@@ -67,6 +67,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     context: Mapping[str, int] | None = None
     """How many sentences `before` and `after` each text the model reads; None reads the text alone."""
+    group: str | None = None
+    """The column whose equal values belong together in the data that it learnt from, such as `customer`; None: `article`, if any."""
     abstain_below: float | None = None
     """The least probability of the best label at which it is an answer; None answers always."""
 

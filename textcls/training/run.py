@@ -191,6 +191,7 @@ def run_config(
             classifier = fit_classifier(config, dataset, final, _Both(run, reporter), workspace.checkpoints("final"))
         if classifier is None:
             raise RuntimeError("a run of one fit, and a trial, are fitted in this process")
+        classifier.group = config.data.group
 
         reporter.phase("writing")
         evaluation, intervals, predictions = pool(rows, outcomes)
