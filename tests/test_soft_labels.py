@@ -185,11 +185,11 @@ def test_setfit_refuses_shares(make: Callable[..., TextClassifier]) -> None:
     ("annotations", "message"),
     [
         (ANNOTATIONS[:3], "expected annotators' labels for each text, found 24 texts and labels for 3"),
-        ([*ANNOTATIONS[:-1], []], "annotators of text 23: expected a label or more, each a string, found []"),
-        ([*ANNOTATIONS[:-1], "fact"], "annotators of text 23: expected a label or more, each a string, found 'fact'"),
+        ([*ANNOTATIONS[:-1], []], "annotators of text 23: expected a label or more, like those of the texts, found []"),
+        ([*ANNOTATIONS[:-1], "fact"], "annotators of text 23: expected a label or more, like those of the texts, found 'fact'"),
         (
             [*ANNOTATIONS[:-1], ["fact", None]],
-            "annotators of text 23: expected a label or more, each a string, found ['fact', None]",
+            "annotators of text 23: expected a label or more, like those of the texts, found ['fact', None]",
         ),
         ([["fact"]] * 24, "expected two labels or more, found only 'fact'"),
     ],
