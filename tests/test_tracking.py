@@ -321,6 +321,16 @@ def test_runs_are_found_by_id_beginning_and_name(config: TrackingConfig, store_f
     assert [run.id for run in store.runs(["first"])] == [ids[2]], "of two runs of a name, the newest"
 
 
+def test_a_name_means_a_trial_only_if_no_run_of_its_own_bears_it(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config, "tfidf-C1-s42") as run:
+        pass
+    time.sleep(0.01)
+    with tracked(config, "sweep") as parent, parent.child("tfidf-C1-s42", "trial"), parent.child("tfidf-C3-s42", "trial") as trial:
+        pass
+    store = Store(store_folder)
+    assert [found.id for found in store.runs(["tfidf-C1-s42", "tfidf-C3-s42"])] == [run.id, trial.id]
+
+
 def test_a_name_that_fits_no_run(config: TrackingConfig, store_folder: Path) -> None:
     with tracked(config, "tfidf-C1-s42"):
         pass

@@ -138,8 +138,8 @@ class Store:
         """List runs, the newest first.
 
         Args:
-            names: ids, unambiguous beginnings of ids, or names of runs, of which the newest finished one counts; all that
-                are no children if none is given.
+            names: ids, unambiguous beginnings of ids, or names of runs, of which the newest finished one counts, and a child only
+                if nothing else bears its name; all that are no children if none is given.
             children: whether to list the folds of runs too.
             unfinished: whether a name means the newest run that did not come to its end, rather than the newest that did.
 
@@ -170,9 +170,10 @@ class Store:
         return self._summaries(ViewType.DELETED_ONLY)
 
     def _choose(self, name: str, found: Sequence[RunSummary], unfinished: bool) -> RunSummary:
-        fitting = [run for run in found if name == run.name] or [
-            run for run in found if len(name) >= 6 and run.id.startswith(name)
-        ]
+        named = [run for run in found if name == run.name]
+        # A sweep's trial bears the name that a run of its settings has, and keeps no model.
+        named = [run for run in named if run.kind not in CHILDREN] or named
+        fitting = named or [run for run in found if len(name) >= 6 and run.id.startswith(name)]
         # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
         fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
         if len({(run.experiment, run.name) for run in fitting}) > 1:
@@ -180,8 +181,8 @@ class Store:
             raise TrackingError(f"{self.place}: several runs are {name!r}; name one by its id: {ids}")
         if not fitting:
             runs = [run for run in found if run.kind not in CHILDREN]
-            named = Counter(run.name for run in runs)
-            listed = [run.name if named[run.name] == 1 else f"{run.name} ({run.id[:8]})" for run in runs] or ["no runs yet"]
+            count = Counter(run.name for run in runs)
+            listed = [run.name if count[run.name] == 1 else f"{run.name} ({run.id[:8]})" for run in runs] or ["no runs yet"]
             raise TrackingError(
                 f"{self.place}: no run {name!r}; {did_you_mean(name, {run.name for run in found}, listed=listed)}"
             )
