@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -634,6 +635,22 @@ def test_a_database_of_another_mlflow_is_copied_before_it_is_migrated(
     assert (store_folder / "mlflow.db.mlflow-3.0.0").is_file()
     assert json.loads(state.read_text())["mlflow"] == version("mlflow")
     assert any("a copy is kept as mlflow.db.mlflow-3.0.0" in message for message in caplog.messages)
+
+
+def test_a_copy_that_was_cut_off_is_made_anew(store_folder: Path) -> None:
+    state, copy = store_folder / "store.json", store_folder / "mlflow.db.mlflow-3.0.0"
+    Store(store_folder)
+    state.write_text(json.dumps({**json.loads(state.read_text()), "mlflow": "3.0.0"}))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # as a disk that is full
+    try:
+        with pytest.raises(TrackingError, match="the store cannot be opened: "):
+            Store(store_folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    Store(store_folder)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
 
 
 def test_a_deleted_experiment_is_told(config: TrackingConfig, store_folder: Path) -> None:
