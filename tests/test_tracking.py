@@ -121,6 +121,18 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
     assert found == {"dead": "FAILED", "alive": "RUNNING", "elsewhere": "RUNNING", "unknown": "RUNNING"}
 
 
+def test_a_sweep_goes_on_while_a_trial_does_though_the_process_that_it_names_died(
+    config: TrackingConfig, store_folder: Path
+) -> None:
+    with tracked(config, "sweep") as run:
+        with run.child("a trial", "trial"):
+            run.hand_over(f"{socket.gethostname()}:999999999")  # which has died
+            Store(store_folder)
+            assert statuses(store_folder) == {"sweep": "RUNNING", "a trial": "RUNNING"}
+        Store(store_folder)
+        assert statuses(store_folder) == {"sweep": "FAILED", "a trial": "FINISHED"}
+
+
 def test_a_run_that_is_opened_again_does_not_end_by_who_opens_the_store_just_then(
     config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -651,6 +663,18 @@ def test_a_copy_that_was_cut_off_is_made_anew(store_folder: Path) -> None:
     Store(store_folder)
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
+
+
+def test_an_experiment_that_another_process_makes_meanwhile_is_found(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = Store(store_folder), Store(store_folder)
+    create = slow.client.create_experiment
+
+    def second(*given: Any, **named: Any) -> str:
+        quick.experiment("news")
+        return create(*given, **named)
+
+    monkeypatch.setattr(slow.client, "create_experiment", second)
+    assert slow.experiment("news").experiment_id == quick.experiment("news").experiment_id
 
 
 def test_a_deleted_experiment_is_told(config: TrackingConfig, store_folder: Path) -> None:

@@ -118,13 +118,19 @@ class Store:
 
     def experiment(self, name: str) -> Experiment:
         """Find an experiment, made if need be with the columns that its run table shows."""
+        from mlflow.exceptions import MlflowException
+
         found = self.client.get_experiment_by_name(name)
         if found is None:
             # A server knows itself where its artifacts lie.
             location = None if self.is_server else (self.folder / "artifacts" / _file_name(name)).as_uri()
-            self.client.create_experiment(
-                name, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
-            )
+            try:
+                self.client.create_experiment(
+                    name, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
+                )
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # which it does if another process was quicker
+                    raise
             found = self.client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
             raise TrackingError(f"{self.place}: the experiment {name!r} was deleted; restore it in MLflow or set data.name")
@@ -214,10 +220,16 @@ class Store:
                 return
 
     def _end_dead_runs(self) -> None:
-        """Mark as failed what still counts as running though its process on this machine is gone."""
+        """Mark as failed what still counts as running though its process on this machine is gone.
+
+        The processes of a sweep share its run, which names one of them: it goes on while any of them is at a trial.
+        """
         experiments = [e.experiment_id for e in self.client.search_experiments()]
-        for run in self._search(experiments, "attributes.status = 'RUNNING'"):
-            if is_alive(run.data.tags.get("textcls.process", "")) is False:
+        running = list(self._search(experiments, "attributes.status = 'RUNNING'"))
+        dead = [run for run in running if is_alive(run.data.tags.get("textcls.process", "")) is False]
+        shared = {run.data.tags.get("mlflow.parentRunId") for run in running if run not in dead}
+        for run in dead:
+            if run.info.run_id not in shared:
                 self.client.set_terminated(run.info.run_id, status="FAILED")
 
     # --- what runs hold ---------------------------------------------------------------------------------------------
