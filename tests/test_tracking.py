@@ -338,7 +338,11 @@ def test_a_name_means_a_trial_only_if_no_run_of_its_own_bears_it(config: Trackin
     with tracked(config, "tfidf-C1-s42") as run:
         pass
     time.sleep(0.01)
-    with tracked(config, "sweep") as parent, parent.child("tfidf-C1-s42", "trial"), parent.child("tfidf-C3-s42", "trial") as trial:
+    with (
+        tracked(config, "sweep") as parent,
+        parent.child("tfidf-C1-s42", "trial"),
+        parent.child("tfidf-C3-s42", "trial") as trial,
+    ):
         pass
     store = Store(store_folder)
     assert [found.id for found in store.runs(["tfidf-C1-s42", "tfidf-C3-s42"])] == [run.id, trial.id]
