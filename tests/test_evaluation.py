@@ -18,7 +18,7 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from textcls.evaluation import LabelScores, evaluate, predicted_rows, summarize, wrong_predictions
+from textcls.evaluation import LabelScores, evaluate, less_is_better, predicted_rows, summarize, wrong_predictions
 from textcls.evaluation.figures import confusion_figure, per_label_figure
 
 
@@ -155,6 +155,14 @@ def test_wrong_predictions_come_with_the_most_confident_first() -> None:
         {"text": "one", "prediction": "b", "label": "a", "score": 0.6667, "id": "1", "article": "g"},
         {"text": "four", "prediction": "a", "label": "b", "score": 0.6, "id": None, "article": "h"},
     ]
+
+
+def test_less_is_better_of_errors_spreads_times_and_sizes() -> None:
+    errors = [f"{rows}/{figure}" for rows in ("test", "validation", "pooled") for figure in ("log_loss", "brier", "ece", "risk")]
+    others = ["test/ece_low", "test/log_loss_high", "test/macro_f1_std", "time/fit_s", "latency/p50_ms", "size/model_mb"]
+    assert all(map(less_is_better, (*errors, *others)))
+    more = ["test/macro_f1", "validation/accuracy", "test/coverage", "test/macro_f1_low", "time/texts_per_s", "n_children"]
+    assert not any(map(less_is_better, (*more, "test.per_label/f1/ece", "test.per_label/f1/test/risk_std")))
 
 
 @pytest.mark.parametrize("labels", [2, 77])

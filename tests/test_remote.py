@@ -238,6 +238,21 @@ def test_processes_that_share_a_run_keep_each_its_own(
     assert sorted((trial.name, trial.status) for trial in trials) == [("trial 1", "FINISHED"), ("trial 2", "FINISHED")]
 
 
+def test_a_run_that_was_handed_over_goes_on_when_what_was_kept_of_it_is_sent(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, folder = Store(store_folder), tmp_path / "kept"
+    monkeypatch.setattr(tracking_run, "Store", lambda *_, **__: store)
+    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    with track(config, experiment="news", name="a sweep", tags={"textcls.kind": "parent"}) as run:
+        with monkeypatch.context() as away:
+            away.setattr(outbox, "carry_out", _away)
+            run.tags({"note": "kept"})
+        run.hand_over(f"{socket.gethostname()}:{os.getppid()}")
+    found = store.run("a sweep")
+    assert (kept_runs(folder), found.tags["note"], found.status) == ([], "kept", "RUNNING")
+
+
 def _away(*_: object) -> None:
     raise OSError("nobody there")
 

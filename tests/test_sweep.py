@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import sqlite3
@@ -19,9 +20,11 @@ from filelock import FileLock
 from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
+from textcls.tracking.cleaning import delete_runs
 from textcls.training import run_name
 from textcls.training import sweep as sweeping
-from textcls.training.sweep import sweep
+from textcls.training.run import Reporter
+from textcls.training.sweep import ranked, sweep
 
 SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
 
@@ -214,6 +217,43 @@ def test_while_another_process_is_at_a_trial_the_best_is_provisional(
     assert (tmp_path / "best.yaml").exists()
 
 
+def test_a_metric_of_which_less_is_better_is_made_small(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = iter([0.9, 0.9, 0.8, 0.9, 0.9, 0.7, 1.5])
+
+    def run_config(*_: object, reporter: Reporter, **__: object) -> SimpleNamespace:
+        metrics = {"test/log_loss": next(values)}
+        reporter.measured(metrics)
+        return SimpleNamespace(metrics=metrics)
+
+    monkeypatch.setattr(sweeping, "run_config", run_config)
+    space = "sweep.space={seed: {low: 1, high: 99}}"
+    result = sweep(config, overrides=["sweep.metric=test/log_loss", space, "sweep.trials=7", "tracking.enabled=false"])
+    assert (result.best.value, [trial.state for trial in result.trials]) == (0.7, ["complete"] * 6 + ["pruned"])
+    assert [trial.number for trial in ranked(result.trials, result.metric)] == [5, 2, 0, 1, 3, 4, 6]
+
+
+def test_the_best_settings_are_printed_as_train_takes_them(config: Path, textcls: Callable[..., Done], tmp_path: Path) -> None:
+    space = "sweep.space={model.C: {low: 0.1, high: 10, log: true}, model.word_ngrams: [[1, 2]], model.class_weight: [null]}"
+    best = tmp_path / "best.yaml"
+    done = textcls("sweep", config, "--set", space, "--set", "sweep.trials=1", "--output", best)
+    assert done.code == 0, done.err
+    (line,) = [line for line in done.out.splitlines() if line.startswith("best: ")]
+    given = [word for word in shlex.split(line.partition(": --set ")[2]) if word != "--set"]
+    assert load_config(config, [*given, "sweep=null"]) == load_config(best)
+
+
+def test_a_sweep_whose_run_was_deleted_goes_on_under_a_new_one(config: Path, store_folder: Path) -> None:
+    first = sweep(config, overrides=["sweep.trials=1"])
+    store = Store(store_folder)
+    delete_runs(store, store.runs(children=True))
+    again = sweep(config, overrides=["sweep.trials=2"])
+    (parent,) = store.runs()
+    assert again.trials[0] == first.trials[0]
+    assert (parent.id, parent.status, len(again.trials)) == (again.run_id, "FINISHED", 2)
+    assert parent.parameters["sweep.trials"] == "2"
+    assert sweep(config, overrides=["sweep.trials=2"]).run_id == again.run_id
+
+
 def test_the_last_process_ends_the_run_of_a_sweep(config: Path, store_folder: Path) -> None:
     import optuna
 
@@ -332,6 +372,13 @@ def test_sweeps_that_another_process_keeps(config: Path, store_folder: Path, mon
     assert str(caught.value) == (
         f"{store_folder}: another process has kept the sweeps to itself for 0.1 seconds; wait for it, or end it"
     )
+
+
+def test_a_file_where_the_store_should_be(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "afile").touch()
+    with pytest.raises(TrackingError) as caught:
+        sweep(config, overrides=[f"tracking.folder={tmp_path / 'afile'}"])
+    assert str(caught.value) == f"tracking.folder: {tmp_path / 'afile'}: cannot be made: File exists; name another"
 
 
 def test_a_database_that_cannot_be_opened(config: Path) -> None:

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -118,6 +119,18 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
         store.client.create_run(experiment, run_name=name, tags={"textcls.process": process})
     found = {run.name: run.status for run in Store(store_folder).runs()}
     assert found == {"dead": "FAILED", "alive": "RUNNING", "elsewhere": "RUNNING", "unknown": "RUNNING"}
+
+
+def test_a_sweep_goes_on_while_a_trial_does_though_the_process_that_it_names_died(
+    config: TrackingConfig, store_folder: Path
+) -> None:
+    with tracked(config, "sweep") as run:
+        with run.child("a trial", "trial"):
+            run.hand_over(f"{socket.gethostname()}:999999999")  # which has died
+            Store(store_folder)
+            assert statuses(store_folder) == {"sweep": "RUNNING", "a trial": "RUNNING"}
+        Store(store_folder)
+        assert statuses(store_folder) == {"sweep": "FAILED", "a trial": "FINISHED"}
 
 
 def test_a_run_that_is_opened_again_does_not_end_by_who_opens_the_store_just_then(
@@ -319,6 +332,20 @@ def test_runs_are_found_by_id_beginning_and_name(config: TrackingConfig, store_f
     assert [run.id for run in store.runs()] == ids[::-1]
     assert [run.id for run in store.runs([ids[0], ids[1][:8]])] == ids[:2]
     assert [run.id for run in store.runs(["first"])] == [ids[2]], "of two runs of a name, the newest"
+
+
+def test_a_name_means_a_trial_only_if_no_run_of_its_own_bears_it(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config, "tfidf-C1-s42") as run:
+        pass
+    time.sleep(0.01)
+    with (
+        tracked(config, "sweep") as parent,
+        parent.child("tfidf-C1-s42", "trial"),
+        parent.child("tfidf-C3-s42", "trial") as trial,
+    ):
+        pass
+    store = Store(store_folder)
+    assert [found.id for found in store.runs(["tfidf-C1-s42", "tfidf-C3-s42"])] == [run.id, trial.id]
 
 
 def test_a_name_that_fits_no_run(config: TrackingConfig, store_folder: Path) -> None:
@@ -624,6 +651,34 @@ def test_a_database_of_another_mlflow_is_copied_before_it_is_migrated(
     assert (store_folder / "mlflow.db.mlflow-3.0.0").is_file()
     assert json.loads(state.read_text())["mlflow"] == version("mlflow")
     assert any("a copy is kept as mlflow.db.mlflow-3.0.0" in message for message in caplog.messages)
+
+
+def test_a_copy_that_was_cut_off_is_made_anew(store_folder: Path) -> None:
+    state, copy = store_folder / "store.json", store_folder / "mlflow.db.mlflow-3.0.0"
+    Store(store_folder)
+    state.write_text(json.dumps({**json.loads(state.read_text()), "mlflow": "3.0.0"}))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))  # as a disk that is full
+    try:
+        with pytest.raises(TrackingError, match="the store cannot be opened: "):
+            Store(store_folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    Store(store_folder)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
+
+
+def test_an_experiment_that_another_process_makes_meanwhile_is_found(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = Store(store_folder), Store(store_folder)
+    create = slow.client.create_experiment
+
+    def second(*given: Any, **named: Any) -> str:
+        quick.experiment("news")
+        return create(*given, **named)
+
+    monkeypatch.setattr(slow.client, "create_experiment", second)
+    assert slow.experiment("news").experiment_id == quick.experiment("news").experiment_id
 
 
 def test_a_deleted_experiment_is_told(config: TrackingConfig, store_folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,7 @@ def sweep(
 
     from textcls.cli.output import console
     from textcls.cli.progress import ProgressBar
+    from textcls.training.sweep import ranked
     from textcls.training.sweep import sweep as run_sweep
 
     with ProgressBar() as bar:
@@ -28,14 +31,14 @@ def sweep(
     table = Table(title=f"{len(result.trials)} trials", title_justify="left")
     for column in ("trial", *keys, result.metric):
         table.add_column(column, justify="right")
-    for trial in sorted(result.trials, key=lambda trial: -(trial.value or 0.0)):
+    for trial in ranked(result.trials, result.metric):
         reached = trial.state if trial.value is None else f"{trial.value:.4f}"
         table.add_row(str(trial.number + 1), *(_shown(trial.settings.get(key)) for key in keys), reached)
     out = console()
     out.print(table)
     if result.exhausted:
         out.print("every combination of the space was tried, so there are no more trials")
-    settings = " ".join(f"--set {key}={_shown(value)}" for key, value in result.best.settings.items())
+    settings = " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in result.best.settings.items())
     running = any(trial.state == "running" for trial in result.trials)
     best = "best so far" if running else "best"
     out.print(f"{best}: trial {result.best.number + 1}, {result.metric} {result.best.value:.4f}: {settings}", soft_wrap=True)

@@ -130,7 +130,8 @@ class SweepConfig(Settings):
     trials: int = Field(default=20, ge=1)
     """Number of trials, those that are pruned included."""
     metric: str | None = None
-    """What to make large, such as `validation/macro_f1`; by default that where there are validation rows, else `test/macro_f1`."""
+    """What to search by, such as `validation/macro_f1`, which is the default where there are validation rows, else `test/macro_f1`; a loss,
+    an error, a time or a size, such as `test/log_loss`, is made small."""
     storage: str | None = None
     """Database of the study, as a URL that SQLAlchemy takes; by default `sweeps.db` in the folder of the runs."""
     name: str | None = Field(default=None, min_length=1)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from textcls.evaluation.bootstrap import Interval
 from textcls.evaluation.comparison import Comparison, Difference, compare
 from textcls.evaluation.intervals import Intervals, bootstrap_intervals
-from textcls.evaluation.metrics import Evaluation, LabelScores, evaluate, predicted_rows, summarize, wrong_predictions
+from textcls.evaluation.metrics import (
+    Evaluation,
+    LabelScores,
+    evaluate,
+    less_is_better,
+    predicted_rows,
+    summarize,
+    wrong_predictions,
+)
 from textcls.evaluation.predictions import Predictions, align, make_predictions
 from textcls.evaluation.verdict import word_overall
 
@@ -21,6 +29,7 @@ __all__ = [
     "bootstrap_intervals",
     "compare",
     "evaluate",
+    "less_is_better",
     "make_predictions",
     "predicted_rows",
     "summarize",

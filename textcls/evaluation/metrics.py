@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -23,6 +24,10 @@ FIGURES = {
     "ece": "calibration error",
 }
 """The figures of an evaluation that reports show, as people call them."""
+
+_LESS_IS_BETTER = re.compile(
+    r"(test|validation|pooled)/((log_loss|brier|ece|risk)(_low|_high)?|\w+_std)|(time|latency|size)/(?!texts_per_s$).+"
+)
 
 R = TypeVar("R", bound=Mapping[str, Any])
 
@@ -92,6 +97,11 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
         return asdict(self)
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether a run is the better the less it has of a metric: `test/log_loss` and other errors, spreads, times and sizes."""
+    return _LESS_IS_BETTER.fullmatch(metric) is not None
 
 
 def evaluate(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> Evaluation:

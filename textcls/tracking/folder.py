@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from textcls.errors import TrackingError
+from textcls.files import new_file
 
 logger = logging.getLogger(__name__)
 
@@ -113,9 +114,10 @@ def _back_up_before_upgrade(folder: Path, database: Path) -> None:
     copy = database.with_suffix(f".db.mlflow-{before}")
     if before and before != now and not copy.exists():
         # By the database itself: what was last written may still lie in the journal beside the file.
-        with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
-        shutil.copymode(database, copy)
+        with new_file(copy) as scratch:
+            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(scratch)) as target:
+                source.backup(target)
+            shutil.copymode(database, scratch)
         logger.warning("MLflow is now %s, the store was made by %s; a copy is kept as %s", now, before, copy.name)
 
 

@@ -154,7 +154,8 @@ class KeptRun:
         run: its id there.
         name: its name.
         calls: number of calls that are not sent yet.
-        running: whether another process still goes on with it.
+        process: the one that made them.
+        running: whether that is another than this one, and still goes on.
     """
 
     folder: Path
@@ -162,6 +163,7 @@ class KeptRun:
     run: str
     name: str
     calls: int
+    process: str
     running: bool
 
 
@@ -216,16 +218,17 @@ def send_kept(folder: Path, store: Store | None = None) -> int:
         scratch = folder / ".sent.json"
         scratch.write_text(json.dumps({"sent": number, "ids": ids}), encoding="utf-8")
         scratch.replace(folder / "sent.json")
-    _end_cut_off(store, {kept.run: kept.run} | ids, ended)
+    _end_cut_off(store, kept.process, {kept.run: kept.run} | ids, ended)
     shutil.rmtree(folder)
     return count
 
 
-def _end_cut_off(store: Store, ids: dict[str, str], ended: set[str]) -> None:
-    """A run whose process was killed has left no call that ends it."""
-    for run in {id for kept_as, id in ids.items() if kept_as not in ended}:
-        if store.client.get_run(run).info.status == "RUNNING":
-            store.client.set_terminated(run, status="FAILED")
+def _end_cut_off(store: Store, process: str, ids: dict[str, str], ended: set[str]) -> None:
+    """A run whose process was killed has left no call that ends it; nor has one that another process goes on with."""
+    for id in {id for kept_as, id in ids.items() if kept_as not in ended}:
+        run = store.client.get_run(id)
+        if run.info.status == "RUNNING" and run.data.tags.get("textcls.process") == process:
+            store.client.set_terminated(id, status="FAILED")
 
 
 def _calls(folder: Path) -> Iterator[Call]:
@@ -244,10 +247,10 @@ def _calls(folder: Path) -> Iterator[Call]:
 def _describe(folder: Path) -> KeptRun:
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        running = is_another(about["process"])
         sent, _ = _progress(folder)
         calls = sum(1 for _ in _calls(folder)) - sent
-        return KeptRun(folder, about["uri"], about["run"], about["name"], calls, running)
+        process = about["process"]
+        return KeptRun(folder, about["uri"], about["run"], about["name"], calls, process, is_another(process))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrackingError(f"{folder}: what is kept of a run is damaged: {reason(error)}; remove the folder") from error
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 from textcls.config import TrackingConfig
@@ -22,9 +22,6 @@ from textcls.tracking.processes import this_process
 from textcls.tracking.remote import reason
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
-
-if TYPE_CHECKING:
-    pass
 
 METRIC_DIGITS = 6
 """Digits of a kept metric after the point: MLflow's page of a run shows all; with as few as people are shown, they would be rounded twice."""

@@ -118,13 +118,19 @@ class Store:
 
     def experiment(self, name: str) -> Experiment:
         """Find an experiment, made if need be with the columns that its run table shows."""
+        from mlflow.exceptions import MlflowException
+
         found = self.client.get_experiment_by_name(name)
         if found is None:
             # A server knows itself where its artifacts lie.
             location = None if self.is_server else (self.folder / "artifacts" / _file_name(name)).as_uri()
-            self.client.create_experiment(
-                name, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
-            )
+            try:
+                self.client.create_experiment(
+                    name, artifact_location=location, tags={"mlflow.experimentKind": "custom_model_development"}
+                )
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # which it does if another process was quicker
+                    raise
             found = self.client.get_experiment_by_name(name)
         if found.lifecycle_stage != "active":
             raise TrackingError(f"{self.place}: the experiment {name!r} was deleted; restore it in MLflow or set data.name")
@@ -138,8 +144,8 @@ class Store:
         """List runs, the newest first.
 
         Args:
-            names: ids, unambiguous beginnings of ids, or names of runs, of which the newest finished one counts; all that
-                are no children if none is given.
+            names: ids, unambiguous beginnings of ids, or names of runs, of which the newest finished one counts, and a child only
+                if nothing else bears its name; all that are no children if none is given.
             children: whether to list the folds of runs too.
             unfinished: whether a name means the newest run that did not come to its end, rather than the newest that did.
 
@@ -170,9 +176,10 @@ class Store:
         return self._summaries(ViewType.DELETED_ONLY)
 
     def _choose(self, name: str, found: Sequence[RunSummary], unfinished: bool) -> RunSummary:
-        fitting = [run for run in found if name == run.name] or [
-            run for run in found if len(name) >= 6 and run.id.startswith(name)
-        ]
+        named = [run for run in found if name == run.name]
+        # A sweep's trial bears the name that a run of its settings has, and keeps no model.
+        named = [run for run in named if run.kind not in CHILDREN] or named
+        fitting = named or [run for run in found if len(name) >= 6 and run.id.startswith(name)]
         # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
         fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
         if len({(run.experiment, run.name) for run in fitting}) > 1:
@@ -180,8 +187,8 @@ class Store:
             raise TrackingError(f"{self.place}: several runs are {name!r}; name one by its id: {ids}")
         if not fitting:
             runs = [run for run in found if run.kind not in CHILDREN]
-            named = Counter(run.name for run in runs)
-            listed = [run.name if named[run.name] == 1 else f"{run.name} ({run.id[:8]})" for run in runs] or ["no runs yet"]
+            count = Counter(run.name for run in runs)
+            listed = [run.name if count[run.name] == 1 else f"{run.name} ({run.id[:8]})" for run in runs] or ["no runs yet"]
             raise TrackingError(
                 f"{self.place}: no run {name!r}; {did_you_mean(name, {run.name for run in found}, listed=listed)}"
             )
@@ -213,10 +220,16 @@ class Store:
                 return
 
     def _end_dead_runs(self) -> None:
-        """Mark as failed what still counts as running though its process on this machine is gone."""
+        """Mark as failed what still counts as running though its process on this machine is gone.
+
+        The processes of a sweep share its run, which names one of them: it goes on while any of them is at a trial.
+        """
         experiments = [e.experiment_id for e in self.client.search_experiments()]
-        for run in self._search(experiments, "attributes.status = 'RUNNING'"):
-            if is_alive(run.data.tags.get("textcls.process", "")) is False:
+        running = list(self._search(experiments, "attributes.status = 'RUNNING'"))
+        dead = [run for run in running if is_alive(run.data.tags.get("textcls.process", "")) is False]
+        shared = {run.data.tags.get("mlflow.parentRunId") for run in running if run not in dead}
+        for run in dead:
+            if run.info.run_id not in shared:
                 self.client.set_terminated(run.info.run_id, status="FAILED")
 
     # --- what runs hold ---------------------------------------------------------------------------------------------

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from textcls.config import Config, SpanConfig, SweepConfig, load_config, make_config, takes_fractions
+from textcls.config import Config, SpanConfig, SweepConfig, TrackingConfig, load_config, make_config, takes_fractions
 from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
+from textcls.evaluation import less_is_better
 from textcls.files import check_new, new_file
-from textcls.tracking import GivenUp, NullRun, is_alive, this_process, track
+from textcls.tracking import GivenUp, NullRun, Store, is_alive, this_process, track
 from textcls.training.environment import run_tags
 from textcls.training.planning import plan
 from textcls.training.run import Reporter, run_config, run_name
@@ -58,9 +59,9 @@ class SweepResult:
     """What a sweep came to.
 
     Attributes:
-        metric: what was made large.
+        metric: what the trials were told apart by, made large, or small where less is better.
         trials: all trials of the study, in their order.
-        best: the one that reached most; of those that have ended, while others are `running`.
+        best: the one that did best; of those that have ended, while others are `running`.
         config: the best trial's config, without the search, which `train` takes.
         run_id: the parent run's id; None if it was not tracked.
         exhausted: whether all that the space holds was tried in fewer trials than were asked for.
@@ -110,7 +111,10 @@ def sweep(
     identity = dataset_identity(rows)
     metric = base.sweep.metric or _default_metric(base, rows)
     folder = Path(base.tracking.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrackingError(f"tracking.folder: {folder}: cannot be made: {error.strerror}; name another") from error
     name = base.sweep.name or f"sweep-{run_name(base)}"
     study = _open_study(optuna, base, base.sweep, name, {"data": identity, "metric": metric}, folder)
     reporter = reporter or Reporter()
@@ -118,7 +122,7 @@ def sweep(
     tags = run_tags(base, identity, "parent") | {"textcls.sweep": name}
     with ExitStack() as opened:
         with _locked(folder):  # so that of two processes that begin together one makes the parent, and the other finds it
-            parent = study.user_attrs.get("run")
+            parent = _kept_parent(study, base.tracking)
             run = opened.enter_context(
                 track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent)
             )
@@ -141,7 +145,7 @@ def sweep(
                 f"sweep {name}: none of {len(trials)} trials came to an end, the last because: {why}; "
                 "mend it and set sweep.name to begin a new one"
             )
-        best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
+        best = ranked(complete, metric)[0]
         best_config = make_config(plain, best.settings)
         run.metrics({metric: best.value or 0.0, "n_children": len(trials)})
         run.text(best_config.as_yaml(), "config/best.yaml")
@@ -151,6 +155,12 @@ def sweep(
             scratch.write_text(header + best_config.as_yaml(), encoding="utf-8")
     counted = [trial for trial in trials if trial.state != "failed" or trial.error is not None]
     return SweepResult(metric, trials, best, best_config, run.id, len(counted) < base.sweep.trials)
+
+
+def ranked(trials: Sequence[Trial], metric: str) -> list[Trial]:
+    """Order trials by a metric, the best first, of equals the earliest; those without a value come last."""
+    sign = 1.0 if less_is_better(metric) else -1.0
+    return sorted(trials, key=lambda trial: (trial.value is None, sign * (trial.value or 0.0), trial.number))
 
 
 # --- the space ------------------------------------------------------------------------------------------------------
@@ -247,7 +257,7 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, meas
             study = optuna.create_study(
                 study_name=name,
                 storage=optuna.storages.RDBStorage(url),
-                direction="maximize",
+                direction="minimize" if less_is_better(measured["metric"]) else "maximize",
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),
             )
@@ -263,6 +273,15 @@ def _open_study(optuna: Any, config: Config, sweep: SweepConfig, name: str, meas
                 f"set sweep.name to begin a new one, or restore the {what}"
             )
     return study
+
+
+def _kept_parent(study: Any, tracking: TrackingConfig) -> str | None:
+    """The run of the study, unless it was deleted, after which the sweep goes on under a new one."""
+    parent: str | None = study.user_attrs.get("run")
+    if parent is None or not tracking.enabled:
+        return parent
+    store = Store(tracking.uri or tracking.folder, create=True)
+    return parent if any(run.id == parent for run in store.runs()) else None
 
 
 def _next_trial(optuna: Any, study: Any, config: Config, sweep: SweepConfig, folder: Path) -> Any:
