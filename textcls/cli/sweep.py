@@ -18,9 +18,7 @@ def sweep(
     output: Annotated[Path | None, typer.Option(help="Config file to write the best settings to.")] = None,
 ) -> None:
     """Search the space of a config; the same command again goes on where it was, also beside another process."""
-    from rich.table import Table
-
-    from textcls.cli.output import console
+    from textcls.cli.output import console, table
     from textcls.cli.progress import ProgressBar
     from textcls.training.sweep import ranked
     from textcls.training.sweep import sweep as run_sweep
@@ -28,14 +26,14 @@ def sweep(
     with ProgressBar() as bar:
         result = run_sweep(config, overrides=set_ or [], output=output, reporter=bar)
     keys = list(result.best.settings)
-    table = Table(title=f"{len(result.trials)} trials", title_justify="left")
-    for column in ("trial", *keys, result.metric):
-        table.add_column(column, justify="right")
+    columns = ("trial", *keys, result.metric)
+    trials = table(*columns, right=columns, title=f"{len(result.trials)} trials")
     for trial in ranked(result.trials, result.metric):
         reached = trial.state if trial.value is None else f"{trial.value:.4f}"
-        table.add_row(str(trial.number + 1), *(_shown(trial.settings.get(key)) for key in keys), reached)
+        trials.add_row(str(trial.number + 1), *(_shown(trial.settings.get(key)) for key in keys), reached)
     out = console()
-    out.print(table)
+    out.print(trials)
+    out.print()
     if result.exhausted:
         out.print("every combination of the space was tried, so there are no more trials")
     settings = " ".join(f"--set {shlex.quote(f'{key}={json.dumps(value)}')}" for key, value in result.best.settings.items())
