@@ -134,6 +134,15 @@ def test_a_mean_over_fits_is_shown_with_its_spread_and_the_pooled_figure_with_it
     assert f"| pooled/macro_f1 | {metrics['pooled/macro_f1']:.4f} | {low} to {high} |" in card
 
 
+def test_labels_that_end_as_spreads_and_intervals_do_are_shown_as_labels(textcls: Command, store_folder: Path) -> None:
+    per_label = {"price": 0.889, "price_low": 0.919, "price_high": 0.947, "price_std": 0.5}
+    with track(TrackingConfig(folder=str(store_folder)), experiment="toy", name="prices", tags={"textcls.kind": "single"}) as run:
+        run.metrics({f"test.per_label/f1/{label}": f1 for label, f1 in per_label.items()})
+    shown = textcls("runs", "show", "prices", "--store", store_folder).out
+    for label, f1 in per_label.items():
+        assert re.search(rf"test\.per_label/f1/{label} +{f1:.3f} *\n", shown)
+
+
 def test_a_figure_is_shown_as_training_words_it_and_not_rounded_twice(textcls: Command, store: Path) -> None:
     with added_to(Store(store), Store(store).run("first")) as run:
         run.metrics({"test/more": 0.90151})
