@@ -241,6 +241,33 @@ def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: 
     assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
 
 
+def test_children_of_a_run_that_was_deleted_in_mlflow_are_deleted_and_removed(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    fold, *others = opened.children_of(run)
+    opened.client.delete_run(run.id)  # as MLflow's pages do, without its children
+    done = textcls("runs", "delete", fold.id, "--yes", "--store", store)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{fold.name}  {fold.id[:8]}  toy\n")
+    opened.client.update_run(others[0].id, status="RUNNING")
+    opened.client.set_tag(others[0].id, "textcls.process", "elsewhere:1")
+    assert "4 runs deleted or left by deleted ones" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert {each.id for each in opened.runs(children=True) if each.name.endswith("first")} == {others[0].id}, "it still goes on"
+    opened.client.update_run(others[0].id, status="FINISHED")
+    assert "1 run deleted or left by deleted ones" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
+    assert len(opened.runs(children=True)) == 5, "the other run and its folds"
+
+
+def test_children_of_a_deleted_run_that_a_registered_model_needs_are_kept(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    assert textcls("register", "first", "--store", store).code == 0
+    opened.client.delete_run(run.id)
+    assert "no deleted runs to remove" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert len(opened.children_of(run)) == 4
+
+
 def test_the_store_is_read_as_often_for_two_names_as_for_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Store(store)
     read: list[object] = []
