@@ -18,14 +18,14 @@ import pytest
 from conftest import Done, toy_rows, write_jsonl
 from sklearn.metrics import f1_score
 
-from textcls.config import TrackingConfig
+from textcls.config import TrackingConfig, make_config
 from textcls.errors import TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.prediction import load
 from textcls.tracking import ROWS, Store, added_to, folder, track
 from textcls.tracking.cleaning import deletable, free
 from textcls.tracking.difference import compare_rows
-from textcls.training import train
+from textcls.training import environment, train
 
 Command = Callable[..., Done]
 
@@ -454,6 +454,27 @@ def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Pa
     assert done.code == 0
     assert f"versions  not restored: numpy was 1.0.0, is {np.__version__}" in done.out
     assert "commit    not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
+
+
+def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
+    textcls: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if command[1] == "status":
+            raise subprocess.TimeoutExpired(command, 10)
+        return subprocess.CompletedProcess(command, 0, "abcdef0123456789\n", "")
+
+    monkeypatch.setattr(environment.subprocess, "run", git)
+    tags = environment.run_tags(make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}}), "0" * 64, "single")
+    assert tags["mlflow.source.git.commit"] == "abcdef0123456789"
+    assert "textcls.git_dirty" not in tags
+    opened = Store(store)
+    run = opened.run("first")
+    opened.client.set_tag(run.id, "mlflow.source.git.commit", "abcdef0123456789")
+    opened.client.set_tag(run.id, "textcls.git_dirty", "false")
+    done = textcls("reproduce", "first", "--store", store)
+    words = "textcls 0.1.0 at abcdef012345 then and now; git could not say whether there were uncommitted changes"
+    assert f"commit    not known: {words}\n" in done.out
 
 
 def test_data_that_are_gone(textcls: Command, store: Path, tmp_path: Path) -> None:
