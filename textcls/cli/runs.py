@@ -220,15 +220,16 @@ def sync(
 ) -> None:
     """Send what a tracking server could not take during a run."""
     from textcls.errors import TrackingError
-    from textcls.tracking.outbox import kept_runs, send_kept
+    from textcls.tracking.outbox import kept_folders, kept_run, send_kept
 
-    kept = kept_runs(store)
-    if not kept:
+    folders = kept_folders(store)
+    if not folders:
         print(f"nothing is kept in {store}/unsent")
     failed = []
-    for run in kept:
+    for folder in folders:
         try:
-            print(f"{run.name}: {send_kept(run.folder):,} calls sent to {run.uri}")
+            run = kept_run(folder)
+            print(f"{run.name}: {send_kept(folder):,} calls sent to {run.uri}")
         except TrackingError as error:
             failed.append(str(error))
     if failed:
