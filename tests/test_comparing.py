@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
 
@@ -63,6 +64,24 @@ def test_compare_files_needs_no_store(textcls: Command) -> None:
     assert report["systems"][0]["intervals"]["metrics"].keys() >= {"macro_f1", "roc_area"}
     assert report["comparisons"][0]["decided"] is True
     assert Path("figures/difference.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_articles_that_one_of_several_knows_are_those_of_all_intervals(textcls: Command) -> None:
+    known, b = predicted("A", 1.0, articles=6), predicted("B", 2.5, articles=6, seed=2)
+    turned = replace(known, groups=[None] * len(known)).take(np.arange(len(known))[::-1])
+    intervals = []
+    for a in (known, turned):
+        write_predictions(a, b)
+        for names in (("A.jsonl", "B.jsonl"), ("B.jsonl", "A.jsonl")):
+            done = textcls("compare", *names, "--output", "c.json")
+            assert "600 sentences of 6 articles, with 95 % intervals" in done.out
+            systems = {one["name"]: one["intervals"] for one in json.loads(Path("c.json").read_text())["systems"]}
+            intervals.append(systems["A.jsonl"])
+            Path("c.json").unlink()
+    assert {(its["unit"], its["n_units"]) for its in intervals} == {("article", 6)}
+    # Which article comes first decides which are drawn together, so it is only with rows in the same order that all is the same.
+    assert intervals[0] == intervals[1] == intervals[3]
+    assert intervals[2]["metrics"]["macro_f1"]["low"] == pytest.approx(intervals[0]["metrics"]["macro_f1"]["low"], abs=0.01)
 
 
 def test_compare_runs_by_name_with_files_and_as_a_table(textcls: Command, store_folder: Path) -> None:

@@ -19,13 +19,13 @@ from matplotlib.figure import Figure
 
 from textcls.artifacts import pip_requirements, save_model
 from textcls.config import TrackingConfig, make_config
-from textcls.errors import ConfigError, TrackingError
+from textcls.errors import ConfigError, OutputError, TrackingError
 from textcls.evaluation.drawing import as_png
 from textcls.models import classifier_class
 from textcls.prediction import load
 from textcls.tracking import NullRun, Store, outbox, track
 from textcls.tracking import run as tracking_run
-from textcls.tracking.outbox import kept_runs, send_kept
+from textcls.tracking.outbox import KeptRun, kept_folders, kept_run, send_kept
 
 Command = Callable[..., Done]
 
@@ -251,6 +251,61 @@ def test_a_run_that_was_handed_over_goes_on_when_what_was_kept_of_it_is_sent(
         run.hand_over(f"{socket.gethostname()}:{os.getppid()}")
     found = store.run("a sweep")
     assert (kept_runs(folder), found.tags["note"], found.status) == ([], "kept", "RUNNING")
+
+
+def test_what_is_damaged_of_one_run_holds_up_no_other(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, textcls: Command
+) -> None:
+    """A folder's store stands for the server."""
+    store, folder = Store(store_folder), tmp_path / "kept"
+    for module in (tracking_run, outbox):
+        monkeypatch.setattr(module, "Store", lambda *_, **__: store)
+    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    runs = []
+    for name in ("damaged", "whole", "resumed"):
+        with monkeypatch.context() as away, track(config, experiment="news", name=name, tags={}) as run:
+            runs.append(run)
+            away.setattr(outbox, "carry_out", _away)
+            run.metrics({"test/macro_f1": 0.5})
+            monkeypatch.setattr(outbox, "send_kept", _refuse)  # nor is the server back at the end
+        monkeypatch.setattr(outbox, "send_kept", send_kept)
+    damaged = kept_folders(folder)[0]
+    (damaged / "run.json").write_text("{")
+    with track(config, experiment="news", name="resumed", tags={}, resume=runs[2].id) as run:
+        run.metrics({"test/accuracy": 0.5})
+    assert store.run("resumed").metrics == {"test/macro_f1": 0.5, "test/accuracy": 0.5}
+    done = textcls("runs", "sync", "--store", folder)
+    assert (done.code, done.out) == (1, f"whole: 2 calls sent to {store.uri}\n")
+    assert done.err.startswith(f"error: {damaged}: what is kept of a run is damaged: ")
+    assert store.run("whole").metrics == {"test/macro_f1": 0.5}
+    assert kept_folders(folder) == [damaged]
+
+
+def test_a_process_that_is_killed_when_it_begins_to_keep_a_run_leaves_nothing_half_written(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, folder = Store(store_folder), tmp_path / "kept"
+    monkeypatch.setattr(tracking_run, "Store", lambda *_, **__: store)
+    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    found = []
+
+    def cut(file: Path, text: str, **_: object) -> None:
+        file.write_bytes(text[:9].encode())
+        found.append(kept_folders(folder))  # what there would be if it were killed now
+        raise OSError("killed")
+
+    with pytest.raises(OutputError, match="killed"), track(config, experiment="news", name="cut", tags={}):
+        monkeypatch.setattr(outbox, "carry_out", _away)
+        monkeypatch.setattr(Path, "write_text", cut)
+    assert found == [[]]
+
+
+def kept_runs(folder: Path) -> list[KeptRun]:
+    return [kept_run(each) for each in kept_folders(folder)]
+
+
+def _refuse(*_: object) -> int:
+    raise TrackingError("nobody there")
 
 
 def _away(*_: object) -> None:

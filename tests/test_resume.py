@@ -98,6 +98,31 @@ def test_a_resumed_run_is_the_run_that_was_begun(settings: dict[str, Any], whole
     assert not list((Path(settings["tracking"]["folder"]) / "unfinished").iterdir())
 
 
+class _StopEarly(Reporter):
+    def progress(self, done: int, total: int) -> None:
+        if done >= total / 6:  # of twelve epochs; with patience, there may be few
+            raise KeyboardInterrupt
+
+
+def test_the_time_of_a_fit_is_that_of_all_processes_that_came_to_it(
+    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textcls.models.finetuning._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    store = Path(settings["tracking"]["folder"])
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, reporter=_StopEarly())
+    (run,) = Store(store).runs()
+    noted = store / "unfinished" / run.id / "fit-1" / "seconds.json"
+    assert 0 < json.loads(noted.read_text()) < 600
+    noted.write_text("1000")  # as if it had been at work for long
+    resumed = train(settings, resume=run.id)
+    second, first = (each for each in Store(store).runs(children=True) if each.kind == "fold")
+    assert first.metrics["time/fit_s"] > 1000
+    assert second.metrics["time/fit_s"] < 600
+    assert resumed.metrics["time/fit_s"] > 500, "their mean"
+    assert "time/total_s" not in resumed.metrics, "nobody knows what the first process took in all"
+
+
 def test_a_run_that_was_killed_while_its_inputs_were_kept_has_them_when_it_is_resumed(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,14 +18,14 @@ import pytest
 from conftest import Done, toy_rows, write_jsonl
 from sklearn.metrics import f1_score
 
-from textcls.config import TrackingConfig
+from textcls.config import TrackingConfig, make_config
 from textcls.errors import TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.prediction import load
 from textcls.tracking import ROWS, Store, added_to, folder, track
 from textcls.tracking.cleaning import deletable, free
 from textcls.tracking.difference import compare_rows
-from textcls.training import train
+from textcls.training import environment, train
 
 Command = Callable[..., Done]
 
@@ -134,6 +134,15 @@ def test_a_mean_over_fits_is_shown_with_its_spread_and_the_pooled_figure_with_it
     assert f"| pooled/macro_f1 | {metrics['pooled/macro_f1']:.4f} | {low} to {high} |" in card
 
 
+def test_labels_that_end_as_spreads_and_intervals_do_are_shown_as_labels(textcls: Command, store_folder: Path) -> None:
+    per_label = {"price": 0.889, "price_low": 0.919, "price_high": 0.947, "price_std": 0.5}
+    with track(TrackingConfig(folder=str(store_folder)), experiment="toy", name="prices", tags={"textcls.kind": "single"}) as run:
+        run.metrics({f"test.per_label/f1/{label}": f1 for label, f1 in per_label.items()})
+    shown = textcls("runs", "show", "prices", "--store", store_folder).out
+    for label, f1 in per_label.items():
+        assert re.search(rf"test\.per_label/f1/{label} +{f1:.3f} *\n", shown)
+
+
 def test_a_figure_is_shown_as_training_words_it_and_not_rounded_twice(textcls: Command, store: Path) -> None:
     with added_to(Store(store), Store(store).run("first")) as run:
         run.metrics({"test/more": 0.90151})
@@ -230,6 +239,33 @@ def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: 
         assert connection.execute("SELECT count(*) FROM runs").fetchone() == (5,)
     assert load("second", store=store).predict([toy_rows()[-1]["text"]]).tolist() == ["quote"]
     assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
+
+
+def test_children_of_a_run_that_was_deleted_in_mlflow_are_deleted_and_removed(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    fold, *others = opened.children_of(run)
+    opened.client.delete_run(run.id)  # as MLflow's pages do, without its children
+    done = textcls("runs", "delete", fold.id, "--yes", "--store", store)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{fold.name}  {fold.id[:8]}  toy\n")
+    opened.client.update_run(others[0].id, status="RUNNING")
+    opened.client.set_tag(others[0].id, "textcls.process", "elsewhere:1")
+    assert "4 runs deleted or left by deleted ones" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert {each.id for each in opened.runs(children=True) if each.name.endswith("first")} == {others[0].id}, "it still goes on"
+    opened.client.update_run(others[0].id, status="FINISHED")
+    assert "1 run deleted or left by deleted ones" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
+    assert len(opened.runs(children=True)) == 5, "the other run and its folds"
+
+
+def test_children_of_a_deleted_run_that_a_registered_model_needs_are_kept(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    assert textcls("register", "first", "--store", store).code == 0
+    opened.client.delete_run(run.id)
+    assert "no deleted runs to remove" in textcls("runs", "gc", "--yes", "--store", store).out
+    assert len(opened.children_of(run)) == 4
 
 
 def test_the_store_is_read_as_often_for_two_names_as_for_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,6 +454,27 @@ def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Pa
     assert done.code == 0
     assert f"versions  not restored: numpy was 1.0.0, is {np.__version__}" in done.out
     assert "commit    not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
+
+
+def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
+    textcls: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def git(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        if command[1] == "status":
+            raise subprocess.TimeoutExpired(command, 10)
+        return subprocess.CompletedProcess(command, 0, "abcdef0123456789\n", "")
+
+    monkeypatch.setattr(environment.subprocess, "run", git)
+    tags = environment.run_tags(make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}}), "0" * 64, "single")
+    assert tags["mlflow.source.git.commit"] == "abcdef0123456789"
+    assert "textcls.git_dirty" not in tags
+    opened = Store(store)
+    run = opened.run("first")
+    opened.client.set_tag(run.id, "mlflow.source.git.commit", "abcdef0123456789")
+    opened.client.set_tag(run.id, "textcls.git_dirty", "false")
+    done = textcls("reproduce", "first", "--store", store)
+    words = "textcls 0.1.0 at abcdef012345 then and now; git could not say whether there were uncommitted changes"
+    assert f"commit    not known: {words}\n" in done.out
 
 
 def test_data_that_are_gone(textcls: Command, store: Path, tmp_path: Path) -> None:

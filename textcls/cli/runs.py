@@ -159,8 +159,9 @@ def delete(
 
     opened = Store(store)
     found = deletable(opened, runs)
+    ids = {run.id for run in found}
     for run in found:
-        if run.parent is None:
+        if run.parent not in ids:
             below = sum(child.parent == run.id for child in found)
             print(f"{run.name}  {run.id[:8]}  {run.experiment}{f'  and {below} children' if below else ''}")
     _confirm(f"delete {counted(len(found), 'run')}?", yes)
@@ -196,7 +197,9 @@ def gc(
         print("no deleted runs to remove")
         return
     if runs:
-        print(f"{counted(len(runs), 'run')} deleted, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models")
+        print(
+            f"{counted(len(runs), 'run')} deleted or left by deleted ones, with {size_of(opened, runs) / 1e6:,.1f} MB of artifacts and models"
+        )
     if going:
         print(
             f"{counted(len(going), 'working folder')} that no run is at work in, with {sum(each.bytes for each in going) / 1e6:,.1f} MB"
@@ -217,15 +220,16 @@ def sync(
 ) -> None:
     """Send what a tracking server could not take during a run."""
     from textcls.errors import TrackingError
-    from textcls.tracking.outbox import kept_runs, send_kept
+    from textcls.tracking.outbox import kept_folders, kept_run, send_kept
 
-    kept = kept_runs(store)
-    if not kept:
+    folders = kept_folders(store)
+    if not folders:
         print(f"nothing is kept in {store}/unsent")
     failed = []
-    for run in kept:
+    for folder in folders:
         try:
-            print(f"{run.name}: {send_kept(run.folder):,} calls sent to {run.uri}")
+            run = kept_run(folder)
+            print(f"{run.name}: {send_kept(folder):,} calls sent to {run.uri}")
         except TrackingError as error:
             failed.append(str(error))
     if failed:

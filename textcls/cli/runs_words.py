@@ -67,6 +67,8 @@ def metric(metrics: Mapping[str, float], name: str) -> str:
     if name not in metrics:
         return ""
     value = f"{metrics[name]:.3f}" if "_f1" in name or ("/" in name and name not in _UNITS) else f"{metrics[name]:g}"
+    if name.startswith("test.per_label/"):  # tracked without spread or interval; beside `price`, `price_low` is another label
+        return value
     unit = f" {_UNITS[name]}" if name in _UNITS else ""
     if f"{name}_std" in metrics:
         return f"{value}{unit} ± {metrics[f'{name}_std']:.3f}"

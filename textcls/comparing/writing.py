@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from textcls.comparing.reading import System
-from textcls.evaluation import Comparison, bootstrap_intervals, evaluate, word_overall
+from textcls.evaluation import Comparison, align, bootstrap_intervals, evaluate, word_overall
 from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.drawing import as_png
 from textcls.evaluation.verdict import best_of, word_standing
@@ -23,7 +23,7 @@ _LONGEST_TAG = 5000
 
 
 def measure(systems: Sequence[System]) -> list[Measured]:
-    """Measure each of those that are compared."""
+    """Measure each of those that are compared, with intervals over the units that they are compared by."""
     return [
         Measured(
             one.name,
@@ -31,7 +31,7 @@ def measure(systems: Sequence[System]) -> list[Measured]:
             evaluate(one.true, one.probabilities, one.labels),
             bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids),
         )
-        for one in (system.predictions for system in systems)
+        for one in align([system.predictions for system in systems])
     ]
 
 

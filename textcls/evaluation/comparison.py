@@ -141,9 +141,7 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
         DataError: they are not of the same rows with the same labels and texts.
     """
     aligned = align(several)
-    groups = next((one.groups for one in aligned if any(one.groups)), aligned[0].groups)
-    ids = next((one.ids for one in aligned if any(one.groups)), aligned[0].ids)
-    articles = list(dict(zip(ids, groups, strict=True)).values())
+    articles = list(dict(zip(aligned[0].ids, aligned[0].groups, strict=True)).values())
     units = find_units(articles, len(articles))
     rng = np.random.default_rng(seed)
     of_row, count = bundle(units, rng)

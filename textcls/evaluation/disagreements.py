@@ -39,9 +39,8 @@ def list_disagreements(
     said_a, said_b = repeats_a.usual, repeats_b.usual
     sure_a, sure_b = repeats_a.mean[rows, said_a], repeats_b.mean[rows, said_b]
     texts = [x or y for x, y in zip(rows_a.texts, rows_b.texts, strict=True)]
-    articles = [x or y for x, y in zip(rows_a.groups, rows_b.groups, strict=True)]
     own = [[value or None for value in rows_a.columns.get(side, [None] * len(rows))] for side in ("before", "after")]
-    near = _neighbours(articles if a.grouped_by == b.grouped_by == "article" else [None] * len(rows), texts)
+    near = _neighbours(rows_a.groups if a.grouped_by == "article" else [None] * len(rows), texts)
     around = [(before or its[0], after or its[1]) for before, after, its in zip(*own, near, strict=True)]
     several = len(repeats_a.seeds) > 1 or len(repeats_b.seeds) > 1
     differing = np.flatnonzero((repeats_a.votes != repeats_b.votes).any(axis=1))
@@ -50,7 +49,7 @@ def list_disagreements(
     listed = [
         {
             "id": rows_a.ids[row],
-            "article": articles[row],
+            "article": rows_a.groups[row],
             "text": texts[row],
             "before": around[row][0],
             "after": around[row][1],

@@ -146,7 +146,13 @@ def number_labels(true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
 def main_metrics(metrics: Mapping[str, float]) -> list[str]:
     """The names of metrics but for those that say how far another is to be trusted: the ends of `summarize` and of intervals."""
     about = ("_std", "_low", "_high")
-    return [name for name in metrics if not any(name.endswith(end) and name.removesuffix(end) in metrics for end in about)]
+    return [
+        name
+        for name in metrics
+        # What ends the name of a label's figure is the label, such as `price_low` beside `price`.
+        if name.startswith("test.per_label/")
+        or not any(name.endswith(end) and name.removesuffix(end) in metrics for end in about)
+    ]
 
 
 def summarize(values: Sequence[float], *, highest: float = 1.0) -> dict[str, float]:

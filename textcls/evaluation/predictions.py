@@ -135,17 +135,22 @@ def make_predictions(
 def align(several: Sequence[Predictions]) -> list[Predictions]:
     """Put the rows of all in the order of the first one's, those of several seeds together; and all labels in one order.
 
+    What one of them knows of the rows' articles all know then: the groups are those of the first that has any.
+
     Raises:
         DataError: they are not of the same rows with the same labels and texts.
     """
     first, *others = several
     labels = sorted({label for one in several for label in one.labels})
+    grouped = next((one for one in several if any(one.groups)), first)
+    group_of = dict(zip(grouped.ids, grouped.groups, strict=True))
     aligned = []
     for one in several:
         ordered = _ordered_as(first, one)
         probabilities = np.zeros((len(ordered), len(labels)))
         probabilities[:, np.searchsorted(labels, ordered.labels)] = ordered.probabilities
-        aligned.append(replace(ordered, probabilities=probabilities, labels=labels))
+        groups = [group_of[id] for id in ordered.ids]
+        aligned.append(replace(ordered, probabilities=probabilities, labels=labels, groups=groups, grouped_by=grouped.grouped_by))
     for other in others:
         _check_data(first, other)
     return aligned

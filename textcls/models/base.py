@@ -50,6 +50,9 @@ class Listener:
     def progress(self, done: int, total: int) -> None:
         """Take note that so many steps of so many are done."""
 
+    def saved(self) -> None:
+        """Take note that the fit, should it be killed, will go on from here."""
+
 
 class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """Base of the model families.

@@ -79,7 +79,7 @@ def fine_tune(
     folder.mkdir(parents=True, exist_ok=True)
     callbacks: list[TrainerCallback] = [Tell(listener)]
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
-        callbacks.append(_Save())
+        callbacks.append(_Save(listener))
     if validation is not None:
         callbacks.insert(0, _KeepBest(folder, settings.patience))
     trainer = _Trainer(
@@ -242,9 +242,10 @@ def _last_checkpoint(folder: Path) -> str | None:
 
 
 class _Save(TrainerCallback):
-    """Write a checkpoint at the end of an epoch, or of a step if the last is long ago; the one before it goes."""
+    """Write a checkpoint at the end of a step if the last is long ago, and tell the listener; the one before it goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
         self.saved = time.monotonic()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -254,6 +255,7 @@ class _Save(TrainerCallback):
         self.saved = time.monotonic()
         if state.is_world_process_zero:
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
+        self.listener.saved()
 
 
 class _KeepBest(TrainerCallback):

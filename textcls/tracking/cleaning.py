@@ -25,22 +25,18 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     """Find runs and their children, and check that nothing still needs them.
 
     Raises:
-        TrackingError: there is no such run, or it is a child, still running, or the source of a registered model.
+        TrackingError: there is no such run, or it is a child of one, still running, or the source of a registered model.
     """
-    children: dict[str | None, list[RunSummary]] = defaultdict(list)
-    for run in store.runs(children=True):
-        children[run.parent].append(run)
-    found: dict[str, RunSummary] = {}
-    for run in store.runs(names):
-        if run.kind in CHILDREN and run.parent:
-            parent = store.run(run.parent)
+    active = store.runs(children=True)
+    by_id = {run.id: run for run in active}
+    named = store.runs(names)
+    for run in named:
+        # A parent that was deleted in MLflow's pages has left its children behind.
+        if run.kind in CHILDREN and run.parent in by_id:
             raise TrackingError(
-                f"run {run.name}: a {run.kind} of {parent.name}; delete that one, and its children go with it: {parent.id}"
+                f"run {run.name}: a {run.kind} of {by_id[run.parent].name}; delete that one, and its children go with it: {run.parent}"
             )
-        going = [run]
-        for each in going:
-            going += children[each.id]
-        found |= {each.id: each for each in going}
+    found = {run.id: run for run in _with_children(named, active)}
     registered = _registered(store)
     for run in found.values():
         if run.status == "RUNNING":
@@ -61,14 +57,20 @@ def delete_runs(store: Store, runs: Sequence[RunSummary]) -> None:
 def removable(store: Store) -> tuple[list[RunSummary], list[RunSummary]]:
     """Find the deleted runs that nothing needs, and those that a registered model still needs.
 
+    The children of a deleted run, which MLflow's pages leave behind, go with it.
+
     Raises:
         TrackingError: the store is a server's.
     """
     if store.is_server:
         raise TrackingError(f"{store.place}: space is freed where the artifacts are; on the server's machine run: mlflow gc")
     registered = _registered(store)
-    deleted = store.deleted_runs()
-    return [run for run in deleted if run.id not in registered], [run for run in deleted if run.id in registered]
+    deleted, active = store.deleted_runs(), store.runs(children=True)
+    needed = [run for run in deleted if run.id in registered]
+    has_parent = {run.id for run in (*active, *needed)}
+    left = [run for run in active if run.kind in CHILDREN and run.parent not in has_parent and run.status != "RUNNING"]
+    gone = [*deleted, *_with_children(left, active)]
+    return [run for run in gone if run.id not in registered], needed
 
 
 def size_of(store: Store, runs: Sequence[RunSummary]) -> int:
@@ -77,7 +79,7 @@ def size_of(store: Store, runs: Sequence[RunSummary]) -> int:
 
 
 def free(store: Store, runs: Sequence[RunSummary]) -> int:
-    """Remove deleted runs, their artifacts and their models for good.
+    """Remove runs that were deleted, or whose parents were, their artifacts and their models for good.
 
     Returns:
         bytes that were freed, in the database too.
@@ -86,6 +88,9 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
         TrackingError: MLflow cannot remove them.
     """
     folders = _folders(store, runs)
+    ids = {run.id for run in runs}
+    # MLflow removes what is deleted only, and so refuses a parent that was restored meanwhile.
+    delete_runs(store, [run for run in store.runs(children=True) if run.id in ids and run.kind in CHILDREN])
     before = size_of(store, runs) + _database_size(store)
     for start in range(0, len(runs), _MOST_AT_ONCE):
         _remove(store, runs[start : start + _MOST_AT_ONCE])
@@ -97,6 +102,17 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     left = sum(map(folder_bytes, folders))
     return before - left - _database_size(store)
+
+
+def _with_children(runs: Sequence[RunSummary], active: Sequence[RunSummary]) -> list[RunSummary]:
+    """Runs and all that are below them."""
+    children: dict[str | None, list[RunSummary]] = defaultdict(list)
+    for run in active:
+        children[run.parent].append(run)
+    found = list(runs)
+    for run in found:
+        found += children[run.id]
+    return found
 
 
 def _remove(store: Store, runs: Sequence[RunSummary]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from textcls.errors import TrackingError
+from textcls.files import new_file
 from textcls.stores import store_hint
 from textcls.tracking.calls import Call, carry_out
 from textcls.tracking.processes import is_another, this_process
@@ -77,9 +78,8 @@ class Outbox:
         call = Call(run, "reopen", {"tags": tags})
         if self._run is not None:
             return self.send(call)
-        for kept in kept_runs(self._keep.parent) if self._keep else []:
-            if kept.run == run:
-                send_kept(kept.folder, self.store)
+        for folder in kept_folders(self._keep.parent, run) if self._keep else []:
+            send_kept(folder, self.store)
         self._run = carry_out(self.store, call)
         return self._run
 
@@ -108,10 +108,11 @@ class Outbox:
                     reason(error),
                 )
             # Several processes of a sweep share a run, hence a folder of this one's own.
-            self._folder = self._keep / f"{self._run}-{uuid4().hex[:8]}"
-            self._folder.mkdir(parents=True)
+            folder = self._keep / f"{self._run}-{uuid4().hex[:8]}"
             about = {"uri": self.store.uri, "run": self._run, **self._about, "process": this_process()}
-            (self._folder / "run.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            with new_file(folder / "run.json") as scratch:
+                scratch.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            self._folder = folder
         self._keep_call(call, self._folder)
         return call.run
 
@@ -138,7 +139,7 @@ class Outbox:
             logger.warning(
                 "%s: the server has not taken all of the run; %d calls are kept in %s; send them with: textcls runs sync%s",
                 self.store.place,
-                _describe(folder).calls,
+                kept_run(folder).calls,
                 folder,
                 store_hint(store),
             )
@@ -167,14 +168,26 @@ class KeptRun:
     running: bool
 
 
-def kept_runs(folder: str | Path) -> list[KeptRun]:
-    """List the runs of which something is kept below a store's folder, the oldest first.
+def kept_folders(folder: str | Path, run: str = "") -> list[Path]:
+    """List the folders below a store's folder in which something is kept, of one run or of all, the oldest first."""
+    found = sorted((Path(folder) / UNSENT).glob(f"{run}*/run.json"), key=lambda file: file.stat().st_mtime)
+    return [file.parent for file in found]
+
+
+def kept_run(folder: Path) -> KeptRun:
+    """Say what is kept in a run's folder.
 
     Raises:
-        TrackingError: what is kept is damaged.
+        TrackingError: it is damaged.
     """
-    found = sorted((Path(folder) / UNSENT).glob("*/run.json"), key=lambda file: file.stat().st_mtime)
-    return [_describe(file.parent) for file in found]
+    try:
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        sent, _ = _progress(folder)
+        calls = sum(1 for _ in _calls(folder)) - sent
+        process = about["process"]
+        return KeptRun(folder, about["uri"], about["run"], about["name"], calls, process, is_another(process))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrackingError(f"{folder}: what is kept of a run is damaged: {reason(error)}; remove the folder") from error
 
 
 def send_kept(folder: Path, store: Store | None = None) -> int:
@@ -192,7 +205,7 @@ def send_kept(folder: Path, store: Store | None = None) -> int:
     """
     from mlflow.exceptions import MlflowException
 
-    kept = _describe(folder)
+    kept = kept_run(folder)
     if kept.running:
         raise TrackingError(f"{kept.name}: the run still goes on; it will send what is kept itself when it ends")
     store = store or Store(kept.uri)
@@ -242,17 +255,6 @@ def _calls(folder: Path) -> Iterator[Call]:
             if number == len(lines):
                 return  # the process was killed while it wrote; or the end of the file
             raise TrackingError(f"{folder / 'calls.jsonl'}, line {number}: damaged; remove the line or the folder") from error
-
-
-def _describe(folder: Path) -> KeptRun:
-    try:
-        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        sent, _ = _progress(folder)
-        calls = sum(1 for _ in _calls(folder)) - sent
-        process = about["process"]
-        return KeptRun(folder, about["uri"], about["run"], about["name"], calls, process, is_another(process))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrackingError(f"{folder}: what is kept of a run is damaged: {reason(error)}; remove the folder") from error
 
 
 def _progress(folder: Path) -> tuple[int, dict[str, str]]:

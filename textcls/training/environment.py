@@ -29,7 +29,10 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
     }
     commit = _git("rev-parse", "HEAD")
     if commit:
-        tags |= {"mlflow.source.git.commit": commit, "textcls.git_dirty": str(bool(_git("status", "--porcelain"))).lower()}
+        tags["mlflow.source.git.commit"] = commit
+        changes = _git("status", "--porcelain")
+        if changes is not None:
+            tags["textcls.git_dirty"] = str(bool(changes)).lower()
     return tags
 
 
@@ -45,10 +48,10 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
-def _git(*arguments: str) -> str:
-    """What git says in the working directory; nothing where there is no git or no repository."""
+def _git(*arguments: str) -> str | None:
+    """What git says in the working directory; None where there is no git or no repository, or it fails or takes too long."""
     try:
         done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)  # noqa: S603, S607
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return None
     return done.stdout.strip()

@@ -124,16 +124,18 @@ def _data(store: Store, run: RunSummary, config: Config) -> Restored:
 def _commit(run: RunSummary, config: Config) -> Restored:
     now = run_tags(config, run.data, run.kind)
     keys = ("mlflow.source.git.commit", "textcls.version")
-    dirty = [tags.get("textcls.git_dirty") == "true" for tags in (run.tags, now)]
+    dirty = [tags.get("textcls.git_dirty") for tags in (run.tags, now)]
     same = all(run.tags.get(key) == now.get(key) for key in keys)
     words = [
         f"textcls {tags.get('textcls.version')} at {commit_of(each)}"
         for tags, each in ((run.tags, run), (now, replace(run, tags=now)))
     ]
-    if same and any(dirty):
+    if same and "true" in dirty:
         return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
     if same and not run.commit:
         return Restored("commit", None, f"textcls {now['textcls.version']} then and now, neither in a repository")
+    if same and None in dirty:
+        return Restored("commit", None, f"{words[1]} then and now; git could not say whether there were uncommitted changes")
     return Restored("commit", same, words[1] if same else f"was {words[0]}, is {words[1]}")
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ def run_config(
         for number, fit in enumerate(fits, 1):
             if len(fits) == 1:
                 reporter.phase("fitting")
-                outcomes.append(_fit_and_measure(config, dataset, fit, run, workspace.checkpoints("only"), reporter, ensemble))
+                outcomes.append(_fit_and_measure(config, dataset, fit, run, workspace, "only", reporter, ensemble))
             else:
                 reporter.phase(f"{fit.name} ({number} of {len(fits)})")
                 outcomes.append(_child_outcome(config, dataset, fit, run, name, workspace, f"fit-{number}", reporter))
@@ -199,8 +199,9 @@ def run_config(
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
         save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=measured)
+        if resume is None:  # how long a process that was killed was at work is not known
+            metrics["time/total_s"] = time.monotonic() - started
         metrics |= {
-            "time/total_s": time.monotonic() - started,
             "size/model_mb": folder_bytes(folder) / 1e6,
             "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
         }
@@ -261,7 +262,7 @@ def _child_outcome(
     kind = "seed" if config.splits.kind in ("given", "hash") else "fold"
     with run.child(f"{fit.name}, {name}", kind, resume=workspace.child(key)) as child:
         workspace.note_child(key, child.id)
-        outcome = _fit_and_measure(config, dataset, fit, child, workspace.checkpoints(key), reporter)
+        outcome = _fit_and_measure(config, dataset, fit, child, workspace, key, reporter)
         child.metrics(outcome.measured.metrics)
     # Only now that the child has ended: what is noted is never opened again, and a run that is given up here is not the child's.
     workspace.note_measurement(key, outcome.measured)
@@ -274,20 +275,23 @@ def _fit_and_measure(
     dataset: Dataset,
     fit: Fit,
     run: NullRun,
-    checkpoints: Path,
+    workspace: Workspace,
+    key: str,
     reporter: Reporter,
     model: TextClassifier | None = None,
 ) -> Outcome:
-    started = time.monotonic()
-    classifier = fit_classifier(config, dataset, fit, _Both(run, reporter), checkpoints, model=model)
+    # As if the fit had begun so much earlier as those processes took whose work it goes on with.
+    started = time.monotonic() - workspace.seconds(key)
+    listener = _Both(run, reporter, lambda: workspace.note_seconds(key, time.monotonic() - started))
+    classifier = fit_classifier(config, dataset, fit, listener, workspace.checkpoints(key), model=model)
     return Outcome(fit, measure_classifier(dataset, fit, classifier, time.monotonic() - started), classifier)
 
 
 class _Both(Listener):
-    """Pass curves on to the run and progress to the reporter."""
+    """Pass curves on to the run, progress to the reporter, and to a third that a checkpoint was written."""
 
-    def __init__(self, run: NullRun, reporter: Reporter) -> None:
-        self.run, self.reporter = run, reporter
+    def __init__(self, run: NullRun, reporter: Reporter, on_save: Callable[[], None] = lambda: None) -> None:
+        self.run, self.reporter, self.on_save = run, reporter, on_save
 
     def metric(self, name: str, value: float, step: int) -> None:
         self.run.point(name, value, step)
@@ -295,3 +299,6 @@ class _Both(Listener):
 
     def progress(self, done: int, total: int) -> None:
         self.reporter.progress(done, total)
+
+    def saved(self) -> None:
+        self.on_save()

@@ -2,8 +2,8 @@
 
 run.json           the run's config, the identity of its data and of their rows in their order, its process
 .lock              held by the process that is at work here
-FIT/               for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted;
-                   `outcome.json` and `probabilities.npy` once it is measured
+FIT/               for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted, and in `seconds.json`
+                   how long it took to come to the newest; `outcome.json` and `probabilities.npy` once it is measured
 """
 
 from __future__ import annotations
@@ -52,6 +52,17 @@ class Workspace:
         folder = self.folder / fit / "checkpoints"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def seconds(self, fit: str) -> float:
+        """How many seconds it took to come to a fit's newest checkpoint, in all processes; 0 if it has none."""
+        file = self.folder / fit / "seconds.json"
+        # A fit that came to its end has emptied the folder, and begins anew if it was killed while it was measured.
+        kept = any(path.is_file() for path in (self.folder / fit / "checkpoints").rglob("*"))
+        return float(_read_json(file)) if kept and file.is_file() else 0.0
+
+    def note_seconds(self, fit: str, seconds: float) -> None:
+        """Note how many seconds it took to come to a fit's newest checkpoint."""
+        _write_json(self.folder / fit / "seconds.json", seconds)
 
     def child(self, fit: str) -> str | None:
         """The id of the run that a fit is tracked as, if it was begun."""
