@@ -91,6 +91,31 @@ def test_windows_line_ends_are_normalised_before_offsets_are_counted(classifier:
     assert [text[row["start"] : row["end"]] for row in predicted(classifier, tmp_path)] == ["It rains.", "It snows."]
 
 
+LINES = "The parcel is late.\n\nRefund not received\n\nI was charged twice on my card\n\nApp crashes at login\n"
+
+
+def test_texts_that_are_taken_for_headings_are_told(
+    classifier: TextClassifier, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "are headings and got no label; for one text a line, give a JSONL, CSV or Parquet file"
+    feed(monkeypatch, LINES.encode())
+    assert [row["text"] for row in predicted(classifier, "-")] == ["The parcel is late."]
+    assert caplog.messages == [f"standard input: 3 of 4 blocks in 1 article {said}"]
+    caplog.clear()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(LINES)
+    predicted(classifier, tmp_path)
+    assert caplog.messages == [f"{tmp_path}: 6 of 8 blocks in 2 articles {said}"], (
+        "once for both, without the article beside them"
+    )
+    caplog.clear()
+    predict_article(classifier, read_article(tmp_path / "a.txt"))
+    assert caplog.messages == [f"a: 3 of 4 blocks in 1 article {said}"]
+    caplog.clear()
+    predicted(classifier, article)
+    assert caplog.messages == [], "an article with a heading is no list of texts"
+
+
 # --- files with columns ---------------------------------------------------------------------------------------------
 
 ROWS = [{"id": "x1", "text": "the council opened a bridge"}, {"id": "x2", "text": "“it rains,” the mayor said"}]

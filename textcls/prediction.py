@@ -14,7 +14,7 @@ import numpy as np
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, group_of, optional_text, parse_rows, read_rows
-from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
+from textcls.errors import DataError, ModelError, TrackingError, counted, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
@@ -71,7 +71,8 @@ def predict_inputs(
     Yields:
         for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
         `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
-        policy is to abstain. Headings of articles are left out. If it is to be explained, `weighed` are the pieces of the text
+        policy is to abstain. Headings of articles are left out, with a warning where these are most of an article's blocks. If it
+        is to be explained, `weighed` are the pieces of the text
         that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
     Raises:
@@ -86,8 +87,8 @@ def predict_inputs(
 
 
 def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
-    """Label the sentences of an article; see `predict_inputs` for what a row holds."""
-    return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article)))))
+    """Label the sentences of an article; see `predict_inputs` for what a row holds, and which sentences have none."""
+    return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article.id, [article])))))
 
 
 class FileEvaluation(NamedTuple):
@@ -161,8 +162,7 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
     elif path.suffix in SUFFIXES:
         yield from (_known_columns(row, group) for row in read_rows(path, text=text))
     elif _holds_articles(name):
-        for file in find_articles(path):
-            yield from _sentences(read_article(file))
+        yield from _sentences(name, map(read_article, find_articles(path)))
     elif path.exists():
         raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
     else:
@@ -177,7 +177,7 @@ def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
             raise DataError(
                 f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
             )
-        yield from _sentences(article)
+        yield from _sentences("standard input", [article])
         return
     lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
     yield from (_known_columns(row, group) for row in parse_rows(lines, name="standard input", text=text))
@@ -193,12 +193,27 @@ def _known_columns(row: Row, group: str | None) -> Row:
     return known if group is None else known | {"group": row.get(group)}
 
 
-def _sentences(article: Article) -> Iterator[Row]:
-    texts = [None, *(sentence.text for sentence in article.sentences), None]
-    for number, sentence in enumerate(article.sentences, 1):
-        if sentence.block != "heading":
-            place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
-            yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
+    """Yield the sentences of articles but for headings, and say so at the end where most blocks are taken for headings: one text a
+    line without full stops looks like that."""
+    headed, blocks, headings = 0, 0, 0
+    for article in articles:
+        texts = [None, *(sentence.text for sentence in article.sentences), None]
+        for number, sentence in enumerate(article.sentences, 1):
+            if sentence.block != "heading":
+                place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
+                yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+        kinds = [block.kind for block in article.blocks]
+        if (found := kinds.count("heading")) > len(kinds) / 2:
+            headed, blocks, headings = headed + 1, blocks + len(kinds), headings + found
+    if headed:
+        logger.warning(
+            "%s: %s of %s in %s are headings and got no label; for one text a line, give a JSONL, CSV or Parquet file",
+            source,
+            f"{headings:,}",
+            counted(blocks, "block"),
+            counted(headed, "article"),
+        )
 
 
 def _in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row]:
