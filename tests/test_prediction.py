@@ -209,15 +209,37 @@ def test_broken_standard_input(line: str, message: str, classifier: TextClassifi
     assert str(caught.value) == f"standard input, line 3: {message}"
 
 
-def test_a_csv_on_standard_input_is_not_taken_for_an_article(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    feed(monkeypatch, b'id,"text"\r\n1,The council opened a bridge.\n')
+@pytest.mark.parametrize("head", ['id,"text"', "id;text;queue", "text\tid"])
+def test_a_csv_on_standard_input_is_not_taken_for_an_article(
+    head: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, f"{head}\r\n1,The council opened a bridge.\n".encode())
+    with pytest.raises(DataError) as caught:
+        predicted(classifier, "-")
+    assert (
+        str(caught.value)
+        == f"standard input: expected an article or JSONL, found the head of a CSV, {head!r}; name the file itself"
+    )
+
+
+@pytest.mark.parametrize("raw", ['[{"text": "It rains."}]', '\n[\n  {\n    "text": "It rains."}]', '["It rains."]'])
+def test_a_json_array_on_standard_input_is_not_taken_for_an_article(
+    raw: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, raw.encode())
     with pytest.raises(DataError) as caught:
         predicted(classifier, "-")
     assert str(caught.value) == (
-        "standard input: expected an article or JSONL, found the head of a CSV, 'id,\"text\"'; name the file itself"
+        "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
     )
-    feed(monkeypatch, b"In short, text that is cut\n\nNobody knows.\n")
-    assert [row["text"] for row in predicted(classifier, "-")] == ["In short, text that is cut", "Nobody knows."]
+
+
+@pytest.mark.parametrize("first", ["In short, text that is cut", "Rain; text; snow", "[Photo] Bridge opens"])
+def test_an_article_on_standard_input_may_begin_with_any_marks(
+    first: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, f"{first}\n\nNobody knows.\n".encode())
+    assert [row["text"] for row in predicted(classifier, "-")] == [first, "Nobody knows."]
 
 
 def test_standard_input_that_is_no_utf_8(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -171,9 +172,14 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
 
 def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
-    if not article.text.lstrip().startswith("{"):
-        first, *_ = article.text.lstrip().split("\n", 1)
-        if "," in first and text in [cell.strip('"') for cell in first.rstrip().split(",")]:
+    begins = article.text.lstrip()
+    if not begins.startswith("{"):
+        if re.match(r"\[\s*[{\"]", begins):
+            raise DataError(
+                "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
+            )
+        first = begins.partition("\n")[0].rstrip()
+        if any(text in [cell.strip('"') for cell in first.split(mark)] for mark in ",;\t" if mark in first):
             raise DataError(
                 f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
             )
