@@ -114,7 +114,7 @@ def find_articles(*paths: str | Path) -> list[Path]:
     Raises:
         DataError: a path does not exist, a folder holds no article, or two files would be articles of one name.
     """
-    found = [file for path in paths for file in _find_articles(Path(path))]
+    found = [file for path in paths for file in _find_articles(path)]
     first: dict[str, Path] = {}
     for file in found:
         other = first.setdefault(file.stem, file)
@@ -123,11 +123,12 @@ def find_articles(*paths: str | Path) -> list[Path]:
     return found
 
 
-def _find_articles(path: Path) -> list[Path]:
+def _find_articles(place: str | Path) -> list[Path]:
+    path = Path(place)
     if path.is_file():
         return [path]
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or folder; expected a .txt article or a folder of them")
+    if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
+        raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
     found = sorted(path.rglob("*.txt"))
     if not found:
         raise DataError(f"{path}: expected a folder with .txt articles, found none in it")

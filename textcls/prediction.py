@@ -47,6 +47,8 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
     Raises:
         ModelError: there is no such model, no store to look for it in, or its folder is damaged or from elsewhere.
     """
+    if model == "":  # which is the current folder to `Path`, and any run to a store
+        raise ModelError("'': no such model folder or run")
     if Path(model).exists():
         return load_model(model)
     try:
