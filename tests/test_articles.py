@@ -457,6 +457,24 @@ def test_find_articles(tmp_path: Path) -> None:
     assert find_articles(tmp_path / "b.txt", tmp_path / "sub") == [tmp_path / "b.txt", tmp_path / "sub/c.txt"]
 
 
+def test_articles_may_have_an_upper_case_suffix(tmp_path: Path) -> None:
+    (tmp_path / "A.TXT").touch()
+    assert find_articles(tmp_path) == [tmp_path / "A.TXT"]
+
+
+def test_what_a_store_of_runs_holds_is_no_article(tmp_path: Path) -> None:
+    (tmp_path / "experiments" / "artifacts").mkdir(parents=True)
+    for name in ("a.txt", "experiments/mlflow.db", "experiments/log.txt", "experiments/artifacts/environment.txt"):
+        (tmp_path / name).touch()
+    assert find_articles(tmp_path) == [tmp_path / "a.txt"]
+    store = tmp_path / "experiments"
+    with pytest.raises(DataError) as caught:
+        find_articles(store)
+    assert str(caught.value) == (
+        f"{store}: expected a folder with .txt articles, found none in it, apart from the store of runs {store}"
+    )
+
+
 def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("a.txt", "sub/a.txt"):

@@ -111,6 +111,8 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
 def find_articles(*paths: str | Path) -> list[Path]:
     """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name.
 
+    What lies in the store of runs is left out: it is the output of textcls, whose logs are `.txt` files too.
+
     Raises:
         DataError: a path does not exist, a folder holds no article, or two files would be articles of one name.
     """
@@ -129,9 +131,15 @@ def _find_articles(place: str | Path) -> list[Path]:
         return [path]
     if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
         raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
-    found = sorted(path.rglob("*.txt"))
+    stores = [database.parent for database in path.rglob("mlflow.db")]
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() == ".txt" and not any(file.is_relative_to(store) for store in stores)
+    )
     if not found:
-        raise DataError(f"{path}: expected a folder with .txt articles, found none in it")
+        left_out = f", apart from the store of runs {stores[0]}" if stores else ""
+        raise DataError(f"{path}: expected a folder with .txt articles, found none in it{left_out}")
     return found
 
 

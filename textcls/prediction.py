@@ -193,7 +193,7 @@ def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
 
 def _holds_articles(name: str) -> bool:
     path = Path(name)
-    return path.is_dir() or path.suffix == ".txt"
+    return path.is_dir() or path.suffix.lower() == ".txt"
 
 
 def _known_columns(row: Row, group: str | None) -> Row:
