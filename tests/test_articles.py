@@ -433,6 +433,14 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     )
 
 
+def test_bytes_that_are_utf16(tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_text("It rained.", encoding="utf-16")
+    with pytest.raises(
+        DataError, match=r"found byte 0xff on line 1; convert the file, for example with: iconv -f utf-16 -t utf-8$"
+    ):
+        read_article(tmp_path / "wide.txt")
+
+
 def test_a_file_cut_within_a_character(tmp_path: Path) -> None:
     (tmp_path / "cut.txt").write_bytes("It rained…".encode()[:-1])
     with pytest.raises(DataError, match=r"cut\.txt: expected UTF-8, found byte 0xe2 on line 1; convert the file"):

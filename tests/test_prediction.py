@@ -144,6 +144,15 @@ def test_rows_of_files_carry_their_ids_along(suffix: str, classifier: TextClassi
     ]
 
 
+def test_suffixes_may_be_in_upper_case(classifier: TextClassifier, tmp_path: Path) -> None:
+    write_as(".csv", tmp_path, ROWS).rename(tmp_path / "ROWS.CSV")
+    (tmp_path / "A.TXT").write_text("It rains.")
+    assert [row["text"] for row in predicted(classifier, tmp_path / "ROWS.CSV", tmp_path / "A.TXT")] == [
+        *(row["text"] for row in ROWS),
+        "It rains.",
+    ]
+
+
 def test_ids_are_not_made_up(classifier: TextClassifier, tmp_path: Path) -> None:
     (row,) = predicted(classifier, write_jsonl(tmp_path / "rows.jsonl", [{"text": "it rains"}]))
     assert list(row) == ["text", "label", "probabilities"]

@@ -101,9 +101,10 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
+        perhaps = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
         raise DataError(
             f"{name}: expected UTF-8, found byte 0x{error.object[error.start]:02x} on line {line}; "
-            "convert the file, for example with: iconv -f windows-1252 -t utf-8"
+            f"convert the file, for example with: iconv -f {perhaps} -t utf-8"
         ) from error
     return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))
 

@@ -162,7 +162,7 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
     path = Path(name)
     if name == "-":
         yield from _read_standard_input(text, group)
-    elif path.suffix in SUFFIXES:
+    elif path.suffix.lower() in SUFFIXES:
         yield from (_known_columns(row, group) for row in read_rows(path, text=text))
     elif _holds_articles(name):
         yield from _sentences(name, map(read_article, find_articles(path)))
