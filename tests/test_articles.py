@@ -456,6 +456,15 @@ def test_a_missing_article(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}: cannot be read as an article: Is a directory"
 
 
+@pytest.mark.parametrize("name", ["te.csv", "TE.JSONL", "te.tsv"])
+def test_a_file_of_rows_is_no_article(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("It rained.")
+    with pytest.raises(DataError) as caught:
+        read_article(path)
+    assert str(caught.value) == f"{path}: expected a plain-text article, found a {path.suffix} file, whose rows are not prose"
+
+
 def test_find_articles(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("b.txt", "sub/c.txt", "a.txt", "notes.md"):

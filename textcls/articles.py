@@ -23,6 +23,9 @@ BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 RULES = 1
 """Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
 
+_ROWS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+"""Suffixes of files of rows, most of which could be read as text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -79,9 +82,11 @@ def read_article(path: str | Path) -> Article:
     """Read one plain-text article.
 
     Raises:
-        DataError: the file is missing or is not UTF-8.
+        DataError: the file is missing, is not UTF-8, or by its suffix holds rows.
     """
     path = Path(path)
+    if path.suffix.lower() in _ROWS:
+        raise DataError(f"{path}: expected a plain-text article, found a {path.suffix} file, whose rows are not prose")
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
