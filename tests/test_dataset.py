@@ -229,6 +229,13 @@ def test_the_shipped_data_load_by_their_card(tmp_path: Path, name: str, rows: di
     assert {"id", "text", "label", "article", "before", "after"} <= set(loaded["train"].column_names)
 
 
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_truth_values_can_be_labels_whatever_the_file(tmp_path: Path, suffix: str) -> None:
+    path = WRITERS[suffix](tmp_path / f"data{suffix}", [{"text": "a", "label": True}, {"text": "b", "label": False}])
+    assert [row["label"] for row in load(path)] == ["True", "False"]
+    assert [row["label"] for row in read_rows(path, label="label")] == ["True", "False"]
+
+
 def test_whole_numbers_can_be_labels_and_ids(tmp_path: Path) -> None:
     path = write_jsonl(tmp_path / "d.jsonl", [{"text": "a", "label": 0, "id": 7}, {"text": "b", "label": 1, "id": 8}])
     assert [(row["label"], row["id"]) for row in load(path)] == [("0", "7"), ("1", "8")]

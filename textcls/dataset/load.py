@@ -322,8 +322,10 @@ def _required(row: Row, column: str, where: str) -> str:
 def optional_text(row: Row, column: str, where: str) -> str | None:
     """Take a value as a string; None where there is none, which CSV writes as nothing and pandas as NaN.
 
+    A truth value is `True` or `False`, as Python and pandas write it to CSV.
+
     Raises:
-        DataError: it is neither a string nor a whole number; `where` says where the row stands.
+        DataError: it is neither a string, a whole number nor a truth value; `where` says where the row stands.
     """
     value = row.get(column)
     if value is None or (isinstance(value, float) and value != value):
@@ -332,7 +334,7 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
         if _SURROGATE.search(value):
             raise DataError(f"{where}: expected {column} in Unicode, found half of a surrogate pair: {json.dumps(value)}")
         return value if value.strip() else None
-    if isinstance(value, int):
+    if isinstance(value, int):  # as bool is too
         return str(value)
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
 
@@ -341,7 +343,7 @@ def group_of(row: Row, column: str | None, where: str) -> str | None:
     """Take the group of a row: of the column that is named, if the row has it, else of `article`; None where there is none.
 
     Raises:
-        DataError: it is neither a string nor a whole number.
+        DataError: it is neither a string, a whole number nor a truth value.
     """
     return optional_text(row, column if column is not None and column in row else "article", where)
 
