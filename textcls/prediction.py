@@ -67,7 +67,8 @@ def predict_inputs(
     Args:
         classifier: a fitted classifier.
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
-            as JSONL if it begins with `{` and else as an article, unless its first line is a CSV's that names the column of the text.
+            as JSONL if it begins with `{` and else as an article; a JSON array, and a first line that is a CSV's and names the
+            column of the text, are refused.
         text: the column of the text, for files with columns.
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
@@ -202,8 +203,7 @@ def _known_columns(row: Row, group: str | None) -> Row:
 
 
 def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
-    """Yield the sentences of articles but for headings, and say so at the end where most blocks are taken for headings: one text a
-    line without full stops looks like that."""
+    """Yield the sentences of articles but for headings, and warn at the end of articles that hold little else."""
     headed, blocks, headings = 0, 0, 0
     for article in articles:
         texts = [None, *(sentence.text for sentence in article.sentences), None]
@@ -212,7 +212,7 @@ def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
                 place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
                 yield place | {"before": texts[number - 1], "after": texts[number + 1]}
         kinds = [block.kind for block in article.blocks]
-        if (found := kinds.count("heading")) > len(kinds) / 2:
+        if (found := kinds.count("heading")) > len(kinds) / 2:  # as one text a line looks, without full stops
             headed, blocks, headings = headed + 1, blocks + len(kinds), headings + found
     if headed:
         logger.warning(
