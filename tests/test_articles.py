@@ -433,6 +433,14 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     )
 
 
+def test_bytes_that_are_utf16(tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_text("It rained.", encoding="utf-16")
+    with pytest.raises(
+        DataError, match=r"found byte 0xff on line 1; convert the file, for example with: iconv -f utf-16 -t utf-8$"
+    ):
+        read_article(tmp_path / "wide.txt")
+
+
 def test_a_file_cut_within_a_character(tmp_path: Path) -> None:
     (tmp_path / "cut.txt").write_bytes("It rained…".encode()[:-1])
     with pytest.raises(DataError, match=r"cut\.txt: expected UTF-8, found byte 0xe2 on line 1; convert the file"):
@@ -448,6 +456,15 @@ def test_a_missing_article(tmp_path: Path) -> None:
     assert str(caught.value) == f"{tmp_path}: cannot be read as an article: Is a directory"
 
 
+@pytest.mark.parametrize("name", ["te.csv", "TE.JSONL", "te.tsv"])
+def test_a_file_of_rows_is_no_article(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("It rained.")
+    with pytest.raises(DataError) as caught:
+        read_article(path)
+    assert str(caught.value) == f"{path}: expected a plain-text article, found a {path.suffix} file, whose rows are not prose"
+
+
 def test_find_articles(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("b.txt", "sub/c.txt", "a.txt", "notes.md"):
@@ -455,6 +472,24 @@ def test_find_articles(tmp_path: Path) -> None:
     assert find_articles(tmp_path) == [tmp_path / "a.txt", tmp_path / "b.txt", tmp_path / "sub/c.txt"]
     assert find_articles(tmp_path / "notes.md") == [tmp_path / "notes.md"]  # who names a file means it
     assert find_articles(tmp_path / "b.txt", tmp_path / "sub") == [tmp_path / "b.txt", tmp_path / "sub/c.txt"]
+
+
+def test_articles_may_have_an_upper_case_suffix(tmp_path: Path) -> None:
+    (tmp_path / "A.TXT").touch()
+    assert find_articles(tmp_path) == [tmp_path / "A.TXT"]
+
+
+def test_what_a_store_of_runs_holds_is_no_article(tmp_path: Path) -> None:
+    (tmp_path / "experiments" / "artifacts").mkdir(parents=True)
+    for name in ("a.txt", "experiments/mlflow.db", "experiments/log.txt", "experiments/artifacts/environment.txt"):
+        (tmp_path / name).touch()
+    assert find_articles(tmp_path) == [tmp_path / "a.txt"]
+    store = tmp_path / "experiments"
+    with pytest.raises(DataError) as caught:
+        find_articles(store)
+    assert str(caught.value) == (
+        f"{store}: expected a folder with .txt articles, found none in it, apart from the store of runs {store}"
+    )
 
 
 def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -180,6 +180,10 @@ def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy:
         (("compare", "tfidf", "--store", "{store}"), "no run 'tfidf'; "),
         (("ui", "--store", "nowhere"), "nowhere: no runs here; "),
         (("sentences", "nothing.txt"), "nothing.txt: no such file or folder"),
+        (("sentences", ""), "'': no such file or folder"),
+        (("data", "build", "", "labels.jsonl"), "'': no such file or folder"),
+        (("predict", "{model}", ""), "'': no such file or folder"),
+        (("predict", "", "empty.txt"), "'': no such model folder or run"),
     ],
 )
 def test_an_error_of_the_input_is_one_line_and_exit_code_1(

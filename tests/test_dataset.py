@@ -25,6 +25,7 @@ from textcls.dataset import (
     normalize_text,
     read_rows,
     similar_pairs,
+    write_rows,
 )
 from textcls.errors import DataError
 
@@ -86,6 +87,14 @@ def test_read_rows_of_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
     row = {"body": "It rained.", "kind": "fact", "page": "7", "text": "It rained."}
     assert read_rows(path, text="body") == [row]
     assert read_rows(path, text="body", label="kind") == [{**row, "label": "fact"}]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_suffixes_may_be_in_upper_case(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"T{suffix.upper()}"
+    write_rows(ROWS, path)
+    assert [row["text"] for row in read_rows(path)] == [row["text"] for row in ROWS]
+    assert [row["id"] for row in load(tmp_path)] == ["1", "2", "3"]
 
 
 def test_a_folder_is_all_its_files_by_name(tmp_path: Path) -> None:
@@ -218,6 +227,13 @@ def test_the_shipped_data_load_by_their_card(tmp_path: Path, name: str, rows: di
     loaded = datasets.load_dataset(str(ROOT / "data"), name, cache_dir=str(tmp_path))
     assert {split: len(part) for split, part in loaded.items()} == rows
     assert {"id", "text", "label", "article", "before", "after"} <= set(loaded["train"].column_names)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_truth_values_can_be_labels_whatever_the_file(tmp_path: Path, suffix: str) -> None:
+    path = WRITERS[suffix](tmp_path / f"data{suffix}", [{"text": "a", "label": True}, {"text": "b", "label": False}])
+    assert [row["label"] for row in load(path)] == ["True", "False"]
+    assert [row["label"] for row in read_rows(path, label="label")] == ["True", "False"]
 
 
 def test_whole_numbers_can_be_labels_and_ids(tmp_path: Path) -> None:
@@ -463,10 +479,22 @@ def test_parquet_with_values_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content"), [("d.jsonl", '{"text": "café", "label": "x"}'), ("d.csv", "text,label\ncafé,x\n")])
-def test_data_that_are_not_utf8(tmp_path: Path, name: str, content: str) -> None:
+@pytest.mark.parametrize(
+    ("encoding", "byte", "perhaps"), [("latin-1", "e9", "Latin-1 or Windows-1252"), ("utf-16", "ff", "UTF-16")]
+)
+def test_data_that_are_not_utf8(tmp_path: Path, name: str, content: str, encoding: str, byte: str, perhaps: str) -> None:
     path = tmp_path / name
-    path.write_bytes(content.encode("latin-1"))
-    assert problem(path) == f"{path}: expected UTF-8, found byte 0xe9; convert the file"
+    path.write_bytes(content.encode(encoding))
+    assert problem(path) == (
+        f"{path}: expected UTF-8, found byte 0x{byte}, so it is perhaps {perhaps}; save it as UTF-8 (a spreadsheet: as CSV UTF-8)"
+    )
+
+
+@pytest.mark.parametrize(("mark", "named"), [(";", "';'"), ("\t", "tabs")])
+def test_a_csv_that_is_not_separated_by_commas(tmp_path: Path, mark: str, named: str) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(f"text{mark}label\nIt rained, again.{mark}fact\n", encoding="utf-8")
+    assert problem(path) == f"{path}: expected columns separated by commas, it seems to have {named}; save it with commas"
 
 
 def test_read_rows_needs_the_columns_it_is_asked_for(tmp_path: Path) -> None:

@@ -91,6 +91,31 @@ def test_windows_line_ends_are_normalised_before_offsets_are_counted(classifier:
     assert [text[row["start"] : row["end"]] for row in predicted(classifier, tmp_path)] == ["It rains.", "It snows."]
 
 
+LINES = "The parcel is late.\n\nRefund not received\n\nI was charged twice on my card\n\nApp crashes at login\n"
+
+
+def test_texts_that_are_taken_for_headings_are_told(
+    classifier: TextClassifier, article: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "are headings and got no label; for one text a line, give a JSONL, CSV or Parquet file"
+    feed(monkeypatch, LINES.encode())
+    assert [row["text"] for row in predicted(classifier, "-")] == ["The parcel is late."]
+    assert caplog.messages == [f"standard input: 3 of 4 blocks in 1 article {said}"]
+    caplog.clear()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(LINES)
+    predicted(classifier, tmp_path)
+    assert caplog.messages == [f"{tmp_path}: 6 of 8 blocks in 2 articles {said}"], (
+        "once for both, without the article beside them"
+    )
+    caplog.clear()
+    predict_article(classifier, read_article(tmp_path / "a.txt"))
+    assert caplog.messages == [f"a: 3 of 4 blocks in 1 article {said}"]
+    caplog.clear()
+    predicted(classifier, article)
+    assert caplog.messages == [], "an article with a heading is no list of texts"
+
+
 # --- files with columns ---------------------------------------------------------------------------------------------
 
 ROWS = [{"id": "x1", "text": "the council opened a bridge"}, {"id": "x2", "text": "“it rains,” the mayor said"}]
@@ -116,6 +141,15 @@ def test_rows_of_files_carry_their_ids_along(suffix: str, classifier: TextClassi
     assert [(row["id"], row["text"], row["label"]) for row in rows] == [
         ("x1", ROWS[0]["text"], "fact"),
         ("x2", ROWS[1]["text"], "quote"),
+    ]
+
+
+def test_suffixes_may_be_in_upper_case(classifier: TextClassifier, tmp_path: Path) -> None:
+    write_as(".csv", tmp_path, ROWS).rename(tmp_path / "ROWS.CSV")
+    (tmp_path / "A.TXT").write_text("It rains.")
+    assert [row["text"] for row in predicted(classifier, tmp_path / "ROWS.CSV", tmp_path / "A.TXT")] == [
+        *(row["text"] for row in ROWS),
+        "It rains.",
     ]
 
 
@@ -184,15 +218,37 @@ def test_broken_standard_input(line: str, message: str, classifier: TextClassifi
     assert str(caught.value) == f"standard input, line 3: {message}"
 
 
-def test_a_csv_on_standard_input_is_not_taken_for_an_article(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    feed(monkeypatch, b'id,"text"\r\n1,The council opened a bridge.\n')
+@pytest.mark.parametrize("head", ['id,"text"', "id;text;queue", "text\tid"])
+def test_a_csv_on_standard_input_is_not_taken_for_an_article(
+    head: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, f"{head}\r\n1,The council opened a bridge.\n".encode())
+    with pytest.raises(DataError) as caught:
+        predicted(classifier, "-")
+    assert (
+        str(caught.value)
+        == f"standard input: expected an article or JSONL, found the head of a CSV, {head!r}; name the file itself"
+    )
+
+
+@pytest.mark.parametrize("raw", ['[{"text": "It rains."}]', '\n[\n  {\n    "text": "It rains."}]', '["It rains."]'])
+def test_a_json_array_on_standard_input_is_not_taken_for_an_article(
+    raw: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, raw.encode())
     with pytest.raises(DataError) as caught:
         predicted(classifier, "-")
     assert str(caught.value) == (
-        "standard input: expected an article or JSONL, found the head of a CSV, 'id,\"text\"'; name the file itself"
+        "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
     )
-    feed(monkeypatch, b"In short, text that is cut\n\nNobody knows.\n")
-    assert [row["text"] for row in predicted(classifier, "-")] == ["In short, text that is cut", "Nobody knows."]
+
+
+@pytest.mark.parametrize("first", ["In short, text that is cut", "Rain; text; snow", "[Photo] Bridge opens"])
+def test_an_article_on_standard_input_may_begin_with_any_marks(
+    first: str, classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed(monkeypatch, f"{first}\n\nNobody knows.\n".encode())
+    assert [row["text"] for row in predicted(classifier, "-")] == [first, "Nobody knows."]
 
 
 def test_standard_input_that_is_no_utf_8(classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch) -> None:

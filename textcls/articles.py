@@ -23,6 +23,9 @@ BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 RULES = 1
 """Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
 
+_ROWS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
+"""Suffixes of files of rows, most of which could be read as text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -79,9 +82,11 @@ def read_article(path: str | Path) -> Article:
     """Read one plain-text article.
 
     Raises:
-        DataError: the file is missing or is not UTF-8.
+        DataError: the file is missing, is not UTF-8, or by its suffix holds rows.
     """
     path = Path(path)
+    if path.suffix.lower() in _ROWS:
+        raise DataError(f"{path}: expected a plain-text article, found a {path.suffix} file, whose rows are not prose")
     try:
         raw = path.read_bytes()
     except FileNotFoundError as error:
@@ -101,9 +106,10 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
+        perhaps = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
         raise DataError(
             f"{name}: expected UTF-8, found byte 0x{error.object[error.start]:02x} on line {line}; "
-            "convert the file, for example with: iconv -f windows-1252 -t utf-8"
+            f"convert the file, for example with: iconv -f {perhaps} -t utf-8"
         ) from error
     return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -111,10 +117,12 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
 def find_articles(*paths: str | Path) -> list[Path]:
     """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name.
 
+    What lies in the store of runs is left out: it is the output of textcls, whose logs are `.txt` files too.
+
     Raises:
         DataError: a path does not exist, a folder holds no article, or two files would be articles of one name.
     """
-    found = [file for path in paths for file in _find_articles(Path(path))]
+    found = [file for path in paths for file in _find_articles(path)]
     first: dict[str, Path] = {}
     for file in found:
         other = first.setdefault(file.stem, file)
@@ -123,14 +131,21 @@ def find_articles(*paths: str | Path) -> list[Path]:
     return found
 
 
-def _find_articles(path: Path) -> list[Path]:
+def _find_articles(place: str | Path) -> list[Path]:
+    path = Path(place)
     if path.is_file():
         return [path]
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or folder; expected a .txt article or a folder of them")
-    found = sorted(path.rglob("*.txt"))
+    if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
+        raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
+    stores = [database.parent for database in path.rglob("mlflow.db")]
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() == ".txt" and not any(file.is_relative_to(store) for store in stores)
+    )
     if not found:
-        raise DataError(f"{path}: expected a folder with .txt articles, found none in it")
+        left_out = f", apart from the store of runs {stores[0]}" if stores else ""
+        raise DataError(f"{path}: expected a folder with .txt articles, found none in it{left_out}")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -14,7 +15,7 @@ import numpy as np
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, group_of, optional_text, parse_rows, read_rows
-from textcls.errors import DataError, ModelError, TrackingError, did_you_mean
+from textcls.errors import DataError, ModelError, TrackingError, counted, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
@@ -46,6 +47,8 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
     Raises:
         ModelError: there is no such model, no store to look for it in, or its folder is damaged or from elsewhere.
     """
+    if model == "":  # which is the current folder to `Path`, and any run to a store
+        raise ModelError("'': no such model folder or run")
     if Path(model).exists():
         return load_model(model)
     try:
@@ -64,14 +67,16 @@ def predict_inputs(
     Args:
         classifier: a fitted classifier.
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
-            as JSONL if it begins with `{` and else as an article, unless its first line is a CSV's that names the column of the text.
+            as JSONL if it begins with `{` and else as an article; a JSON array, and a first line that is a CSV's and names the
+            column of the text, are refused.
         text: the column of the text, for files with columns.
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
     Yields:
         for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
         `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
-        policy is to abstain. Headings of articles are left out. If it is to be explained, `weighed` are the pieces of the text
+        policy is to abstain. Headings of articles are left out, with a warning where these are most of an article's blocks. If it
+        is to be explained, `weighed` are the pieces of the text
         that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
     Raises:
@@ -86,8 +91,8 @@ def predict_inputs(
 
 
 def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
-    """Label the sentences of an article; see `predict_inputs` for what a row holds."""
-    return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article)))))
+    """Label the sentences of an article; see `predict_inputs` for what a row holds, and which sentences have none."""
+    return list(_predict_batch(classifier, list(_in_context(classifier, _sentences(article.id, [article])))))
 
 
 class FileEvaluation(NamedTuple):
@@ -158,11 +163,10 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
     path = Path(name)
     if name == "-":
         yield from _read_standard_input(text, group)
-    elif path.suffix in SUFFIXES:
+    elif path.suffix.lower() in SUFFIXES:
         yield from (_known_columns(row, group) for row in read_rows(path, text=text))
     elif _holds_articles(name):
-        for file in find_articles(path):
-            yield from _sentences(read_article(file))
+        yield from _sentences(name, map(read_article, find_articles(path)))
     elif path.exists():
         raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
     else:
@@ -171,13 +175,18 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
 
 def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
-    if not article.text.lstrip().startswith("{"):
-        first, *_ = article.text.lstrip().split("\n", 1)
-        if "," in first and text in [cell.strip('"') for cell in first.rstrip().split(",")]:
+    begins = article.text.lstrip()
+    if not begins.startswith("{"):
+        if re.match(r"\[\s*[{\"]", begins):
+            raise DataError(
+                "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
+            )
+        first = begins.partition("\n")[0].rstrip()
+        if any(text in [cell.strip('"') for cell in first.split(mark)] for mark in ",;\t" if mark in first):
             raise DataError(
                 f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
             )
-        yield from _sentences(article)
+        yield from _sentences("standard input", [article])
         return
     lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
     yield from (_known_columns(row, group) for row in parse_rows(lines, name="standard input", text=text))
@@ -185,7 +194,7 @@ def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
 
 def _holds_articles(name: str) -> bool:
     path = Path(name)
-    return path.is_dir() or path.suffix == ".txt"
+    return path.is_dir() or path.suffix.lower() == ".txt"
 
 
 def _known_columns(row: Row, group: str | None) -> Row:
@@ -193,12 +202,26 @@ def _known_columns(row: Row, group: str | None) -> Row:
     return known if group is None else known | {"group": row.get(group)}
 
 
-def _sentences(article: Article) -> Iterator[Row]:
-    texts = [None, *(sentence.text for sentence in article.sentences), None]
-    for number, sentence in enumerate(article.sentences, 1):
-        if sentence.block != "heading":
-            place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
-            yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
+    """Yield the sentences of articles but for headings, and warn at the end of articles that hold little else."""
+    headed, blocks, headings = 0, 0, 0
+    for article in articles:
+        texts = [None, *(sentence.text for sentence in article.sentences), None]
+        for number, sentence in enumerate(article.sentences, 1):
+            if sentence.block != "heading":
+                place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
+                yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+        kinds = [block.kind for block in article.blocks]
+        if (found := kinds.count("heading")) > len(kinds) / 2:  # as one text a line looks, without full stops
+            headed, blocks, headings = headed + 1, blocks + len(kinds), headings + found
+    if headed:
+        logger.warning(
+            "%s: %s of %s in %s are headings and got no label; for one text a line, give a JSONL, CSV or Parquet file",
+            source,
+            f"{headings:,}",
+            counted(blocks, "block"),
+            counted(headed, "article"),
+        )
 
 
 def _in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row]:

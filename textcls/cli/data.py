@@ -17,7 +17,7 @@ app = typer.Typer(help="Build, describe, split and check datasets.", no_args_is_
 
 @app.command()
 def build(
-    articles: Annotated[Path, typer.Argument(metavar="ARTICLES", help="The folder of the articles.", show_default=False)],
+    articles: Annotated[str, typer.Argument(metavar="ARTICLES", help="The folder of the articles.", show_default=False)],
     labels: Annotated[
         Path, typer.Argument(metavar="LABELS", help="The file of their adjudicated annotations.", show_default=False)
     ],

@@ -10,7 +10,7 @@ import typer
 
 def sentences(
     articles: Annotated[
-        list[Path], typer.Argument(metavar="ARTICLE", help="Plain-text articles, or folders of them.", show_default=False)
+        list[str], typer.Argument(metavar="ARTICLE", help="Plain-text articles, or folders of them.", show_default=False)
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:

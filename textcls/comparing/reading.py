@@ -67,7 +67,7 @@ def read_systems(
     found: dict[str, _Found] = {}
     opened: Store | None = None
     for name in names:
-        if opened is None and not (Path(name).is_dir() or Path(name).suffix in SUFFIXES):
+        if opened is None and not (Path(name).is_dir() or Path(name).suffix.lower() in SUFFIXES):
             opened = open_store()
         its = _find(name, opened, data)
         if its.source in found:
@@ -110,7 +110,7 @@ def _find(name: str, store: Store | None, data: Path | None) -> _Found:
             )
         if path.is_dir():
             return _Found(str(path.resolve()), name, name, model=path)
-    if path.suffix in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES:
         return _Found(str(path.resolve()), name, name, file=path)
     if store is None:
         raise RuntimeError("a store is opened for whatever is no file or folder")

@@ -182,7 +182,7 @@ def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str,
     if path.is_file():
         yield from _read_file(path)
     elif path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix in SUFFIXES)
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
         if not files:
             raise DataError(f"data.{split}: {source}: expected a {_or(SUFFIXES)} file in the folder, found none")
         for file in files:
@@ -193,7 +193,7 @@ def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str,
             raise DataError(f"data.{split}: {source}: no file matches")
         for file in files:
             yield from _read_file(file)
-    elif path.suffix in SUFFIXES or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", source):
+    elif path.suffix.lower() in SUFFIXES or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", source):
         raise DataError(f"data.{split}: {source}: no such file or folder")
     else:
         yield from _read_hub(source, split, download)
@@ -232,14 +232,19 @@ def _offline() -> Iterator[None]:
 def _read_file(path: Path) -> Iterator[tuple[str, Row]]:
     """Yield where each row stands, for messages, and the row."""
     readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
-    if path.suffix not in readers:
+    read = readers.get(path.suffix.lower())
+    if read is None:
         raise DataError(f"{path}: expected a {_or(SUFFIXES)} file, found {path.suffix or 'no suffix'}")
     try:
-        yield from readers[path.suffix](path)
+        yield from read(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: expected UTF-8, found byte 0x{error.object[error.start]:02x}; convert the file") from error
+        byte = error.object[error.start]
+        perhaps = "UTF-16" if error.start == 0 and byte in (0xFF, 0xFE) else "Latin-1 or Windows-1252"
+        raise DataError(
+            f"{path}: expected UTF-8, found byte 0x{byte:02x}, so it is perhaps {perhaps}; save it as UTF-8 (a spreadsheet: as CSV UTF-8)"
+        ) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
 
@@ -272,6 +277,9 @@ def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
             twice = [column for column, count in Counter(header).items() if column and count > 1]
             if twice:
                 raise DataError(f"{path}: column {twice[0]!r} stands twice in the header; rename one")
+            if len(header) == 1 and (other := re.search("[;\t]", header[0])):
+                mark = "tabs" if other[0] == "\t" else repr(other[0])
+                raise DataError(f"{path}: expected columns separated by commas, it seems to have {mark}; save it with commas")
             begins = reader.line_num + 1
             for row in reader:
                 if row and len(row) != len(header):
@@ -314,8 +322,10 @@ def _required(row: Row, column: str, where: str) -> str:
 def optional_text(row: Row, column: str, where: str) -> str | None:
     """Take a value as a string; None where there is none, which CSV writes as nothing and pandas as NaN.
 
+    A truth value is `True` or `False`, as Python and pandas write it to CSV.
+
     Raises:
-        DataError: it is neither a string nor a whole number; `where` says where the row stands.
+        DataError: it is neither a string, a whole number nor a truth value; `where` says where the row stands.
     """
     value = row.get(column)
     if value is None or (isinstance(value, float) and value != value):
@@ -324,7 +334,7 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
         if _SURROGATE.search(value):
             raise DataError(f"{where}: expected {column} in Unicode, found half of a surrogate pair: {json.dumps(value)}")
         return value if value.strip() else None
-    if isinstance(value, int):
+    if isinstance(value, int):  # as bool is too
         return str(value)
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
 
@@ -333,7 +343,7 @@ def group_of(row: Row, column: str | None, where: str) -> str | None:
     """Take the group of a row: of the column that is named, if the row has it, else of `article`; None where there is none.
 
     Raises:
-        DataError: it is neither a string nor a whole number.
+        DataError: it is neither a string, a whole number nor a truth value.
     """
     return optional_text(row, column if column is not None and column in row else "article", where)
 

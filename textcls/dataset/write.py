@@ -26,7 +26,7 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> int:
     path = check_new_rows(path)
     writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
     with new_file(path) as scratch:
-        return writers[path.suffix](rows, scratch)
+        return writers[path.suffix.lower()](rows, scratch)
 
 
 def json_line(value: Row | list[Any]) -> str:
@@ -41,7 +41,7 @@ def check_new_rows(path: str | Path) -> Path:
         OutputError: something is there, its name has another suffix, or the folder that it would lie in cannot be written to.
     """
     path = check_new(path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}")
     return path
 
