@@ -530,7 +530,7 @@ def test_a_validation_file_is_stopped_early_on_unless_the_share_is_zero(
     told = Remember()
     train(given, output=tmp_path / "model", reporter=told)
     assert told.points.count("eval/macro_f1") == (3 if share else 0)
-    assert any("on which training stops early" in message for message in caplog.messages) == (share > 0)
+    assert any("by which the model is chosen" in message for message in caplog.messages) == (share > 0)
 
 
 def test_a_config_comes_as_a_file_a_mapping_or_an_object(settings: Settings, tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ def run_config(
     output: Path | None = None,
     resume: str | None = None,
     within: NullRun | None = None,
+    validate: bool = False,
     reporter: Reporter | None = None,
 ) -> RunResult:
     """Make the run of a config; see `train`.
@@ -140,6 +141,7 @@ def run_config(
         output: a path at which to write the final model's folder.
         resume: the id of an unfinished run to go on with.
         within: a run that this one is a trial of; a trial keeps no model.
+        validate: whether to measure on validation rows also a model that makes no use of them.
         reporter: told of phases and progress.
     """
     started = time.monotonic()
@@ -157,7 +159,7 @@ def run_config(
         in_order = identity_in_order(identities)
         if resume is not None:
             check_resumable(config.tracking.folder, resume, config, data.identity, in_order)
-        fits, final = plan(config, dataset)
+        fits, final = plan(config, dataset, validate=validate)
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
             ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.identity)
