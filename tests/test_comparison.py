@@ -401,7 +401,7 @@ def test_rows_and_labels_are_put_in_one_order() -> None:
     [
         (
             lambda rows: rows[1:],
-            "A and B were measured on different rows: 1 only in A (such as 'row 0'), 0 only in B; compare predictions for the same rows",
+            "A and B were measured on different rows: 1 only in A (such as 'row 0'); compare predictions for the same rows, or name rows ",
         ),
         (
             lambda rows: [{**rows[0], "label": "quote" if rows[0]["label"] != "quote" else "fact"}, *rows[1:]],
@@ -432,12 +432,20 @@ def test_data_of_other_identity_are_refused_where_texts_are_unknown() -> None:
     align([a, make_predictions(rows, name="B", data="A" * 64)])
 
 
+NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', or a column 'probability_LABEL' for each label;"
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"label": "a", "probabilities": {"a": 1.0}}, "f, row 1: expected 'id', found columns label, probabilities"),
-        ({"id": "1", "label": "a"}, "f, row 1: expected 'probabilities', a number for each label, found 'none'"),
-        ({"id": "1", "probabilities": {"a": 1.0}}, "f, row 1: expected 'label', found columns id, probabilities"),
+        ({"label": "a", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns label, probabilities"),
+        ({"id": "1", "label": "a", "predicted": "a"}, f"{NEEDED} found the columns id, label, predicted"),
+        ({"id": "1", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns id, probabilities"),
+        ({"id": "1", "label": "", "probabilities": {"a": 1.0}}, "f, row 1: expected a value in 'label', found none"),
+        (
+            {"id": "1", "label": "a", "probabilities": {}},
+            "f, row 1: expected 'probabilities', a number for each label, found '{}'",
+        ),
         ({"id": "1", "label": "a", "probabilities": {"a": "x"}}, "f, row 1: expected 'probabilities', a number for each label, "),
         (
             {"id": "1", "label": "a", "probabilities": {"a": 0.7, "b": 0.7}},
