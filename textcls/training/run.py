@@ -226,7 +226,8 @@ def run_config(
         if output is not None:
             with new_folder(output) as place:
                 shutil.copytree(folder, place, dirs_exist_ok=True)
-        run.text("\n".join(log) + "\n", "log.txt")
+        if log:  # most runs have nothing to warn of
+            run.text("\n".join(log) + "\n", "log.txt")
     return RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
 
 
