@@ -29,7 +29,7 @@ from textcls.evaluation.comparison_figures import difference_figure, parts_figur
 from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
-from textcls.evaluation.verdict import points, probability, word_parts, word_verdict
+from textcls.evaluation.verdict import points, probability, word_parts, word_tested, word_verdict
 
 NAMES = ["fact", "opinion", "quote"]
 
@@ -162,6 +162,15 @@ def test_one_article_tells_nothing() -> None:
     assert found.metrics["macro_f1"].p is None
     assert found.note == "all rows are of one article, so there are no intervals over articles"
     assert found.verdict.startswith("cannot tell: all 600 sentences are of one article, which says nothing of others (B is ")
+
+
+def test_groups_that_are_no_articles_are_called_groups() -> None:
+    (found,) = compare([replace(predicted(*its, articles=5), grouped_by="customer") for its in (("A", 1.0), ("B", 2.5))])
+    assert (found.unit, found.n_units) == ("group", 5)
+    words = " ".join([found.verdict, str(found.note), *word_tested(found)])
+    assert "5 groups are too few for any difference to show" in words
+    assert "has more right in 5 groups" in words
+    assert "article" not in words
 
 
 def test_too_few_articles_are_told() -> None:

@@ -56,7 +56,7 @@ class Comparison:
     Attributes:
         a, b: names of the two.
         rows: number of rows.
-        unit, n_units: what was resampled and swapped, `article` or `row`, and how many there are.
+        unit, n_units: what was resampled and swapped, `article`, `group` or `row`, and how many there are.
         seeds: with how many seeds each of the two predicts the rows.
         metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better.
         per_label: the difference in each label's F1.
@@ -141,10 +141,9 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
         DataError: they are not of the same rows with the same labels and texts.
     """
     aligned = align(several)
-    groups = next((one.groups for one in aligned if any(one.groups)), aligned[0].groups)
-    ids = next((one.ids for one in aligned if any(one.groups)), aligned[0].ids)
-    articles = list(dict(zip(ids, groups, strict=True)).values())
-    units = find_units(articles, len(articles))
+    grouped = next((one for one in aligned if any(one.groups)), aligned[0])
+    groups = list(dict(zip(grouped.ids, grouped.groups, strict=True)).values())
+    units = find_units(groups, len(groups), grouped_by=grouped.grouped_by)
     rng = np.random.default_rng(seed)
     of_row, count = bundle(units, rng)
     systems = []

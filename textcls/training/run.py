@@ -196,7 +196,7 @@ def run_config(
         classifier.group = config.data.group
 
         reporter.phase("writing")
-        evaluation, intervals, predictions = pool(rows, outcomes)
+        evaluation, intervals, predictions = pool(rows, outcomes, grouped_by=config.data.group or "article")
         metrics = final_metrics(outcomes, evaluation, intervals)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
