@@ -327,6 +327,17 @@ def test_a_mean_says_what_it_is_of(textcls: Command, config: Path, splits: tuple
     assert f"; {words} " in done.out
 
 
+def test_rows_of_groups_are_not_called_articles(textcls: Command, config: Path, store_folder: Path, tmp_path: Path) -> None:
+    rows = [{"body": row["text"], "label": row["label"], "customer": row["article"]} for row in toy_rows("abcdef")]
+    names = {"train": write_jsonl(tmp_path / "tickets.jsonl", rows), "text": "body", "group": "customer"}
+    settings = [part for key, value in names.items() for part in ("--set", f"data.{key}={value}")]
+    done = textcls("train", config, *settings, "--set", "splits.kind=hash", "--set", "splits.test=0.5")
+    assert done.code == 0, done.err
+    assert re.search(r"over \d groups", done.out)
+    assert f" --store {store_folder} FILE --text body " in done.out
+    assert "article" not in done.out.lower()
+
+
 def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_file: Path, store_folder: Path) -> None:
     done = textcls("train", config, "--output", "model")
     assert done.code == 0

@@ -140,7 +140,7 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
         (("good", "GONE.CSV"), "GONE.CSV: no such file"),
         (
             ("good", "half.jsonl"),
-            "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'), 0 only in",
+            "good and half.jsonl were measured on different rows: 30 only in good (such as 'row 30'); compare predictions for",
         ),
         (("good", file, "--output", file), "A.jsonl: exists already; remove it or name another output"),
     )

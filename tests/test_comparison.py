@@ -29,7 +29,7 @@ from textcls.evaluation.comparison_figures import difference_figure, parts_figur
 from textcls.evaluation.repeats import Spread
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
-from textcls.evaluation.verdict import points, probability, word_parts, word_verdict
+from textcls.evaluation.verdict import points, probability, word_parts, word_tested, word_verdict
 
 NAMES = ["fact", "opinion", "quote"]
 
@@ -162,6 +162,15 @@ def test_one_article_tells_nothing() -> None:
     assert found.metrics["macro_f1"].p is None
     assert found.note == "all rows are of one article, so there are no intervals over articles"
     assert found.verdict.startswith("cannot tell: all 600 sentences are of one article, which says nothing of others (B is ")
+
+
+def test_groups_that_are_no_articles_are_called_groups() -> None:
+    (found,) = compare([replace(predicted(*its, articles=5), grouped_by="customer") for its in (("A", 1.0), ("B", 2.5))])
+    assert (found.unit, found.n_units) == ("group", 5)
+    words = " ".join([found.verdict, str(found.note), *word_tested(found)])
+    assert "5 groups are too few for any difference to show" in words
+    assert "has more right in 5 groups" in words
+    assert "article" not in words
 
 
 def test_too_few_articles_are_told() -> None:
@@ -401,7 +410,7 @@ def test_rows_and_labels_are_put_in_one_order() -> None:
     [
         (
             lambda rows: rows[1:],
-            "A and B were measured on different rows: 1 only in A (such as 'row 0'), 0 only in B; compare predictions for the same rows",
+            "A and B were measured on different rows: 1 only in A (such as 'row 0'); compare predictions for the same rows, or name rows ",
         ),
         (
             lambda rows: [{**rows[0], "label": "quote" if rows[0]["label"] != "quote" else "fact"}, *rows[1:]],
@@ -432,12 +441,20 @@ def test_data_of_other_identity_are_refused_where_texts_are_unknown() -> None:
     align([a, make_predictions(rows, name="B", data="A" * 64)])
 
 
+NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', or a column 'probability_LABEL' for each label;"
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"label": "a", "probabilities": {"a": 1.0}}, "f, row 1: expected 'id', found columns label, probabilities"),
-        ({"id": "1", "label": "a"}, "f, row 1: expected 'probabilities', a number for each label, found 'none'"),
-        ({"id": "1", "probabilities": {"a": 1.0}}, "f, row 1: expected 'label', found columns id, probabilities"),
+        ({"label": "a", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns label, probabilities"),
+        ({"id": "1", "label": "a", "predicted": "a"}, f"{NEEDED} found the columns id, label, predicted"),
+        ({"id": "1", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns id, probabilities"),
+        ({"id": "1", "label": "", "probabilities": {"a": 1.0}}, "f, row 1: expected a value in 'label', found none"),
+        (
+            {"id": "1", "label": "a", "probabilities": {}},
+            "f, row 1: expected 'probabilities', a number for each label, found '{}'",
+        ),
         ({"id": "1", "label": "a", "probabilities": {"a": "x"}}, "f, row 1: expected 'probabilities', a number for each label, "),
         (
             {"id": "1", "label": "a", "probabilities": {"a": 0.7, "b": 0.7}},

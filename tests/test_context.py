@@ -117,7 +117,7 @@ def test_a_group_that_is_no_article_counts_where_a_model_is_used_as_in_its_run(
     evaluation, intervals, *_, wrong, _ = evaluate_file(load_model(tmp_path / "other"), measured)
     assert evaluation == result.evaluation
     assert evaluate_file(result.classifier, measured).evaluation == evaluation
-    assert (intervals.unit, intervals.n_units) == ("article", 10)
+    assert (intervals.unit, intervals.n_units) == ("group", 10)
     assert {row["article"] for row in wrong} <= {str(number) for number in range(20, 30)}
 
     labelled = textcls("predict", tmp_path / "other", measured).out.splitlines()
@@ -129,7 +129,7 @@ def test_a_group_that_is_no_article_counts_where_a_model_is_used_as_in_its_run(
     done = textcls("compare", tmp_path / "one", tmp_path / "other", "--data", measured, "--output", "c.json")
     content = json.loads(Path("c.json").read_text())
     assert content["systems"][1]["evaluation"]["macro_f1"] == pytest.approx(evaluation.as_dict()["macro_f1"], abs=1e-4), done
-    assert (content["comparisons"][0]["unit"], content["comparisons"][0]["n_units"]) == ("article", 10)
+    assert (content["comparisons"][0]["unit"], content["comparisons"][0]["n_units"]) == ("group", 10)
 
 
 @pytest.fixture(params=["tfidf", "transformer"])

@@ -75,7 +75,7 @@ def test_the_interval_over_rows_is_that_of_a_share() -> None:
     its = found.metrics["accuracy"]
     assert (its.low, its.high) == pytest.approx((share - half, share + half), abs=0.1 * half)
     assert found.unit == "row"
-    assert found.note == "the rows name no articles, so rows were resampled, as if they were independent of each other"
+    assert found.note == "the rows name no articles or groups, so rows were resampled, as if they were independent of each other"
 
 
 def test_many_rows_give_the_same_interval_in_groups() -> None:
@@ -100,6 +100,8 @@ def test_few_articles_are_told() -> None:
     true, probabilities, groups = drawn(60, articles=4)
     found = bootstrap_intervals(true, probabilities, NAMES, groups, number=500)
     assert found.note == "there are 4 articles only, so the intervals are rough"
+    found = bootstrap_intervals(true, probabilities, NAMES, groups, grouped_by="customer", number=500)
+    assert (found.unit, found.note) == ("group", "there are 4 groups only, so the intervals are rough")
 
 
 def test_rows_without_article_stand_for_themselves() -> None:

@@ -109,7 +109,7 @@ def test_given_without_a_test_measures_on_validation(caplog: pytest.LogCaptureFi
     assert not caplog.messages
     (split,) = data.split(kind="given", validate=True)
     assert sides(split) == {"train": [0, 1, 2], "validation": [3], "test": [3]}
-    assert caplog.messages == ["data.test is not given: the figures are those of data.validation, on which training stops early"]
+    assert caplog.messages == ["data.test is not given: the figures are those of data.validation, by which the model is chosen"]
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
@@ -214,7 +214,7 @@ def test_one_group_cannot_be_held_out_of(caplog: pytest.LogCaptureFixture) -> No
     first, second = Data(["a", "a", "b", "b"]).split(kind="leave-one-group-out", validate=True)
     assert not len(first.validation)
     assert first.train.tolist() == second.test.tolist() == [2, 3]
-    assert caplog.messages[0] == ("without a: the training rows are all of one group, so none can be held out to stop early on")
+    assert caplog.messages[0] == ("without a: the training rows are all of one group, so none can be held out to validate on")
 
 
 def test_the_final_split_is_all_rows() -> None:

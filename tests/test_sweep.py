@@ -52,7 +52,7 @@ def test_a_sweep_finds_a_config_that_train_takes(
     assert sum(run.kind == "trial" for run in runs) == 3
     (parent,) = Store(store_folder).runs()
     assert parent.status == "FINISHED"
-    assert parent.metrics["test/macro_f1"] == max(run.metrics["test/macro_f1"] for run in runs if run.kind == "trial")
+    assert parent.metrics["validation/macro_f1"] == max(run.metrics["validation/macro_f1"] for run in runs if run.kind == "trial")
 
 
 def test_a_sweep_takes_the_highest_seed_that_a_config_can_have(config: Path) -> None:
@@ -159,7 +159,9 @@ def test_a_setting_of_a_section_that_is_null_is_searched(config: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "metric"),
     [
-        ([], "test/macro_f1"),  # tfidf holds no rows out of its training
+        ([], "validation/macro_f1"),  # though tfidf makes no use of them when it learns
+        (["splits.validation=0"], "test/macro_f1"),
+        (["splits.kind=hash", "splits.validation=0.2"], "validation/macro_f1"),
         (["splits.kind=hash", "data.validation={validation}"], "validation/macro_f1"),
         (["splits.kind=given", "data.validation={validation}"], "test/macro_f1"),  # these rows are the test
         (["splits.kind=given", "data.test={validation}", "model={static}"], "validation/macro_f1"),
@@ -314,7 +316,7 @@ def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
     settings = ["sweep.space={model.min_df: [1, 1000], model.C: {low: 0.1, high: 9.5}}", "sweep.trials=4"]
     whole = sweep(config, overrides=settings)
     assert [trial.state for trial in whole.trials] == ["failed", "complete", "failed", "complete"]
-    assert "trial 1 failed: no n-gram occurs in 1000 of the 18 training texts; lower model.min_df" in caplog.text
+    assert "trial 1 failed: no n-gram occurs in 1000 of the 12 training texts; lower model.min_df" in caplog.text
     for trials in (1, 4):  # as if a process had died between them
         try:
             parts = sweep(config, overrides=[*settings, f"sweep.trials={trials}", "sweep.name=parts"])
@@ -326,12 +328,12 @@ def test_a_trial_whose_settings_fail_counts_and_the_sweep_goes_on(
 
 def test_a_trial_whose_metric_is_no_number_counts_as_failed(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = iter([float("nan"), 0.5, float("inf")])
-    monkeypatch.setattr(sweeping, "run_config", lambda *_, **__: SimpleNamespace(metrics={"test/macro_f1": next(values)}))
+    monkeypatch.setattr(sweeping, "run_config", lambda *_, **__: SimpleNamespace(metrics={"validation/macro_f1": next(values)}))
     result = sweep(config, overrides=["tracking.enabled=false"])
     assert [(trial.state, trial.error) for trial in result.trials] == [
-        ("failed", "test/macro_f1 is nan, which cannot be compared"),
+        ("failed", "validation/macro_f1 is nan, which cannot be compared"),
         ("complete", None),
-        ("failed", "test/macro_f1 is inf, which cannot be compared"),
+        ("failed", "validation/macro_f1 is inf, which cannot be compared"),
     ]
 
 

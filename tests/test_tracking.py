@@ -365,8 +365,18 @@ def test_of_runs_of_one_name_the_ids_are_known(config: TrackingConfig, store_fol
             ids.append(run.id[:8])
     with pytest.raises(TrackingError) as caught:
         Store(store_folder).run("xyz")
-    twice = sorted(f"twice ({id})" for id in ids[:2])
+    twice = [f"twice ({id}, news)" for id in ids[1::-1]]
     assert str(caught.value) == f"{store_folder}: no run 'xyz'; known: once, {', '.join(twice)}"
+
+
+def test_of_many_runs_the_ten_newest_are_known(config: TrackingConfig, store_folder: Path) -> None:
+    for number in range(11):
+        with tracked(config, f"run {number}"):
+            pass
+    with pytest.raises(TrackingError) as caught:
+        Store(store_folder).run("xyz")
+    newest = ", ".join(f"run {number}" for number in range(10, 0, -1))
+    assert str(caught.value) == f"{store_folder}: no run 'xyz'; known: {newest}, …; textcls runs lists all"
 
 
 def test_a_run_is_no_data_to_a_store_that_has_none(store_folder: Path) -> None:

@@ -33,7 +33,6 @@ KEPT = {
     "evaluation.json",
     "intervals.json",
     "labels.json",
-    "log.txt",
     "per_label.csv",
     "plots/confusion_matrix.png",
     "plots/per_label.png",
@@ -257,11 +256,12 @@ def test_a_run_that_is_not_tracked_comes_to_the_same_and_leaves_no_run(
 def test_a_run_keeps_everything_needed_to_repeat_it(settings: Settings, store_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "config.yaml"
     file.write_text("# my words\n" + yaml.safe_dump(settings("tfidf", tracked=True)))
-    result = train(file, overrides=["model.C=7"])
     store = Store(store_folder)
+    result = train(file, overrides=["model.C=7"])
     run_id = str(result.run_id)
     kept = {name for name in artifacts(store, run_id) if not name.startswith("images/")}
     assert KEPT | {"config/given.yaml"} <= kept | {"predictions/wrong.json"}
+    assert "log.txt" not in kept, "there is nothing to warn of"
     assert read(store, run_id, "config/given.yaml") == file.read_text()
     (tmp_path / "resolved.yaml").write_text(read(store, run_id, "config/resolved.yaml"))
     assert load_config(tmp_path / "resolved.yaml") == load_config(file, ["model.C=7"])
@@ -530,7 +530,7 @@ def test_a_validation_file_is_stopped_early_on_unless_the_share_is_zero(
     told = Remember()
     train(given, output=tmp_path / "model", reporter=told)
     assert told.points.count("eval/macro_f1") == (3 if share else 0)
-    assert any("on which training stops early" in message for message in caplog.messages) == (share > 0)
+    assert any("by which the model is chosen" in message for message in caplog.messages) == (share > 0)
 
 
 def test_a_config_comes_as_a_file_a_mapping_or_an_object(settings: Settings, tmp_path: Path) -> None:

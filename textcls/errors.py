@@ -44,7 +44,7 @@ def did_you_mean(name: str, known: Iterable[str], *, listed: Iterable[str] | Non
     """Word a hint for a misspelt name: its nearest match if there is one, else everything that is known, or what is `listed` of it."""
     names = sorted(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names if listed is None else sorted(listed))}"
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names if listed is None else listed)}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -128,6 +128,7 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     labels = [str(name) for name in classifier.classes_]
     probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row["group"] for row in rows]
+    column = classifier.group if classifier.group is not None and classifier.group in rows[0] else "article"
     judged = judgements([row.get(ANNOTATORS) for row in rows])
     below = classifier.abstain_below
     its_answers = answered(true, probabilities, labels, below) if below is not None else None
@@ -135,7 +136,7 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
         logger.warning(NONE_ANSWERED)
     return FileEvaluation(
         evaluate(true, probabilities, labels),
-        bootstrap_intervals(true, probabilities, labels, groups),
+        bootstrap_intervals(true, probabilities, labels, groups, grouped_by=column),
         measure_annotators(true, judged, labels, groups),
         wrong_predictions(predicted_rows(rows, probabilities, labels)),
         its_answers,

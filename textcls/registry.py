@@ -139,7 +139,7 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
     if difference.interval is None:
         return Gate(False, f"{allowed} ({its_name}): {difference.value:+.3f}, but {pair.note}")
     lowest = difference.interval.low
-    over = f"{pair.n_units:,} {'articles' if pair.unit == 'article' else 'rows, since they name no articles'}"
+    over = f"{pair.n_units:,} {pair.unit}s{', since they name no articles or groups' if pair.unit == 'row' else ''}"
     return Gate(
         lowest >= -margin,
         f"{allowed} ({its_name}): {difference.value:+.3f}, with {confidence:.0%} confidence {lowest:+.3f} or more, over {over}",

@@ -58,7 +58,7 @@ def make_splits(
         seed: other seeds give other folds, other validation rows and another hash split.
         labels, groups, ids, given: one value for each row; `given` is the split of the file that the row came from. Rows
             without a group are on their own.
-        validate: whether the model makes use of validation rows.
+        validate: whether there are to be validation rows, as for a model that stops early on them.
         calibrate: share of the training groups to learn a decision policy on; None if there is none to learn.
 
     Raises:
@@ -69,7 +69,7 @@ def make_splits(
         if not len(rows["test"]):  # what is not stopped early on can be measured on, and is by convention
             rows["test"] = rows["validation"]
             if validate:
-                logger.warning("data.test is not given: the figures are those of data.validation, on which training stops early")
+                logger.warning("data.test is not given: the figures are those of data.validation, by which the model is chosen")
             rows["validation"] = rows["validation"] if validate else rows["validation"][:0]
         splits = [Split("given", **rows)]
     else:
@@ -113,7 +113,7 @@ def _with_held_out(
     if validate and config.validation and not len(split.validation):
         train, validation = _hold_out(split, config.validation, seed, groups)
         if not len(validation):
-            logger.warning("%s: the training rows are all of one group, so none can be held out to stop early on", split.name)
+            logger.warning("%s: the training rows are all of one group, so none can be held out to validate on", split.name)
         split = replace(split, train=train, validation=validation)
     return split
 

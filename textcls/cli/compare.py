@@ -30,8 +30,8 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="RUN",
-            help="Ids or names of runs, or files of predictions; with --data model folders too. Two or more are compared row by row. "
-            "All runs, as a table, if none is given.",
+            help="Ids or names of runs, or files of predictions, also other tools': columns id, label (the true one) and probability_LABEL "
+            "for each label; with --data model folders too. Two or more are compared row by row. All runs, as a table, if none is given.",
             show_default=False,
         ),
     ] = None,

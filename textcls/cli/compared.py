@@ -30,8 +30,8 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
     if first.note:
         out.print(f"({first.note})", soft_wrap=True)
     out.print()
-    articles = f" of {counted(first.n_units, 'article')}" if first.unit == "article" else ""
-    out.print(_figures(f"{counted(first.rows, 'sentence')}{articles}, with 95 % intervals", measured))
+    groups = f" of {counted(first.n_units, first.unit)}" if first.unit != "row" else ""
+    out.print(_figures(f"{counted(first.rows, 'sentence')}{groups}, with 95 % intervals", measured))
     out.print()
     out.print(_differences(pairs))
     out.print()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -26,8 +27,8 @@ def train(
     from textcls.config import load_config
     from textcls.training import train as run_training
 
-    tracking = load_config(config, set_ or []).tracking
-    folder = tracking.uri or tracking.folder
+    loaded = load_config(config, set_ or [])
+    folder = loaded.tracking.uri or loaded.tracking.folder
     bar = ProgressBar()
     try:
         with bar:
@@ -73,7 +74,8 @@ def train(
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:
         store = store_hint(folder)
+        texts = "ARTICLE" if loaded.data.text == "text" else f"FILE --text {quote(loaded.data.text)}"
         out.print(
-            f"run: {result.run_id}   (textcls predict {result.run_id}{store} ARTICLE · textcls compare{store} · textcls ui{store})",
+            f"run: {result.run_id}   (textcls predict {result.run_id}{store} {texts} · textcls compare{store} · textcls ui{store})",
             soft_wrap=True,
         )

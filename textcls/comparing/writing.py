@@ -29,7 +29,7 @@ def measure(systems: Sequence[System]) -> list[Measured]:
             one.name,
             one.data,
             evaluate(one.true, one.probabilities, one.labels),
-            bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids),
+            bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, grouped_by=one.grouped_by),
         )
         for one in align([system.predictions for system in systems])
     ]

@@ -48,7 +48,7 @@ class SplitsConfig(Settings):
     folds: int = Field(default=5, ge=2)
     """Number of folds of `k-fold`."""
     validation: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the training groups (rows, where they have none) held out to stop early on where `data` names no file for it; with 0 nothing stops early."""
+    """Share of the training groups (rows, where they have none) held out to stop early on, and for a sweep to select on, where `data` names no file for it; with 0 neither is done."""
     test: float = Field(default=0.2, gt=0, lt=1)
     """Share of the groups (rows, where they have none) that `hash` holds out for the test."""
     repeats: int = Field(default=1, ge=1)

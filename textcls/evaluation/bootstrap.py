@@ -82,9 +82,9 @@ def unit_note(units: Units) -> str | None:
     """Say what a reader of intervals should know of their units."""
     if units.kind == "row":
         one = "there is one row only, so there are no intervals" if units.count < 2 else None
-        return one or "the rows name no articles, so rows were resampled, as if they were independent of each other"
+        return one or "the rows name no articles or groups, so rows were resampled, as if they were independent of each other"
     if units.count < 2:
-        return "all rows are of one article, so there are no intervals over articles"
+        return f"all rows are of one {units.kind}, so there are no intervals over {units.kind}s"
     if units.count < FEW_UNITS:
-        return f"there are {units.count} articles only, so the intervals are rough"
+        return f"there are {units.count} {units.kind}s only, so the intervals are rough"
     return None

@@ -56,7 +56,7 @@ class Comparison:
     Attributes:
         a, b: names of the two.
         rows: number of rows.
-        unit, n_units: what was resampled and swapped, `article` or `row`, and how many there are.
+        unit, n_units: what was resampled and swapped, `article`, `group` or `row`, and how many there are.
         seeds: with how many seeds each of the two predicts the rows.
         metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better.
         per_label: the difference in each label's F1.
@@ -141,8 +141,8 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
         DataError: they are not of the same rows with the same labels and texts.
     """
     aligned = align(several)
-    articles = list(dict(zip(aligned[0].ids, aligned[0].groups, strict=True)).values())
-    units = find_units(articles, len(articles))
+    groups = list(dict(zip(aligned[0].ids, aligned[0].groups, strict=True)).values())
+    units = find_units(groups, len(groups), grouped_by=aligned[0].grouped_by)
     rng = np.random.default_rng(seed)
     of_row, count = bundle(units, rng)
     systems = []

@@ -70,14 +70,18 @@ def word_interval(its: Measured, name: str) -> str:
 
 
 def _about(pair: Comparison) -> str:
-    articles = f" of {counted(pair.n_units, 'article')}" if pair.unit == "article" else ""
+    groups = f" of {counted(pair.n_units, pair.unit)}" if pair.unit != "row" else ""
     note = f"; {pair.note}" if pair.note else ""
-    return f"Measured on the same {counted(pair.rows, 'sentence')}{articles}{note}."
+    return f"Measured on the same {counted(pair.rows, 'sentence')}{groups}{note}."
 
 
 def _figures(measured: Sequence[Measured], pair: Comparison) -> Iterator[str]:
     yield from table(["", *WORDS.values()], (row(its.name, *(word_interval(its, name) for name in WORDS)) for its in measured))
-    yield f"<p>With 95 % intervals over {'articles' if pair.unit == 'article' else 'sentences'}.</p>"
+    yield f"<p>With 95 % intervals over {_units(pair)}.</p>"
+
+
+def _units(pair: Comparison) -> str:
+    return "sentences" if pair.unit == "row" else f"{pair.unit}s"
 
 
 def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -145,7 +149,11 @@ def _sentences(pair: Comparison) -> Iterator[str]:
         yield f"<h3>{counted(len(rows), 'sentence')} that {escape(right)} has right {more} {escape(other)}</h3>"
         chosen = [its for its in rows if its["text"]][:_MOST_SENTENCES]
         if chosen:
-            yield from table(["sentence", "label", pair.a, pair.b, "article"], map(_sentence, chosen), words=5)
+            yield from table(
+                ["sentence", "label", pair.a, pair.b, "group" if pair.unit == "group" else "article"],
+                map(_sentence, chosen),
+                words=5,
+            )
         if 0 < len(chosen) < len(rows):
             yield f"<p>The {len(chosen)} that the two are surest of.</p>"
 
@@ -160,10 +168,10 @@ def _sentence(its: Mapping[str, Any]) -> str:
 
 def _tested(pairs: Sequence[Comparison]) -> Iterator[str]:
     first = pairs[0]
-    unit = "articles" if first.unit == "article" else "sentences"
+    units = _units(first)
     methods = [
-        f"Intervals of differences are those of a paired bootstrap over {unit}, the wider of Hesterberg’s (2015) and Student’s t",
-        f"p is that of a permutation test in which the two change places in whole {unit}",
+        f"Intervals of differences are those of a paired bootstrap over {units}, the wider of Hesterberg’s (2015) and Student’s t",
+        f"p is that of a permutation test in which the two change places in whole {units}",
         "A difference is told only where its interval, p and, if there are folds, their t test all say so",
     ]
     if max(max(pair.seeds) for pair in pairs) > 1:

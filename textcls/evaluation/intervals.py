@@ -27,7 +27,7 @@ class Intervals:
     """Intervals of the figures of one set of predictions.
 
     Attributes:
-        unit: what was resampled: `article`, or `row` where rows name no article.
+        unit: what was resampled: `article`, `group` where rows are grouped by something else, or `row` where they are not grouped.
         n_units: how many there are.
         level: confidence, such as 0.95.
         resamples: how many were drawn.
@@ -57,6 +57,7 @@ def bootstrap_intervals(
     groups: Sequence[str | None] | None = None,
     ids: Sequence[str] | None = None,
     *,
+    grouped_by: str = "article",
     level: float = LEVEL,
     number: int = RESAMPLES,
     areas: bool = True,
@@ -70,13 +71,14 @@ def bootstrap_intervals(
         labels: the labels of the columns.
         groups: each row's article, so that articles are resampled, or None; without any, rows are.
         ids: each row's id, where rows stand there several times, as they do with several seeds.
+        grouped_by: what `groups` are, if they are something else than articles.
         level: confidence of the intervals.
         number: resamples to draw.
         areas: whether to measure the areas of ROC and PR curves too, which takes most of the time.
         seed: of the resampling.
     """
     names = [str(label) for label in labels]
-    units = find_units(groups, len(true), ids)
+    units = find_units(groups, len(true), ids, grouped_by=grouped_by)
     if units.count < 2:
         return Intervals(units.kind, units.count, level, 0, {}, {name: {} for name in names}, unit_note(units))
     rng = np.random.default_rng(seed)

@@ -160,9 +160,10 @@ def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
     place = {id: number for number, id in enumerate(dict.fromkeys(first.ids))}
     here, there = place.keys(), set(other.ids)
     if here != there:
+        lone = ", ".join(_only(one, ids) for one, ids in ((first, here - there), (other, there - here)) if ids)
         raise DataError(
-            f"{first.name} and {other.name} were measured on different rows: {_only(first, here - there)}, "
-            f"{_only(other, there - here)}; compare predictions for the same rows"
+            f"{first.name} and {other.name} were measured on different rows: {lone}; compare predictions for the same rows, or name "
+            "rows for both with --data"
         )
     for what in ("true", "texts") if other is not first else ():
         a, b = (dict(zip(one.ids, getattr(one, what), strict=True)) for one in (first, other))
@@ -201,8 +202,7 @@ def _check_data(first: Predictions, other: Predictions) -> None:
 
 
 def _only(one: Predictions, ids: set[str]) -> str:
-    such = f" (such as {min(ids)!r})" if ids else ""
-    return f"{len(ids):,} only in {one.name}{such}"
+    return f"{len(ids):,} only in {one.name} (such as {min(ids)!r})"
 
 
 def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
@@ -210,21 +210,29 @@ def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
 
 
 def _required(row: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
-    value = row.get(key)
-    if value is None or value == "":
-        raise DataError(
-            f"{where[0]}, row {where[1]}: expected {key!r}, found columns {', '.join(sorted(map(str, row))) or 'none'}"
-        )
+    if key not in row:
+        raise _lacking(row, where)
+    if (value := row[key]) is None or value == "":
+        raise DataError(f"{where[0]}, row {where[1]}: expected a value in {key!r}, found none")
     return str(value)
+
+
+def _lacking(row: Mapping[str, Any], where: tuple[str, int]) -> DataError:
+    return DataError(
+        f"{where[0]}, row {where[1]}: expected 'id', 'label' (the true one) and 'probabilities', or a column "
+        f"'{_COLUMN}LABEL' for each label; found the columns {', '.join(sorted(map(str, row))) or 'none'}"
+    )
 
 
 def _probabilities(row: Mapping[str, Any], where: tuple[str, int]) -> dict[str, float]:
     given = row.get("probabilities")
     if given is None:
         given = {key.removeprefix(_COLUMN): value for key, value in row.items() if key.startswith(_COLUMN)}
+        if not given:
+            raise _lacking(row, where)
     if not isinstance(given, Mapping) or not given:
         raise DataError(
-            f"{where[0]}, row {where[1]}: expected 'probabilities', a number for each label, found {quoted(given or 'none', 40)}"
+            f"{where[0]}, row {where[1]}: expected 'probabilities', a number for each label, found {quoted(given, 40)}"
         )
     try:
         return {str(label): float(value) for label, value in given.items() if value is not None and value != ""}

@@ -57,7 +57,7 @@ def run_report(
             "<h2>Pictures</h2>",
             *(picture(name, png) for name, png in pictures.items()),
             "<h2>Wrong with the most confidence</h2>",
-            *_wrong(wrong),
+            *_wrong(wrong, "group" if intervals.unit == "group" else "article"),
         ],
     )
 
@@ -142,7 +142,7 @@ def _slices(slices: Sequence[Slice]) -> Iterator[str]:
     )
 
 
-def _wrong(wrong: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _wrong(wrong: Sequence[Mapping[str, Any]], group: str) -> Iterator[str]:
     if not wrong:
         yield "<p>None.</p>"
         return
@@ -150,7 +150,7 @@ def _wrong(wrong: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield '<p class="about">Below a sentence stands what weighed most, by what it adds to the log odds of the prediction over the label.'
         yield "‹…› are characters, […] are patterns of words.</p>"
     yield from table(
-        ["text", "label", "prediction", "article", "score"],
+        ["text", "label", "prediction", group, "score"],
         (
             row(
                 *(str(its.get(name) or "") for name in ("label", "prediction", "article")),

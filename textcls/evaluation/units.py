@@ -19,7 +19,7 @@ class Units:
     """The independent units of rows.
 
     Attributes:
-        kind: `article` or `row`.
+        kind: `article`; `group`, where rows are grouped by something else, such as customers; or `row`.
         count: how many there are.
         of_row: the number of each row's unit, from 0.
     """
@@ -29,20 +29,23 @@ class Units:
     of_row: np.ndarray
 
 
-def find_units(groups: Sequence[str | None] | None, rows: int, ids: Sequence[str] | None = None) -> Units:
+def find_units(
+    groups: Sequence[str | None] | None, rows: int, ids: Sequence[str] | None = None, *, grouped_by: str = "article"
+) -> Units:
     """Take the articles for units, and a row without article for a unit of its own; without any article, the rows.
 
     Args:
         groups: each row's article; None where it has none, or where no row has.
         rows: how many there are.
         ids: each row's id, by which a row that stands there once for each of several seeds is one.
+        grouped_by: what `groups` are, as `Predictions` has it.
     """
     if groups is None or all(group is None for group in groups):
         if ids is None:
             return Units("row", rows, np.arange(rows))
         groups, kind = [None] * rows, "row"
     else:
-        kind = "article"
+        kind = "article" if grouped_by == "article" else "group"
     number: dict[object, int] = {}
     lone = range(rows) if ids is None else [(id,) for id in ids]  # no article is called as a pair or a number
     of_row = [

@@ -89,8 +89,8 @@ def _reason(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     if found.interval is None:
         return (
-            f"all {pair.rows:,} sentences are of one article, which says nothing of others"
-            if pair.unit == "article"
+            f"all {pair.rows:,} sentences are of one {pair.unit}, which says nothing of others"
+            if pair.unit != "row"
             else "there is one sentence only"
         )
     if least_p(pair.n_units) > ALPHA:
@@ -123,8 +123,8 @@ def word_parts(pair: Comparison) -> str:
 def word_tested(pair: Comparison) -> list[str]:
     """Say what else a comparison found than its verdict: over articles, seeds and folds, and by McNemar's test."""
     found = []
-    if pair.unit == "article":
-        found.append(f"{pair.b} has more right in {counted(pair.units_won, 'article')}, {pair.a} in {pair.units_lost:,}")
+    if pair.unit != "row":
+        found.append(f"{pair.b} has more right in {counted(pair.units_won, pair.unit)}, {pair.a} in {pair.units_lost:,}")
     if pair.seed_error is not None:
         by = f"a standard error of {points(pair.seed_error)} points, which is part of the interval"
         found.append(f"other seeds alone give macro-F1 {by}" if pair.seed_error > 1e-9 else "all seeds give the same macro-F1")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from mlflow.entities import Run as MlflowRun
 
+_MOST_NAMED = 10
+"""Runs that the message on an unknown one names."""
+
 
 class Store:
     """A folder with runs, or a server. Opening it makes it if need be, mends it after a move, and ends runs whose process died.
@@ -188,7 +191,11 @@ class Store:
         if not fitting:
             runs = [run for run in found if run.kind not in CHILDREN]
             count = Counter(run.name for run in runs)
-            listed = [run.name if count[run.name] == 1 else f"{run.name} ({run.id[:8]})" for run in runs] or ["no runs yet"]
+            listed = [
+                run.name if count[run.name] == 1 else f"{run.name} ({run.id[:8]}, {run.experiment})" for run in runs[:_MOST_NAMED]
+            ] or ["no runs yet"]
+            if len(runs) > _MOST_NAMED:
+                listed.append("…; textcls runs lists all")
             raise TrackingError(
                 f"{self.place}: no run {name!r}; {did_you_mean(name, {run.name for run in found}, listed=listed)}"
             )

@@ -110,10 +110,13 @@ def measure_classifier(dataset: Dataset, fit: Fit, classifier: TextClassifier, f
     return Measurement(metrics, labels, probabilities)
 
 
-def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Intervals, list[dict[str, Any]]]:
+def pool(
+    dataset: Dataset, outcomes: Sequence[Outcome], *, grouped_by: str = "article"
+) -> tuple[Evaluation, Intervals, list[dict[str, Any]]]:
     """Put the measured rows of all fits together: their figures with intervals, and a prediction each in the order of the data.
 
     A prediction carries what annotators said of the row, and the data's columns that part rows into few enough sorts to compare.
+    `grouped_by` is what the rows' groups are.
     """
     labels = sorted({label for outcome in outcomes for label in outcome.measured.labels})
     rows = np.concatenate([outcome.fit.split.test for outcome in outcomes])
@@ -144,7 +147,8 @@ def pool(dataset: Dataset, outcomes: Sequence[Outcome]) -> tuple[Evaluation, Int
         )
     ]
     true, groups, ids = (values[column] for column in ("label", "group", "id"))
-    return evaluate(true, probabilities, labels), bootstrap_intervals(true, probabilities, labels, groups, ids), predictions
+    intervals = bootstrap_intervals(true, probabilities, labels, groups, ids, grouped_by=grouped_by)
+    return evaluate(true, probabilities, labels), intervals, predictions
 
 
 def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: Intervals) -> dict[str, float]:

@@ -44,8 +44,13 @@ def in_context(dataset: Dataset, context: ContextConfig | None) -> Dataset:
     return dataset
 
 
-def plan(config: Config, dataset: Dataset) -> tuple[list[Fit], Fit | None]:
+def plan(config: Config, dataset: Dataset, *, validate: bool = False) -> tuple[list[Fit], Fit | None]:
     """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits.
+
+    Args:
+        config: the config.
+        dataset: all its rows.
+        validate: whether there are to be validation rows, where `splits.validation` allows, also for a model that makes no use of them.
 
     Raises:
         DataError: the rows cannot be parted so, or a fit would have too few of them to learn from.
@@ -54,7 +59,7 @@ def plan(config: Config, dataset: Dataset) -> tuple[list[Fit], Fit | None]:
     shared: dict[str, Any] = {
         "groups": groups,
         "given": given,
-        "validate": classifier_class(config.model.kind).uses_validation and config.splits.validation > 0,
+        "validate": (validate or classifier_class(config.model.kind).uses_validation) and config.splits.validation > 0,
         "calibrate": config.decision.share if config.decision.learns else None,
     }
     fits = []

@@ -130,6 +130,7 @@ def run_config(
     output: Path | None = None,
     resume: str | None = None,
     within: NullRun | None = None,
+    validate: bool = False,
     reporter: Reporter | None = None,
 ) -> RunResult:
     """Make the run of a config; see `train`.
@@ -140,6 +141,7 @@ def run_config(
         output: a path at which to write the final model's folder.
         resume: the id of an unfinished run to go on with.
         within: a run that this one is a trial of; a trial keeps no model.
+        validate: whether to measure on validation rows also a model that makes no use of them.
         reporter: told of phases and progress.
     """
     started = time.monotonic()
@@ -157,7 +159,7 @@ def run_config(
         in_order = identity_in_order(identities)
         if resume is not None:
             check_resumable(config.tracking.folder, resume, config, data.identity, in_order)
-        fits, final = plan(config, dataset)
+        fits, final = plan(config, dataset, validate=validate)
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
             ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.identity)
@@ -194,7 +196,7 @@ def run_config(
         classifier.group = config.data.group
 
         reporter.phase("writing")
-        evaluation, intervals, predictions = pool(rows, outcomes)
+        evaluation, intervals, predictions = pool(rows, outcomes, grouped_by=config.data.group or "article")
         metrics = final_metrics(outcomes, evaluation, intervals)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
@@ -225,7 +227,8 @@ def run_config(
         if output is not None:
             with new_folder(output) as place:
                 shutil.copytree(folder, place, dirs_exist_ok=True)
-        run.text("\n".join(log) + "\n", "log.txt")
+        if log:  # most runs have nothing to warn of
+            run.text("\n".join(log) + "\n", "log.txt")
     return RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
 
 

@@ -218,13 +218,14 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
 
 def _default_metric(config: Config, rows: Dataset) -> str:
     """What is measured on validation rows, if each fit has some that it is not measured on in the end, else on the test."""
-    splits = [fit.split for fit in plan(config, rows)[0]]
+    splits = [fit.split for fit in plan(config, rows, validate=True)[0]]
     apart = all(len(split.validation) and not np.array_equal(split.validation, split.test) for split in splits)
     if apart:
         return "validation/macro_f1"
     logger.warning(
-        "no fit has validation rows apart from its test rows, so the sweep selects on test rows, and the best trial's figure is too good; "
-        "name data.validation, with data.test or splits.kind 'hash', or measure the best config on rows that no trial was measured on"
+        "not every fit has validation rows apart from its test rows, so the sweep selects on test rows, and the best trial's figure is too "
+        "good; set splits.validation, and name data.test if data.validation is named, or measure the best config on rows that no trial "
+        "was measured on"
     )
     return "test/macro_f1"
 
@@ -332,7 +333,8 @@ def _run_trial(
     states = optuna.trial.TrialState
     try:
         config = make_config(plain, trial.user_attrs["settings"])
-        metrics = run_config(config, within=run, reporter=_Pruning(trial, metric, reporter)).metrics
+        validate = metric.startswith("validation/")
+        metrics = run_config(config, within=run, validate=validate, reporter=_Pruning(trial, metric, reporter)).metrics
     except GivenUp:
         study.tell(trial, state=states.PRUNED)
         return
