@@ -2,7 +2,7 @@
 
     python experiments/speed/measure.py train.jsonl --rounds 3
 
-The last also with the two lowest layers frozen, as `configs/discourse-minilm.yaml` has them. All take turns within each round, on the same rows; medians over the rounds. Loading and tokenising are not counted,
+The last also with the two lowest layers frozen, as `configs/discourse-minilm.yaml` has them, and with three. All take turns within each round, on the same rows; medians over the rounds. Loading and tokenising are not counted,
 nor is the first step. Appends a line to results.jsonl.
 """
 
@@ -113,13 +113,14 @@ def main() -> None:
         "dynamic padding, fp32": lambda: plain(rows[: len(rows) // 2], pad_to_128=False),
         "textcls": lambda: ours(rows),
         "textcls, two layers frozen": lambda: ours(rows, frozen_layers=2),
+        "textcls, three layers frozen": lambda: ours(rows, frozen_layers=3),
     }
     plain_ways = [name for name in ways if not name.startswith("textcls")]
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for number in range(given.rounds):
         for name, way in ways.items():
             rates[name].append(way())
-            print(f"round {number + 1}  {name:28}{rates[name][-1]:8.1f} sentences/s", flush=True)
+            print(f"round {number + 1}  {name:29}{rates[name][-1]:8.1f} sentences/s", flush=True)
     medians = {name: statistics.median(values) for name, values in rates.items()}
     result = {
         "date": str(date.today()),
