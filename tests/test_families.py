@@ -280,7 +280,7 @@ def test_setfit_tells_curves_and_steps_and_leaves_nothing_behind(make: Callable[
     heard = Steps()
     make("setfit", pairs=2, batch_size=16).fit(TEXTS, LABELS, listener=heard)
     assert heard.steps == [(step, 3) for step in range(1, 4)]
-    assert list(heard.points) == ["train/loss"]
+    assert list(heard.points) == ["train/loss", "train/learning_rate"]
     assert list(Path.cwd().iterdir()) == []
 
 

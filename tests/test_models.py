@@ -15,7 +15,7 @@ import pandas
 import pytest
 import torch
 from conftest import toy_rows
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import hstack
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -28,7 +28,6 @@ from textcls.config import model_kinds
 from textcls.errors import ConfigError, DataError, ModelError
 from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier
 from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
-from textcls.models.softmax import fit_regression
 
 ROWS = toy_rows()
 TEXTS = [row["text"] for row in ROWS]
@@ -347,10 +346,7 @@ def test_a_regression_says_whether_it_converged(make: Callable[..., TextClassifi
     assert make("tfidf").fit(TEXTS, LABELS).regression_.converged
     assert not caplog.messages
     assert not make("tfidf", max_iter=1).fit(TEXTS, LABELS).regression_.converged
-    assert caplog.messages == ["the regression stopped before it had converged; model.max_iter (1) may be too low"]
-    # Among what is no number no step leads down: the solver gives up long before its last one.
-    features = csr_array(np.array([[1, np.nan], [1, 1], [2, 1]], dtype=np.float32))
-    assert not fit_regression(features, np.eye(3), C=1.0, max_iter=1000).converged
+    assert caplog.messages == ["the regression stopped at model.max_iter (1) before it had converged"]
 
 
 def test_tfidf_reads_marks_of_any_publisher_alike(make: Callable[..., TextClassifier]) -> None:

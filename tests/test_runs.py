@@ -428,8 +428,8 @@ def test_a_run_is_reproduced_to_the_last_digit(textcls: Command, store: Path) ->
     forget_commits(store)
     done = textcls("reproduce", "first", "--store", store)
     assert done.code == 0, done
-    assert "data      the same" in done.out
-    assert "commit    not known: textcls 0.1.0 then and now, neither in a repository" in done.out
+    assert "data        the same" in done.out
+    assert "commit      not known: textcls 0.1.0 then and now, neither in a repository" in done.out
     assert "predictions 24 of 24 match" in done.out
     assert done.out.endswith("\nreproduced\n")
     assert len(Store(store).runs()) == 2, "the run again is not tracked"
@@ -452,8 +452,8 @@ def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Pa
     opened.client.set_tag(run.id, "textcls.git_dirty", "false")
     done = textcls("reproduce", "first", "--store", store)
     assert done.code == 0
-    assert f"versions  not restored: numpy was 1.0.0, is {np.__version__}" in done.out
-    assert "commit    not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
+    assert f"versions    not restored: numpy was 1.0.0, is {np.__version__}" in done.out
+    assert "commit      not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
 
 
 def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
@@ -474,7 +474,7 @@ def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
     opened.client.set_tag(run.id, "textcls.git_dirty", "false")
     done = textcls("reproduce", "first", "--store", store)
     words = "textcls 0.1.0 at abcdef012345 then and now; git could not say whether there were uncommitted changes"
-    assert f"commit    not known: {words}\n" in done.out
+    assert f"commit      not known: {words}\n" in done.out
 
 
 def test_data_that_are_gone(textcls: Command, store: Path, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ class Regression(NamedTuple):
     Attributes:
         coef: shape (n_labels, n_features), in single precision.
         intercept: shape (n_labels,).
-        converged: whether the solver ended because the slope, or what a step gained, was small enough.
+        converged: whether the solver ended before it had taken all the steps that it might. (Where single precision ends, it may find
+            no step down any more, and calls that abnormal.)
     """
 
     coef: np.ndarray
@@ -77,4 +78,4 @@ def fit_regression(features: csr_array, targets: np.ndarray, *, C: float, max_it
         options={"maxiter": max_iter, "maxcor": _MEMORY, "gtol": _TOLERANCE, "ftol": 1e-12},
     )
     solution = (found.x.reshape(n_features + 1, -1) * scale) @ basis
-    return Regression(np.ascontiguousarray(solution[:-1].T, dtype=np.float32), solution[-1], bool(found.success))
+    return Regression(np.ascontiguousarray(solution[:-1].T, dtype=np.float32), solution[-1], found.nit < max_iter)

@@ -74,9 +74,7 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
         targets = shares * label_weights(shares, settings.class_weight)
         regression = fit_regression(features, targets, C=settings.C, max_iter=settings.max_iter)
         if not regression.converged:
-            logger.warning(
-                "the regression stopped before it had converged; model.max_iter (%d) may be too low", settings.max_iter
-            )
+            logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
         self.parts_, self.regression_, self.classes_ = parts, regression, classes
         return self
 
