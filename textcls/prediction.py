@@ -14,7 +14,7 @@ import numpy as np
 
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
-from textcls.dataset import SUFFIXES, add_context, group_of, optional_text, parse_rows, read_rows
+from textcls.dataset import SUFFIXES, add_context, group_column, group_of, holds_rows, optional_text, parse_rows, read_rows
 from textcls.errors import DataError, ModelError, TrackingError, counted, did_you_mean
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
@@ -128,7 +128,7 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     labels = [str(name) for name in classifier.classes_]
     probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row["group"] for row in rows]
-    column = classifier.group if classifier.group is not None and classifier.group in rows[0] else "article"
+    column = group_column(rows[0], classifier.group)
     judged = judgements([row.get(ANNOTATORS) for row in rows])
     below = classifier.abstain_below
     its_answers = answered(true, probabilities, labels, below) if below is not None else None
@@ -164,7 +164,7 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
     path = Path(name)
     if name == "-":
         yield from _read_standard_input(text, group)
-    elif path.suffix.lower() in SUFFIXES:
+    elif holds_rows(path):
         yield from (_known_columns(row, group) for row in read_rows(path, text=text))
     elif _holds_articles(name):
         yield from _sentences(name, map(read_article, find_articles(path)))

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from textcls.artifacts import describe_model, load_model
-from textcls.dataset import SUFFIXES, dataset_identity, group_of, optional_text, read_rows, read_table, text_digest
+from textcls.dataset import (
+    dataset_identity,
+    group_column,
+    group_of,
+    holds_rows,
+    optional_text,
+    read_rows,
+    read_table,
+    text_digest,
+)
 from textcls.errors import DataError
 from textcls.evaluation import Predictions, make_predictions
 from textcls.prediction import label_probabilities
@@ -67,7 +76,7 @@ def read_systems(
     found: dict[str, _Found] = {}
     opened: Store | None = None
     for name in names:
-        if opened is None and not (Path(name).is_dir() or Path(name).suffix.lower() in SUFFIXES):
+        if opened is None and not (Path(name).is_dir() or holds_rows(name)):
             opened = open_store()
         its = _find(name, opened, data)
         if its.source in found:
@@ -110,7 +119,7 @@ def _find(name: str, store: Store | None, data: Path | None) -> _Found:
             )
         if path.is_dir():
             return _Found(str(path.resolve()), name, name, model=path)
-    if path.suffix.lower() in SUFFIXES:
+    if holds_rows(path):
         return _Found(str(path.resolve()), name, name, file=path)
     if store is None:
         raise RuntimeError("a store is opened for whatever is no file or folder")
@@ -137,8 +146,7 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
             }
             for row, p in zip(rows, label_probabilities(classifier, rows, where=str(data)), strict=True)
         ]
-        column = classifier.group if classifier.group is not None and classifier.group in rows[0] else "article"
-        return make_predictions(predicted, name=its.name, grouped_by=column)
+        return make_predictions(predicted, name=its.name, grouped_by=group_column(rows[0], classifier.group))
     if its.file is not None:
         return make_predictions(read_table(its.file), name=its.name)
     if store is None or its.run is None:

@@ -34,6 +34,11 @@ COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "sp
 Row = dict[str, Any]
 
 
+def holds_rows(path: str | Path) -> bool:
+    """Whether a path, by its suffix, is that of a file of rows."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
 def load_dataset(config: DataConfig) -> Dataset:
     """Load every file that the config names into one checked dataset.
 
@@ -182,7 +187,7 @@ def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str,
     if path.is_file():
         yield from _read_file(path)
     elif path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        files = sorted(file for file in path.iterdir() if holds_rows(file))
         if not files:
             raise DataError(f"data.{split}: {source}: expected a {_or(SUFFIXES)} file in the folder, found none")
         for file in files:
@@ -193,7 +198,7 @@ def _read_source(source: str, split: str, download: bool) -> Iterator[tuple[str,
             raise DataError(f"data.{split}: {source}: no file matches")
         for file in files:
             yield from _read_file(file)
-    elif path.suffix.lower() in SUFFIXES or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", source):
+    elif holds_rows(path) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", source):
         raise DataError(f"data.{split}: {source}: no such file or folder")
     else:
         yield from _read_hub(source, split, download)
@@ -340,12 +345,17 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
 
 
 def group_of(row: Row, column: str | None, where: str) -> str | None:
-    """Take the group of a row: of the column that is named, if the row has it, else of `article`; None where there is none.
+    """Take the group of a row, as `group_column` finds it; None where there is none.
 
     Raises:
         DataError: it is neither a string, a whole number nor a truth value.
     """
-    return optional_text(row, column if column is not None and column in row else "article", where)
+    return optional_text(row, group_column(row, column), where)
+
+
+def group_column(row: Row, named: str | None) -> str:
+    """The column that groups a row: the one that is named, if the row has it, else `article`."""
+    return named if named is not None and named in row else "article"
 
 
 def of_one_type(values: list[Any]) -> list[Any]:

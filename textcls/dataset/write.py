@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textcls.dataset.load import SUFFIXES, of_one_type
+from textcls.dataset.load import SUFFIXES, holds_rows, of_one_type
 from textcls.errors import OutputError
 from textcls.files import check_new, new_file
 
@@ -41,7 +41,7 @@ def check_new_rows(path: str | Path) -> Path:
         OutputError: something is there, its name has another suffix, or the folder that it would lie in cannot be written to.
     """
     path = check_new(path)
-    if path.suffix.lower() not in SUFFIXES:
+    if not holds_rows(path):
         raise OutputError(f"{path}: expected a name that ends in {', '.join(SUFFIXES)}, found {path.suffix or 'no suffix'}")
     return path
 
