@@ -257,6 +257,7 @@ def textcls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     from textcls.cli import main
 
     handlers, handler = list(logging.getLogger().handlers), signal.getsignal(signal.SIGTERM)
+    hook = sys.unraisablehook
 
     def run(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["textcls", *map(str, arguments)])
@@ -270,6 +271,7 @@ def textcls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
     yield run
     signal.signal(signal.SIGTERM, handler)
+    sys.unraisablehook = hook
     logging.getLogger().handlers[:] = handlers
 
 

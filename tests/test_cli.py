@@ -10,6 +10,8 @@ import re
 import signal
 import subprocess
 import sys
+import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -275,6 +277,24 @@ def test_an_interruption_has_exit_code_130_and_no_traceback(
     done = textcls("predict", model, "a.txt")
     assert done.code == 130
     assert "Traceback" not in done.err
+
+
+def test_an_interruption_in_a_finalizer_is_no_less_one(textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Article: ...
+
+    def terminated(*arguments: Any, **options: Any) -> None:
+        article = Article()
+        reference = weakref.ref(article, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+        del article  # what is raised now is swallowed
+        assert reference() is None
+        time.sleep(60)
+
+    monkeypatch.setattr("textcls.prediction.load", terminated)
+    begun = time.monotonic()
+    done = textcls("predict", model, "a.txt")
+    assert done.code == 130
+    assert time.monotonic() - begun < 30
+    assert done.err == ""
 
 
 # --- outputs that exist ---------------------------------------------------------------------------------------------

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import threading
-import weakref
 from types import FrameType
 
 import typer
@@ -72,6 +71,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job may be told to ignore it
         signal.signal(signal.SIGINT, _interrupt)
+    sys.unraisablehook = _interrupt_again
     try:
         app(prog_name="textcls")  # also under `python -m textcls`
     except TextclsError as error:
@@ -86,10 +86,12 @@ def main() -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     """Let SIGTERM end a run as Ctrl-C does, so that its status is true."""
-    while frame is not None:
-        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename == weakref.__file__:
-            # What is raised in a finalizer or in the callback of a weak reference is swallowed; come again when that is over.
-            threading.Timer(0.05, os.kill, (os.getpid(), number)).start()
-            return
-        frame = frame.f_back
     raise KeyboardInterrupt
+
+
+def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Come again where an interruption was swallowed: in a finalizer or in the callback of a weak reference."""
+    if issubclass(ignored.exc_type, KeyboardInterrupt):
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()  # when the callback is over
+    else:
+        sys.__unraisablehook__(ignored)
