@@ -158,7 +158,8 @@ def test_a_fit_that_begins_anew_comes_to_the_same_model(
     kind: str, settings: dict[str, Any], model_settings: Callable[[str], dict[str, Any]], tmp_path: Path
 ) -> None:
     settings["model"] = model_settings(kind) | ({"cache": False} if kind == "embedding" else {})
-    resumed = train(settings, resume=interrupted(settings, within=True), output=tmp_path / "resumed")
+    settings["splits"] = {"kind": "hash", "test": 0.3, "duplicates": "warn"}
+    resumed = train(settings, resume=interrupted(settings, "fitting", within=True), output=tmp_path / "resumed")
     whole = train(settings, output=tmp_path / "whole")
     assert resumed.predictions == whole.predictions
     files = [{path.name: path.read_bytes() for path in (tmp_path / name).glob("*.safetensors")} for name in ("resumed", "whole")]

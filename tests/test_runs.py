@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,7 @@ from textcls.errors import TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.prediction import load
 from textcls.tracking import ROWS, Store, added_to, folder, track
-from textcls.tracking.cleaning import deletable, free
+from textcls.tracking.cleaning import deletable
 from textcls.tracking.difference import compare_rows
 from textcls.training import environment, train
 
@@ -277,22 +276,6 @@ def test_the_store_is_read_as_often_for_two_names_as_for_one(store: Path, monkey
     once = len(read)
     assert len(deletable(opened, ["first", "second"])) == 10
     assert len(read) == 2 * once
-
-
-def test_thousands_of_runs_are_freed_by_several_commands(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = Store(store)
-    first = replace(opened.run("first"), model_ids=(), artifact_uri=str(store / "gone" / "artifacts"))
-    runs = [replace(first, id=f"{number:032}") for number in range(4000)]
-    given: list[str] = []
-
-    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        assert max(map(len, command)) < 128 * 1024
-        given.extend(command[command.index("--run-ids") + 1].split(","))
-        return subprocess.CompletedProcess(command, 0)
-
-    monkeypatch.setattr(subprocess, "run", run)
-    free(opened, runs)
-    assert given == [each.id for each in runs]
 
 
 def test_what_is_still_needed_is_not_deleted(textcls: Command, store: Path) -> None:

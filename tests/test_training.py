@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import yaml
 from conftest import Done, toy_rows, write_jsonl
+from PIL import Image
 
 from textcls.artifacts import describe_model, load_model
 from textcls.config import Config, load_config, make_config
@@ -91,10 +92,14 @@ def artifacts(store: Store, run_id: str, below: str | None = None) -> set[str]:
     return found
 
 
-def read(store: Store, run_id: str, file: str) -> str:
+def kept_in(store: Store, run_id: str) -> Path:
     experiment = store.client.get_run(run_id).info.experiment_id
     name = store.client.get_experiment(experiment).name
-    return (store.folder / "artifacts" / name / run_id / "artifacts" / file).read_text(encoding="utf-8")
+    return store.folder / "artifacts" / name / run_id / "artifacts"
+
+
+def read(store: Store, run_id: str, file: str) -> str:
+    return (kept_in(store, run_id) / file).read_text(encoding="utf-8")
 
 
 # --- what people look at --------------------------------------------------------------------------------------------
@@ -189,6 +194,7 @@ def test_a_run_is_not_lost_because_nothing_can_say_what_weighed(
 # --- one split ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.drawn
 def test_a_run_end_to_end(
     kind: str, settings: Settings, store_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -210,6 +216,10 @@ def test_a_run_end_to_end(
     assert list(first) == ["text", "prediction", "label", "score", "id", "article", "fold", "seed", "probabilities"]
     assert first["score"] == pytest.approx(max(first["probabilities"].values()), abs=1e-4)
     assert sum(row["prediction"] == row["label"] for row in result.predictions) / 6 == pytest.approx(result.evaluation.accuracy)
+
+    for name in (name for name in KEPT if name.startswith("plots/")):
+        with Image.open(kept_in(Store(store_folder), str(result.run_id)) / name) as picture:
+            assert min(picture.size) > 300, name
 
     assert result.model_folder == tmp_path / "model"
     description = describe_model(tmp_path / "model")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sqlite3
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from pathlib import Path
 
 from textcls.errors import TrackingError
 from textcls.files import folder_bytes
 from textcls.tracking.registry import all_versions
+from textcls.tracking.remote import reason
 from textcls.tracking.store import Store, path_of
 from textcls.tracking.summaries import CHILDREN, RunSummary
-
-_MOST_AT_ONCE = 1000
-"""Runs that MLflow is told to remove in one command: the system takes no argument that is longer than 128 kB."""
 
 
 def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
@@ -92,8 +88,8 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
     # MLflow removes what is deleted only, and so refuses a parent that was restored meanwhile.
     delete_runs(store, [run for run in store.runs(children=True) if run.id in ids and run.kind in CHILDREN])
     before = size_of(store, runs) + _database_size(store)
-    for start in range(0, len(runs), _MOST_AT_ONCE):
-        _remove(store, runs[start : start + _MOST_AT_ONCE])
+    if runs:
+        _remove(store, runs)
     for folder in folders:
         if folder.is_dir() and not any(file.is_file() for file in folder.rglob("*")):
             _remove_empty(folder)
@@ -116,17 +112,19 @@ def _with_children(runs: Sequence[RunSummary], active: Sequence[RunSummary]) -> 
 
 
 def _remove(store: Store, runs: Sequence[RunSummary]) -> None:
+    from mlflow.cli import gc
+    from mlflow.exceptions import MlflowException
+
     models = [model for run in runs for model in run.model_ids if _logged_model(store, model) is not None]
     for model in models:
         store.client.delete_logged_model(model)
-    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store.uri, "--tracking-uri", store.uri]
-    command += ["--run-ids", ",".join(run.id for run in runs)] + (["--logged-model-ids", ",".join(models)] if models else [])
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
-    if done.returncode:
-        raise TrackingError(
-            f"{store.place}: MLflow cannot remove the runs: {(done.stderr.splitlines() or ['no reason given'])[-1]}"
-        )
+    arguments = ["--backend-store-uri", store.uri, "--tracking-uri", store.uri, "--run-ids", ",".join(run.id for run in runs)]
+    arguments += ["--logged-model-ids", ",".join(models)] if models else []
+    try:
+        with store.as_default(), redirect_stdout(io.StringIO()):
+            gc.main(arguments, standalone_mode=False)
+    except MlflowException as error:
+        raise TrackingError(f"{store.place}: MLflow cannot remove the runs: {reason(error)}") from error
 
 
 def _registered(store: Store) -> dict[str, str]:

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -66,8 +67,6 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
 
 def _probe(folder: Path, database: Path) -> None:
     """Look at a database before MLflow does, which tries one that it cannot open for most of an hour."""
-    from mlflow.store.db.utils import _get_alembic_config
-
     try:
         with closing(sqlite3.connect(database, timeout=_DATABASE_SECONDS)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -85,16 +84,22 @@ def _probe(folder: Path, database: Path) -> None:
             f"{folder}: the store cannot be opened: mlflow.db is damaged ({error}); put a copy of it in its place, or move the "
             "folder away to begin a new one"
         ) from error
-    from alembic.script import ScriptDirectory
-
-    known = {script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions()}
     for (revision,) in revisions:
-        if revision not in known:
+        if revision not in _known_revisions():
             by = _state(folder).get("mlflow", "a newer version")
             raise TrackingError(
                 f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
                 "pip install --upgrade mlflow"
             )
+
+
+@cache
+def _known_revisions() -> frozenset[str]:
+    """The versions of its tables that this MLflow knows."""
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions())
 
 
 def _state(folder: Path) -> dict[str, str]:
