@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from conftest import toy_rows
+from transformers import AutoConfig, AutoModelForSequenceClassification
 
 from textcls.artifacts import load_model, save_model
 from textcls.errors import ModelError
+from textcls.models.processors import first_token_alone
 from textcls.models.transformer import TransformerClassifier
 
 ROWS = toy_rows()
@@ -85,3 +88,29 @@ def test_label_smoothing_and_layer_decay_change_what_is_learnt(fit: Fit) -> None
     plain = fit().predict_proba(ROWS)
     assert not np.allclose(plain, fit(label_smoothing=0.3).predict_proba(ROWS), atol=1e-3)
     assert not np.allclose(plain, fit(layer_decay=0.5).predict_proba(ROWS), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "camembert", "electra", "roberta", "xlm-roberta"])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_a_last_layer_of_the_first_token_alone_changes_nothing(kind: str, attention: str) -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 16, "embedding_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = AutoConfig.for_model(kind, **sizes, vocab_size=60, num_labels=3, pad_token_id=1)
+    model = AutoModelForSequenceClassification.from_config(config, attn_implementation=attention).eval()
+    ids, mask = torch.randint(5, 60, (4, 9)), torch.ones(4, 9, dtype=torch.int64)
+    ids[1, 4:], mask[1, 4:] = 1, 0
+
+    def learnt() -> tuple[torch.Tensor, list[torch.Tensor]]:
+        model.zero_grad()
+        logits = model(input_ids=ids, attention_mask=mask).logits
+        logits.square().sum().backward()
+        return logits.detach(), [weight.grad.clone() for weight in model.parameters() if weight.grad is not None]
+
+    plain = learnt()
+    read: list[int] = []
+    last = [layer for layer in model.modules() if isinstance(layer, torch.nn.LayerNorm)][-1]
+    last.register_forward_hook(lambda module, given, states: read.append(states.shape[1]))
+    with first_token_alone(model):
+        torch.testing.assert_close(learnt(), plain, rtol=0, atol=1e-6)
+    torch.testing.assert_close(learnt(), plain, rtol=0, atol=0)
+    assert read == [1, 9]

@@ -45,7 +45,7 @@ from textcls.models.encoders import (
     write_encoder,
 )
 from textcls.models.finetuning import PREDICTION_BATCH, NotFiniteError, fine_tune, layer_of
-from textcls.models.processors import quick_training
+from textcls.models.processors import first_token_alone, quick_training
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         collate = DataCollatorWithPadding(self.tokenizer_)
         order = sorted(range(len(windows)), key=lambda number: len(windows[number]["input_ids"]))
         logits = torch.empty((len(windows), len(self.classes_)), dtype=torch.float64)
-        with torch.inference_mode():
+        with torch.inference_mode(), first_token_alone(self.model_):
             for start in range(0, len(order), PREDICTION_BATCH):
                 numbers = order[start : start + PREDICTION_BATCH]
                 batch = collate([windows[number] for number in numbers]).to(self.model_.device)
@@ -197,7 +197,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                 logits, true, weight=weights.to(logits.device), label_smoothing=settings.label_smoothing, reduction="sum"
             )
 
-        with quiet(), quick_training(model):
+        with quiet(), quick_training(model), first_token_alone(model):
             trained: Any = fine_tune(
                 model,
                 self.tokenizer_,
