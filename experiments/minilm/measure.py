@@ -28,7 +28,7 @@ from textcls.models.transformer import TransformerClassifier
 
 RESULTS = Path(__file__).parent / "results.jsonl"
 SETTINGS: dict[str, dict[str, Any]] = {
-    "trec6": {"epochs": 4},
+    "trec6": {"epochs": 4, "frozen_layers": 2},
     "banking77": {"epochs": 8},
     "subj": {"epochs": 2},
     "discourse": {"epochs": 2, "context": {"before": 1, "after": 0}},

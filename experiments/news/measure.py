@@ -26,9 +26,10 @@ from textcls.models import make_classifier
 MODELS = {
     "news-tfidf": [],
     "news-minilm": [],
+    "news-minilm, 23 November": [],
     "news-minilm, all layers": ["model.frozen_layers=null"],
 }
-"""What is measured: a config's name, perhaps with a word on what is set on top of it."""
+"""What is measured: a config's name, perhaps with a word on what is set on top of it, or on when it was measured anew."""
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 RESULTS = HERE / "results.jsonl"
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="labelled sentences of real news; used to measure only")
     parser.add_argument("--shares", type=int, nargs="+", default=[10, 20, 40, 70, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=["news-tfidf", "news-minilm"])
     options = parser.parse_args()
     if options.action == "draw":
         draw()
