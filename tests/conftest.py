@@ -202,7 +202,7 @@ def model_settings(tiny_encoder: str) -> Callable[[str], dict[str, Any]]:
         "transformer": {
             "kind": "transformer",
             "encoder": tiny_encoder,
-            "epochs": 8,
+            "epochs": 12,
             "batch_size": 4,
             "learning_rate": 0.01,
             "max_length": 48,
