@@ -11,7 +11,7 @@ from conftest import ROOT
 
 # Each imports only from those above it. Lazy imports inside functions count; types under TYPE_CHECKING do not.
 LAYERS = (
-    {"errors"},
+    {"errors", "wording"},
     {"files", "stores"},
     {"config"},
     {"articles", "dataset", "splits", "models", "evaluation", "tracking"},

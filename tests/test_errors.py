@@ -1,13 +1,11 @@
-"""The exception tree, and the hints for misspelt names."""
+"""The exception tree."""
 
 from __future__ import annotations
 
 import inspect
 
-import pytest
-
 from textcls import errors
-from textcls.errors import TextclsError, did_you_mean
+from textcls.errors import TextclsError
 
 
 def test_there_is_one_tree_and_it_is_drawn() -> None:
@@ -17,16 +15,3 @@ def test_there_is_one_tree_and_it_is_drawn() -> None:
         assert issubclass(getattr(errors, name), TextclsError)
         assert name in (errors.__doc__ or "")
     assert TextclsError.__bases__ == (Exception,)
-
-
-@pytest.mark.parametrize(
-    ("name", "known", "hint"),
-    [
-        ("lable", ["text", "label"], "did you mean 'label'?"),
-        ("xyz", ["text", "label"], "known: label, text"),
-        ("label", {"labels": 1, "text": 2}, "did you mean 'labels'?"),
-        ("x", [], "known: "),
-    ],
-)
-def test_did_you_mean(name: str, known: list[str], hint: str) -> None:
-    assert did_you_mean(name, known) == hint

@@ -15,13 +15,14 @@ import numpy as np
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
 from textcls.dataset import SUFFIXES, add_context, group_column, group_of, holds_rows, optional_text, parse_rows, read_rows
-from textcls.errors import DataError, ModelError, TrackingError, counted, did_you_mean
+from textcls.errors import DataError, ModelError, TrackingError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
+from textcls.wording import counted, did_you_mean
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textcls.config import GatesConfig, load_config, make_config
-from textcls.errors import ConfigError, TrackingError, did_you_mean
+from textcls.errors import ConfigError, TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.tracking import RunSummary, Store
 from textcls.tracking.kept import read_config, read_predictions
@@ -20,6 +20,7 @@ from textcls.tracking.registry import (
     registered_name,
     set_alias,
 )
+from textcls.wording import did_you_mean
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ import numpy as np
 from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, StratifiedGroupKFold, StratifiedKFold
 
 from textcls.config import SplitsConfig
-from textcls.errors import DataError, quoted
+from textcls.errors import DataError
+from textcls.wording import quoted
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from typing import Any
 from textcls.annotation.store import Annotation, Span, current, verify
 from textcls.articles import Article, segmentation_version
 from textcls.dataset import SKIP
-from textcls.errors import DataError, did_you_mean, quoted
+from textcls.errors import DataError
 from textcls.evaluation.annotators import ANNOTATORS
+from textcls.wording import did_you_mean, quoted
 
 
 def build_rows(

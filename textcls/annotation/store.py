@@ -12,7 +12,8 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from textcls.articles import Article, BlockKind
-from textcls.errors import DataError, OutputError, did_you_mean
+from textcls.errors import DataError, OutputError
+from textcls.wording import did_you_mean
 
 
 class Span(NamedTuple):

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ValidationError
 
 from textcls.annotation.store import Annotation, Span
 from textcls.dataset import read_table
-from textcls.errors import DataError, quoted
+from textcls.errors import DataError
+from textcls.wording import quoted
 
 
 class Suspect(BaseModel):

@@ -80,7 +80,7 @@ def _ask(
     """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
     from datetime import UTC, datetime
 
-    from textcls.errors import did_you_mean
+    from textcls.wording import did_you_mean
 
     some = next(iter(said.values()))
     around = (doubt.before, doubt.after) if doubt else (None, None)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textcls.cli.output import table
-from textcls.errors import counted, one_line
 from textcls.evaluation.comparison_report import WORDS, word_interval
 from textcls.evaluation.verdict import probability, word_difference, word_overall, word_tested
+from textcls.wording import counted, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console

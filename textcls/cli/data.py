@@ -87,9 +87,10 @@ def split(
     """Part a dataset once and for all, by article, with labels and other columns balanced."""
     from textcls.cli.output import console
     from textcls.dataset import read_rows, read_table, write_rows
-    from textcls.errors import DataError, did_you_mean
+    from textcls.errors import DataError
     from textcls.files import new_folder
     from textcls.splits import balanced_parts
+    from textcls.wording import did_you_mean
 
     read_rows(data, text=text, label=label)  # checks that each has both
     rows = read_table(data)

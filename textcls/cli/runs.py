@@ -10,8 +10,8 @@ import typer
 from typer.core import TyperGroup
 
 from textcls.cli.options import StoreOption
-from textcls.errors import counted
 from textcls.stores import DEFAULT_STORE, store_hint
+from textcls.wording import counted
 
 if TYPE_CHECKING:
     from textcls.tracking import RunSummary
@@ -45,8 +45,9 @@ def list_(
     """List runs, the newest first."""
     from textcls.cli.output import console, print_runs
     from textcls.cli.runs_words import metric, seconds, when
-    from textcls.errors import TrackingError, did_you_mean
+    from textcls.errors import TrackingError
     from textcls.tracking import Store
+    from textcls.wording import did_you_mean
 
     runs = Store(store).runs(children=children)
     if not runs:

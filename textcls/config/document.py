@@ -9,7 +9,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 from textcls.config.base import Settings
 from textcls.config.models import model_kinds
 from textcls.config.settings import Config, DataConfig, DecisionConfig, GatesConfig, SplitsConfig, TrackingConfig
-from textcls.errors import ConfigError, did_you_mean
+from textcls.errors import ConfigError
+from textcls.wording import did_you_mean
 
 
 def json_schema() -> dict[str, Any]:

@@ -14,7 +14,8 @@ from textcls.config.base import Settings
 from textcls.config.models import model_kinds
 from textcls.config.settings import Config, SpanConfig
 from textcls.config.yaml_text import parse_yaml
-from textcls.errors import ConfigError, did_you_mean
+from textcls.errors import ConfigError
+from textcls.wording import did_you_mean
 
 S = TypeVar("S", bound=Settings)
 

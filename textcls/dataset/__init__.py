@@ -9,18 +9,15 @@ from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_tex
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digest
 from textcls.dataset.load import (
     COLUMNS,
-    SUFFIXES,
-    group_column,
-    group_of,
-    holds_rows,
     load_dataset,
-    optional_text,
     parse_rows,
     read_columns,
     read_rows,
     read_table,
 )
+from textcls.dataset.sources import SUFFIXES, holds_rows
 from textcls.dataset.statistics import describe_rows
+from textcls.dataset.values import group_column, group_of, optional_text
 from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [

@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
-from textcls.errors import DataError, did_you_mean
+from textcls.errors import DataError
+from textcls.wording import did_you_mean
 
 SKIP = "skip"
 """The label of what is not a sentence: a byline, or a heading that makes no claim. No row has it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textcls.dataset.duplicates import conflicts, similar_pairs
 from textcls.dataset.load import read_rows
-from textcls.errors import quoted
+from textcls.wording import quoted
 
 if TYPE_CHECKING:
     from datasets import Dataset

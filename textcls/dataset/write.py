@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textcls.dataset.load import SUFFIXES, holds_rows, of_one_type
+from textcls.dataset.sources import SUFFIXES, holds_rows
+from textcls.dataset.values import of_one_type
 from textcls.errors import OutputError
 from textcls.files import check_new, new_file
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from textcls.errors import counted
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import in_context, listed, page, picture, row, table
 from textcls.evaluation.verdict import best_of, probability, word_difference, word_overall, word_tested
+from textcls.wording import counted
 
 WORDS = {name: FIGURES[name] for name in ("macro_f1", "accuracy", "log_loss", "ece")}
 """The figures that a comparison shows, as people call them."""

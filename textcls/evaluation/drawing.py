@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from textcls.errors import one_line
+from textcls.wording import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from textcls.errors import DataError, counted, quoted
+from textcls.errors import DataError
+from textcls.wording import counted, quoted
 
 _COLUMN = "probability_"
 OWN = ("id", "label", "probabilities", "article", "text", "fold", "seed", "prediction", "score")

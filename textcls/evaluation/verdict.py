@@ -6,9 +6,9 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from textcls.errors import counted
 from textcls.evaluation.bootstrap import Interval
 from textcls.evaluation.significance import ALPHA, least_p
+from textcls.wording import counted
 
 if TYPE_CHECKING:
     from textcls.evaluation.comparison import Comparison, Difference

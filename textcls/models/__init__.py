@@ -5,9 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 
 from textcls.config import ModelConfig
-from textcls.errors import ModelError, did_you_mean
+from textcls.errors import ModelError
 from textcls.models.base import Listener, TextClassifier, Weighed
 from textcls.models.decision import DecidedClassifier, Decision, check_enough, learn_decision
+from textcls.wording import did_you_mean
 
 __all__ = [
     "FAMILIES",

@@ -15,7 +15,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from textcls.errors import DataError, ModelError, did_you_mean
+from textcls.errors import DataError, ModelError
+from textcls.wording import did_you_mean
 
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 """Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""

@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from pydantic_core import PydanticUndefined
 
 from textcls.config import ModelSettings, check_settings, model_kinds
-from textcls.errors import did_you_mean
 from textcls.models.base import TextClassifier
+from textcls.wording import did_you_mean
 
 S = TypeVar("S", bound=ModelSettings)
 

@@ -16,12 +16,13 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
-from textcls.errors import TrackingError, did_you_mean
+from textcls.errors import TrackingError
 from textcls.tracking.folder import opened_folder
 from textcls.tracking.processes import is_alive
 from textcls.tracking.remote import reach, reason, server_uri
 from textcls.tracking.summaries import CHILDREN, RunSummary, summarize_run
 from textcls.tracking.views import VIEW_TAG, page_of, run_table
+from textcls.wording import did_you_mean
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -1,0 +1,73 @@
+"""Take values out of a row that a file or the hub gave: a text, a label, a group."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from textcls.dataset.sources import Row
+from textcls.errors import DataError
+from textcls.wording import did_you_mean
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def required_text(row: Row, column: str, where: str) -> str:
+    """Take a value as a string, as `optional_text` does, which must be there.
+
+    Raises:
+        DataError: there is no such column, or nothing in it.
+    """
+    if column not in row:
+        raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, row)}")
+    value = optional_text(row, column, where)
+    if value is None:
+        found = "NaN" if isinstance(row[column], float) else json.dumps(row[column])
+        raise DataError(f"{where}: expected a {column}, found {found}")
+    return value
+
+
+def optional_text(row: Row, column: str, where: str) -> str | None:
+    """Take a value as a string; None where there is none, which CSV writes as nothing and pandas as NaN.
+
+    A truth value is `True` or `False`, as Python and pandas write it to CSV.
+
+    Raises:
+        DataError: it is neither a string, a whole number nor a truth value; `where` says where the row stands.
+    """
+    value = row.get(column)
+    if value is None or (isinstance(value, float) and value != value):
+        return None
+    if isinstance(value, str):
+        if _SURROGATE.search(value):
+            raise DataError(f"{where}: expected {column} in Unicode, found half of a surrogate pair: {json.dumps(value)}")
+        return value if value.strip() else None
+    if isinstance(value, int):  # as bool is too
+        return str(value)
+    raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+
+
+def group_of(row: Row, column: str | None, where: str) -> str | None:
+    """Take the group of a row, as `group_column` finds it; None where there is none.
+
+    Raises:
+        DataError: it is neither a string, a whole number nor a truth value.
+    """
+    return optional_text(row, group_column(row, column), where)
+
+
+def group_column(row: Row, named: str | None) -> str:
+    """The column that groups a row: the one that is named, if the row has it, else `article`."""
+    return named if named is not None and named in row else "article"
+
+
+def of_one_type(values: list[Any]) -> list[Any]:
+    """The values of a column that nothing depends on; as JSON if Arrow cannot hold them as they are."""
+    import pyarrow
+
+    try:
+        pyarrow.array(values)
+    except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError):
+        return [None if value is None else json.dumps(value, default=str) for value in values]
+    return values

@@ -1,0 +1,30 @@
+"""Words that messages and pages share: hints for misspelt names, numbers with their noun, texts of the data in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(name: str, known: Iterable[str], *, listed: Iterable[str] | None = None) -> str:
+    """Word a hint for a misspelt name: its nearest match if there is one, else everything that is known, or what is `listed` of it."""
+    names = sorted(known)
+    nearest = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names if listed is None else listed)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Word a number with its noun, in the plural if need be."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
+def one_line(text: str, width: int) -> str:
+    """A text of the data in one line: its white space folded, without what would steer a terminal, cut to a number of characters."""
+    line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(text.split()))
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def quoted(text: object, width: int = 60) -> str:
+    """Word a text of the data in one line: in quotation marks, its white space folded, cut to a number of characters."""
+    flat = " ".join(str(text).split())
+    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")
