@@ -22,9 +22,11 @@ from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.tracking.cleaning import delete_runs
 from textcls.training import run_name
+from textcls.training import study as studying
 from textcls.training import sweep as sweeping
 from textcls.training.run import Reporter
-from textcls.training.sweep import ranked, sweep
+from textcls.training.study import ranked
+from textcls.training.sweep import sweep
 
 SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
 
@@ -368,7 +370,7 @@ def test_a_sweep_of_which_every_trial_fails(config: Path) -> None:
 
 
 def test_sweeps_that_another_process_keeps(config: Path, store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweeping, "_MOST_SECONDS", 0.1)
+    monkeypatch.setattr(studying, "_MOST_SECONDS", 0.1)
     with FileLock(store_folder / ".sweeps.lock"), pytest.raises(TrackingError) as caught:
         sweep(config)
     assert str(caught.value) == (

@@ -20,7 +20,7 @@ def sweep(
     """Search the space of a config; the same command again goes on where it was, also beside another process."""
     from textcls.cli.output import console, table
     from textcls.cli.progress import ProgressBar
-    from textcls.training.sweep import ranked
+    from textcls.training.study import ranked
     from textcls.training.sweep import sweep as run_sweep
 
     with ProgressBar() as bar:
