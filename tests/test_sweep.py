@@ -21,10 +21,9 @@ from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.tracking.cleaning import delete_runs
-from textcls.training import run_name
+from textcls.training import Reporter, run_name
 from textcls.training import study as studying
 from textcls.training import sweep as sweeping
-from textcls.training.run import Reporter
 from textcls.training.study import ranked
 from textcls.training.sweep import sweep
 

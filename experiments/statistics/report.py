@@ -22,9 +22,10 @@ from textcls.evaluation import evaluate
 from textcls.splits import Split
 from textcls.tracking import NullRun
 from textcls.tracking.run import split_json
-from textcls.training.fitting import Measurement, Outcome, pool
+from textcls.training.fitting import Measurement, Outcome
 from textcls.training.mistakes import look_at_mistakes
 from textcls.training.planning import Fit
+from textcls.training.pooling import pool
 from textcls.training.record import log_results
 
 HERE = Path(__file__).parent

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from textcls.training.mistakes import suspected_errors
 from textcls.training.planning import plan
+from textcls.training.reporting import Reporter
 from textcls.training.reproduce import Reproduction, Restored, reproduce
-from textcls.training.run import Reporter, RunResult, run_name, train
+from textcls.training.run import RunResult, run_name, train
 
 __all__ = ["Reporter", "Reproduction", "Restored", "RunResult", "plan", "reproduce", "run_name", "suspected_errors", "train"]

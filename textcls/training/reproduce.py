@@ -17,7 +17,8 @@ from textcls.tracking import CHILDREN, METRIC_DIGITS, RunSummary, Store
 from textcls.tracking.difference import compare_rows, differing, flatten
 from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
 from textcls.training.environment import installed_versions, machine, run_tags
-from textcls.training.run import Reporter, train
+from textcls.training.reporting import Reporter
+from textcls.training.run import train
 
 
 @dataclass(frozen=True)

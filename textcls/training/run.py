@@ -6,8 +6,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,14 +20,16 @@ from textcls.errors import ConfigError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
-from textcls.models import Listener, TextClassifier
+from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.environment import run_tags
-from textcls.training.fitting import Outcome, final_metrics, fit_classifier, latency, measure_classifier, pool
+from textcls.training.fitting import Outcome, fit_classifier, measure_classifier
 from textcls.training.members import make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import Fit, in_context, plan, protocol
+from textcls.training.pooling import final_metrics, latency, pool
 from textcls.training.record import kept_log, log_inputs, log_results
+from textcls.training.reporting import Relay, Reporter
 from textcls.training.workspace import Workspace, check_resumable, identity_in_order, open_workspace, unfinished_run
 
 if TYPE_CHECKING:
@@ -36,19 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LATENCY_TEXTS = 25
-
-
-class Reporter(Listener):
-    """Told of a run's phases, and within each of its progress; this one is silent."""
-
-    def phase(self, name: str) -> None:
-        """Take note that a phase begins, such as `fold 2 of 5`."""
-
-    def started(self, run_id: str) -> None:
-        """Take note of the id of the run that is tracked."""
-
-    def measured(self, metrics: Mapping[str, float]) -> None:
-        """Take note of the metrics of a fold or a seed, of which more are to come; `GivenUp` is raised to have the run end here."""
 
 
 @dataclass(frozen=True)
@@ -152,84 +141,63 @@ def run_config(
         if resume is not None:  # held before all else, so that of two processes one goes on with the run
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, resume))
         reporter.phase("reading the data")
-        rows = load_dataset(config.data)
-        data = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
-        dataset = in_context(rows, config.model.context)
-        identities = row_identities(rows)
-        in_order = identity_in_order(identities)
+        data = _read(config)
         if resume is not None:
-            check_resumable(config.tracking.folder, resume, config, data.identity, in_order)
-        fits, final = plan(config, dataset, validate=validate)
+            check_resumable(config.tracking.folder, resume, config, data.summary.identity, data.order)
+        fits, final = plan(config, data.in_context, validate=validate)
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
-            ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.identity)
+            ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
         name = config.tracking.name or run_name(config)
-        measured = protocol(config, fits)
 
-        if within is None:
-            tags = run_tags(config, data.identity, "single" if len(fits) == 1 else "parent")
-            tracked = track(config.tracking, experiment=data.name, name=name, tags=tags, resume=resume)
-        else:
-            tracked = within.child(name, "trial")
-        run = opened.enter_context(tracked)
+        run = opened.enter_context(_tracked(config, data, name, within, resume, several=len(fits) > 1))
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
-        workspace.note(config, data.identity, in_order)
+        workspace.note(config, data.summary.identity, data.order)
         if run.id is not None:
             reporter.started(run.id)
         # Of a resumed run too, which may have been killed in the midst of it.
-        log_inputs(run, config, rows, identities, data.name, given)
-        outcomes = []
-        for number, fit in enumerate(fits, 1):
-            if len(fits) == 1:
-                reporter.phase("fitting")
-                outcomes.append(_fit_and_measure(config, dataset, fit, run, workspace, "only", reporter, ensemble))
-            else:
-                reporter.phase(f"{fit.name} ({number} of {len(fits)})")
-                outcomes.append(_child_outcome(config, dataset, fit, run, name, workspace, f"fit-{number}", reporter))
+        log_inputs(run, config, data.rows, data.row_identities, data.summary.name, given)
+
+        work = _Work(config, data.in_context, name, run, workspace, reporter)
+        outcomes = [_only(work, fits[0], ensemble)] if len(fits) == 1 else _children(work, fits)
         classifier = outcomes[-1].classifier
         if final is not None and within is None:
             reporter.phase("fitting the final model")
-            classifier = fit_classifier(config, dataset, final, _Both(run, reporter), workspace.checkpoints("final"))
+            classifier = fit_classifier(config, work.dataset, final, Relay(run, reporter), workspace.checkpoints("final"))
         if classifier is None:
             raise RuntimeError("a run of one fit, and a trial, are fitted in this process")
         classifier.group = config.data.group
 
         reporter.phase("writing")
-        evaluation, intervals, predictions = pool(rows, outcomes, grouped_by=config.data.group or "article")
+        evaluation, intervals, predictions = pool(data.rows, outcomes, grouped_by=config.data.group or "article")
         metrics = final_metrics(outcomes, evaluation, intervals)
+        measured = protocol(config, fits)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
         tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
-        save_model(classifier, folder, config=config.model_dump(mode="json"), data=data, metrics=tested, protocol=measured)
+        save_model(
+            classifier, folder, config=config.model_dump(mode="json"), data=data.summary, metrics=tested, protocol=measured
+        )
         if resume is None:  # how long a process that was killed was at work is not known
             metrics["time/total_s"] = time.monotonic() - started
-        metrics |= {
-            "size/model_mb": folder_bytes(folder) / 1e6,
-            "latency/p50_ms": latency(classifier, dataset.select(range(min(_LATENCY_TEXTS, len(dataset)))).to_list()),
-        }
+        metrics["size/model_mb"] = folder_bytes(folder) / 1e6
+        metrics["latency/p50_ms"] = latency(
+            classifier, work.dataset.select(range(min(_LATENCY_TEXTS, len(work.dataset)))).to_list()
+        )
         run.metrics(metrics)
+        result = RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
         if within is None:  # of a trial, of which there are many, the figures are enough
             if metrics.get("test/coverage") == 0:
                 logger.warning(NONE_ANSWERED)
-            about = {
-                "measured": measured,
-                "data": f"{data.name}, {data.rows:,} rows, identity {data.identity[:12]}",
-                "model": config.model.kind,
-            }
-            seeds = {outcome.fit.seed for outcome in outcomes}
-            if len(seeds) > 1:
-                about["parts and doubted labels"] = f"of seed {config.seed}, the first of {len(seeds)}"
             if run.id is not None:
-                wrong = look_at_mistakes(predictions, outcomes, rows, dataset)
-                doubted = doubted_labels(predictions, outcomes, rows)
-                log_results(run, config, evaluation, intervals, predictions, wrong, doubted, title=name, about=about)
+                _keep_results(work, data, result, outcomes, measured)
             run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
             with new_folder(output) as place:
                 shutil.copytree(folder, place, dirs_exist_ok=True)
         if log:  # most runs have nothing to warn of
             run.text("\n".join(log) + "\n", "log.txt")
-    return RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
+    return result
 
 
 def run_name(config: Config) -> str:
@@ -240,6 +208,29 @@ def run_name(config: Config) -> str:
 # --- stages ---------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Data:
+    """The rows of a run; the same with their neighbours, if the model reads any; and what they are known again by."""
+
+    rows: Dataset
+    in_context: Dataset
+    summary: DataSummary
+    row_identities: list[dict[str, Any]]
+    order: str
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What the fits of a run share."""
+
+    config: Config
+    dataset: Dataset
+    name: str
+    run: NullRun
+    workspace: Workspace
+    reporter: Reporter
+
+
 def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str]) -> Config:
     if isinstance(config, str | Path):
         return load_config(config, overrides)
@@ -248,60 +239,79 @@ def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequenc
     return make_config(config, overrides)
 
 
-def _child_outcome(
-    config: Config,
-    dataset: Dataset,
-    fit: Fit,
-    run: NullRun,
-    name: str,
-    workspace: Workspace,
-    key: str,
-    reporter: Reporter,
-) -> Outcome:
+def _read(config: Config) -> _Data:
+    rows = load_dataset(config.data)
+    identities = row_identities(rows)
+    summary = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
+    return _Data(rows, in_context(rows, config.model.context), summary, identities, identity_in_order(identities))
+
+
+def _tracked(
+    config: Config, data: _Data, name: str, within: NullRun | None, resume: str | None, *, several: bool
+) -> AbstractContextManager[NullRun]:
+    if within is not None:
+        return within.child(name, "trial")
+    tags = run_tags(config, data.summary.identity, "parent" if several else "single")
+    return track(config.tracking, experiment=data.summary.name, name=name, tags=tags, resume=resume)
+
+
+def _only(work: _Work, fit: Fit, model: TextClassifier | None) -> Outcome:
+    """Make the only fit of a run, or measure the model that needs none."""
+    work.reporter.phase("fitting")
+    return _fit_and_measure(work, fit, work.run, "only", model)
+
+
+def _children(work: _Work, fits: Sequence[Fit]) -> list[Outcome]:
+    """Make each fit in a run of its own."""
+    outcomes = []
+    for number, fit in enumerate(fits, 1):
+        work.reporter.phase(f"{fit.name} ({number} of {len(fits)})")
+        outcomes.append(_child(work, fit, f"fit-{number}"))
+    return outcomes
+
+
+def _child(work: _Work, fit: Fit, key: str) -> Outcome:
     """Fit and measure in a run of its own, or take what an earlier process noted of it."""
-    noted = workspace.measurement(key)
+    noted = work.workspace.measurement(key)
     if noted is not None:
         return Outcome(fit, noted, classifier=None)
-    kind = "seed" if config.splits.kind in ("given", "hash") else "fold"
-    with run.child(f"{fit.name}, {name}", kind, resume=workspace.child(key)) as child:
-        workspace.note_child(key, child.id)
-        outcome = _fit_and_measure(config, dataset, fit, child, workspace, key, reporter)
+    kind = "seed" if work.config.splits.kind in ("given", "hash") else "fold"
+    with work.run.child(f"{fit.name}, {work.name}", kind, resume=work.workspace.child(key)) as child:
+        work.workspace.note_child(key, child.id)
+        outcome = _fit_and_measure(work, fit, child, key)
         child.metrics(outcome.measured.metrics)
     # Only now that the child has ended: what is noted is never opened again, and a run that is given up here is not the child's.
-    workspace.note_measurement(key, outcome.measured)
-    reporter.measured(outcome.measured.metrics)
+    work.workspace.note_measurement(key, outcome.measured)
+    work.reporter.measured(outcome.measured.metrics)
     return outcome
 
 
-def _fit_and_measure(
-    config: Config,
-    dataset: Dataset,
-    fit: Fit,
-    run: NullRun,
-    workspace: Workspace,
-    key: str,
-    reporter: Reporter,
-    model: TextClassifier | None = None,
-) -> Outcome:
+def _fit_and_measure(work: _Work, fit: Fit, run: NullRun, key: str, model: TextClassifier | None = None) -> Outcome:
     # As if the fit had begun so much earlier as those processes took whose work it goes on with.
-    started = time.monotonic() - workspace.seconds(key)
-    listener = _Both(run, reporter, lambda: workspace.note_seconds(key, time.monotonic() - started))
-    classifier = fit_classifier(config, dataset, fit, listener, workspace.checkpoints(key), model=model)
-    return Outcome(fit, measure_classifier(dataset, fit, classifier, time.monotonic() - started), classifier)
+    started = time.monotonic() - work.workspace.seconds(key)
+    listener = Relay(run, work.reporter, lambda: work.workspace.note_seconds(key, time.monotonic() - started))
+    classifier = fit_classifier(work.config, work.dataset, fit, listener, work.workspace.checkpoints(key), model=model)
+    return Outcome(fit, measure_classifier(work.dataset, fit, classifier, time.monotonic() - started), classifier)
 
 
-class _Both(Listener):
-    """Pass curves on to the run, progress to the reporter, and to a third that a checkpoint was written."""
-
-    def __init__(self, run: NullRun, reporter: Reporter, on_save: Callable[[], None] = lambda: None) -> None:
-        self.run, self.reporter, self.on_save = run, reporter, on_save
-
-    def metric(self, name: str, value: float, step: int) -> None:
-        self.run.point(name, value, step)
-        self.reporter.metric(name, value, step)
-
-    def progress(self, done: int, total: int) -> None:
-        self.reporter.progress(done, total)
-
-    def saved(self) -> None:
-        self.on_save()
+def _keep_results(work: _Work, data: _Data, result: RunResult, outcomes: Sequence[Outcome], measured: str) -> None:
+    """Keep what a run came to, with what can be learnt from its mistakes."""
+    about = {
+        "measured": measured,
+        "data": f"{data.summary.name}, {data.summary.rows:,} rows, identity {data.summary.identity[:12]}",
+        "model": work.config.model.kind,
+    }
+    seeds = {outcome.fit.seed for outcome in outcomes}
+    if len(seeds) > 1:
+        about["parts and doubted labels"] = f"of seed {work.config.seed}, the first of {len(seeds)}"
+    log_results(
+        work.run,
+        work.config,
+        result.evaluation,
+        result.intervals,
+        result.predictions,
+        look_at_mistakes(result.predictions, outcomes, data.rows, work.dataset),
+        doubted_labels(result.predictions, outcomes, data.rows),
+        title=work.name,
+        about=about,
+    )

@@ -18,7 +18,8 @@ from textcls.files import check_new, new_file
 from textcls.tracking import GivenUp, NullRun, Store, track
 from textcls.training.environment import run_tags
 from textcls.training.planning import plan
-from textcls.training.run import Reporter, run_config, run_name
+from textcls.training.reporting import Reporter
+from textcls.training.run import run_config, run_name
 from textcls.training.space import check_space
 from textcls.training.study import Study, Trial, check_optuna, locked, ranked
 
