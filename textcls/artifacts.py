@@ -1,8 +1,9 @@
 """What a model folder holds, and how it is written, verified and read.
 
-textcls.json     kind, labels, settings, versions, the full config, the data's identity, figures, and each file's SHA-256
-README.md        the model card
-…                the family's own files, in folders too: safetensors and JSON, never pickle
+textcls.json         kind, labels, settings, versions, the full config, the data's identity, figures, and each file's SHA-256
+README.md            the model card
+learnt.safetensors   digests of the texts that the model has learnt from, if a run made it
+…                    the family's own files, in folders too: safetensors and JSON, never pickle
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from textcls.errors import ModelError, OutputError
 from textcls.files import new_folder
@@ -29,6 +31,7 @@ FORMAT = 1
 
 _DESCRIPTION = "textcls.json"
 _CARD = "README.md"
+_LEARNT = "learnt.safetensors"
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,8 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
     with new_folder(folder) as scratch:
         try:
             inner.write(scratch)
+            if classifier.learnt is not None:
+                save_file({"texts": classifier.learnt}, scratch / _LEARNT)
         except SafetensorError as error:  # what safetensors makes of a full disk
             raise OutputError(f"{folder}: cannot be written: {error}") from error
         description = ModelDescription(
@@ -126,6 +131,8 @@ def load_model(folder: str | Path) -> TextClassifier:
     if description.decision is not None:
         classifier = DecidedClassifier(classifier, description.decision)
     classifier.group = description.group
+    if _LEARNT in description.files:
+        classifier.learnt = load_file(folder / _LEARNT)["texts"]
     return classifier
 
 

@@ -29,6 +29,10 @@ classifier.predict(["A text to label."])
 
 On the command line: `textcls predict PATH_OF_THIS_FOLDER INPUT`. As a service, where textcls is installed and the run is tracked:
 `MLFLOW_TRACKING_URI=sqlite:///experiments/mlflow.db mlflow models serve --env-manager local --model-uri models:/NAME@ALIAS`."""
+_LEARNT = (
+    "`learnt.safetensors` holds a digest of each text that the model has learnt from, and no text: "
+    "by it `textcls evaluate` and `compare` know rows that are not new to the model."
+)
 _LIMITS = (
     "The figures hold for texts like those of the data above. Text from elsewhere, in another language or of another kind, "
     "can be labelled worse. Look at wrong predictions before relying on it."
@@ -49,6 +53,8 @@ def model_card(description: ModelDescription) -> str:
         parts += ["## Figures", f"Measured {description.protocol or 'by its maker'}.", "\n".join(_figures(description.metrics))]
     if data:
         parts += ["## Data", f"{data.name}: {data.rows:,} rows, identity `{data.identity}`.", *_files(description.config)]
+    if "learnt.safetensors" in description.files:
+        parts.append(_LEARNT)
     parts += [
         "## Use",
         _USE.format(data=data.name if data else "the data that it has learnt from"),

@@ -14,7 +14,17 @@ import numpy as np
 
 from textcls.articles import Article, decode_article, find_articles, read_article
 from textcls.artifacts import load_model
-from textcls.dataset import SUFFIXES, add_context, group_column, group_of, holds_rows, optional_text, parse_rows, read_rows
+from textcls.dataset import (
+    SUFFIXES,
+    add_context,
+    group_column,
+    group_of,
+    holds_rows,
+    optional_text,
+    parse_rows,
+    read_rows,
+    text_digests,
+)
 from textcls.errors import DataError, ModelError, TrackingError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
@@ -116,7 +126,7 @@ class FileEvaluation(NamedTuple):
 
 
 def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> FileEvaluation:
-    """Measure a classifier on a file of labelled rows.
+    """Measure a classifier on a file of labelled rows; it warns if the classifier has learnt from any of them.
 
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
@@ -126,6 +136,9 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
         where = f"{data}, row {number}"
         its = {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
         rows.append(row | its)
+    if known := count_learnt(classifier, rows):
+        which = f"{known:,} of the {len(rows):,} texts" if known < len(rows) else "the very rows"
+        logger.warning("the model has learnt from %s of %s; its figures there say little of others", which, data)
     labels = [str(name) for name in classifier.classes_]
     probabilities = label_probabilities(classifier, rows, where=str(data))
     true, groups = [row["label"] for row in rows], [row["group"] for row in rows]
@@ -142,6 +155,12 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
         wrong_predictions(predicted_rows(rows, probabilities, labels)),
         its_answers,
     )
+
+
+def count_learnt(classifier: TextClassifier, rows: Sequence[Row]) -> int:
+    """Count the rows whose text the classifier has learnt from; none where it does not say."""
+    learnt = classifier.learnt
+    return int(np.isin(text_digests(row["text"] for row in rows), learnt).sum()) if learnt is not None else 0
 
 
 def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, where: str) -> np.ndarray:

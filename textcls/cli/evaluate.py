@@ -27,7 +27,6 @@ def evaluate(
     from dataclasses import asdict
 
     from textcls.cli.output import check_delivery, deliver
-    from textcls.comparing import warn_of_learnt_rows
     from textcls.files import check_new, new_file
     from textcls.prediction import evaluate_file, load
 
@@ -35,7 +34,6 @@ def evaluate(
         check_new(output)
     check_delivery(wrong)
     measured = evaluate_file(load(model, store=store), data, text=text, label=label)
-    warn_of_learnt_rows(model, store, data, text=text, label=label)
     found = measured.evaluation.as_dict() | {"intervals": measured.intervals.as_dict()}
     if measured.answered is not None:
         found["answered"] = asdict(measured.answered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.comparing.reading import System, read_systems, warn_of_learnt_rows
+from textcls.comparing.reading import System, read_systems
 from textcls.comparing.writing import comparison_json, comparison_page, comparison_pictures, measure, write_back
 
 __all__ = [
@@ -12,6 +12,5 @@ __all__ = [
     "comparison_pictures",
     "measure",
     "read_systems",
-    "warn_of_learnt_rows",
     "write_back",
 ]

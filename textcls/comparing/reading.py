@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from textcls.artifacts import describe_model, load_model
+from textcls.artifacts import load_model
 from textcls.dataset import (
-    dataset_identity,
     group_column,
     group_of,
     holds_rows,
     optional_text,
     read_rows,
     read_table,
-    text_digest,
 )
 from textcls.errors import DataError
 from textcls.evaluation import Predictions, make_predictions
-from textcls.prediction import label_probabilities
+from textcls.models import TextClassifier
+from textcls.prediction import count_learnt, label_probabilities
 from textcls.tracking import RunSummary, Store
-from textcls.tracking.kept import read_predictions, read_row_identities
+from textcls.tracking.kept import read_predictions
 
 logger = logging.getLogger(__name__)
 
@@ -90,25 +88,6 @@ def read_systems(
     ]
 
 
-def warn_of_learnt_rows(model: str, store: str | Path, data: Path, *, text: str = "text", label: str = "label") -> None:
-    """Warn that a model has learnt from rows that it is measured on, as far as a run, or the data that a folder names, say so.
-
-    Args:
-        model: as for `textcls.load`.
-        store: where a run or a registered model is.
-        data: the rows.
-        text, label: columns of `data`.
-    """
-    opened = None if Path(model).is_dir() else Store(store)
-    # A run says what it has learnt from, so its model is not fetched once more.
-    its = _find(model, opened, data if opened is None or model.startswith("models:/") else None)
-    rows = _read_data(data, text, label)
-    if known := _count_learnt(its, opened, data, rows):
-        found = "was made" if its.run is None else "has learnt"
-        which = f"{known} of the {len(rows)} texts of" if known < len(rows) else "the very rows of"
-        logger.warning("%s: it %s from %s %s; its figures there say little of others", its.name, found, which, data)
-
-
 def _find(name: str, store: Store | None, data: Path | None) -> _Found:
     path = Path(name)
     if path.is_dir() or name.startswith("models:/"):
@@ -132,8 +111,8 @@ def _find(name: str, store: Store | None, data: Path | None) -> _Found:
 
 def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequence[Row]) -> Predictions:
     if its.model is not None and data is not None:
-        _check_new_to(its, store, data, rows)
         classifier = load_model(its.model)
+        _check_new_to(classifier, its.name, data, rows)
         rows = _grouped(rows, classifier.group, data)
         labels = [str(name) for name in classifier.classes_]
         predicted = [
@@ -177,50 +156,15 @@ def _grouped(rows: Sequence[Row], column: str | None, data: Path) -> list[Row]:
     return [{**row, "group": group_of(row, column, f"{data}, row {number}")} for number, row in enumerate(rows, 1)]
 
 
-def _check_new_to(its: _Found, store: Store | None, data: Path, rows: Sequence[Row]) -> None:
+def _check_new_to(classifier: TextClassifier, name: str, data: Path, rows: Sequence[Row]) -> None:
     """Refuse a model that has learnt from the very rows, and warn of one that has from some, or of which it is not known."""
-    known = _count_learnt(its, store, data, rows)
+    known = count_learnt(classifier, rows)
     if known == len(rows):
         raise DataError(
-            f"{its.name}: it has learnt from the very rows of {data}, so its figures there say nothing of others; "
+            f"{name}: it has learnt from the very rows of {data}, so its figures there say nothing of others; "
             "name rows that are new to all"
         )
     if known:
-        logger.warning("%s: it has learnt from %d of the %d texts of %s", its.name, known, len(rows), data)
-    if its.run is None:
-        logger.warning(
-            "%s: only runs say which rows they have learnt from, so it may know some of %s; name its run instead", its.name, data
-        )
-
-
-def _count_learnt(its: _Found, store: Store | None, data: Path, rows: Sequence[Row]) -> int:
-    """Count the rows that a model has learnt from: those of its run, or all if they are the data that its folder was made from."""
-    if its.run is None and its.model is not None:
-        about = describe_model(its.model)
-        same = about.data is not None and about.data.identity == _identity(_grouped(rows, about.group, data))
-        return len(rows) if same else 0
-    learnt = _learnt_texts(its, store)
-    return sum(text_digest(str(row["text"])) in learnt for row in rows)
-
-
-def _learnt_texts(its: _Found, store: Store | None) -> set[str | None]:
-    if store is None or its.run is None:
-        return set()
-    kept = store.artifact(its.run, "predictions/test.jsonl") if its.run.kind == "single" else None
-    # With a single split, the model has learnt from none of the rows that it was tested on, not even where a hash held them out.
-    tested = {json.loads(line)["id"] for line in (kept or b"").splitlines()}
-    rows = read_row_identities(store, its.run) or ()
-    return {row["text"] for row in rows if row["split"] == "train" and row["id"] not in tested}
-
-
-def _identity(rows: Sequence[Row]) -> str:
-    from datasets import Dataset
-
-    columns = {name: [row[name] for row in rows] for name in ("text", "label")}
-    # As `load_dataset` has them: what is no string is no sentence, and neither is an empty cell.
-    columns |= {
-        side: [value if isinstance(value := row.get(side), str) and value.strip() else None for row in rows]
-        for side in ("before", "after")
-    }
-    columns |= {"group": [row["group"] for row in rows], "annotations": [None] * len(rows)}
-    return dataset_identity(Dataset.from_dict(columns))
+        logger.warning("%s: it has learnt from %d of the %d texts of %s", name, known, len(rows), data)
+    if classifier.learnt is None:
+        logger.warning("%s: it does not say which texts it has learnt from, so it may know some of %s", name, data)

@@ -73,6 +73,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """How many sentences `before` and `after` each text the model reads; None reads the text alone."""
     group: str | None = None
     """The column whose equal values belong together in the data that it learnt from, such as `customer`; None: `article`, if any."""
+    learnt: np.ndarray | None = None
+    """Digests of the texts that it has learnt from, as `dataset.text_digests` has them, sorted; None where that is not known."""
     abstain_below: float | None = None
     """The least probability of the best label at which it is an answer; None answers always."""
 

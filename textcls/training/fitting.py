@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
+from textcls.dataset import text_digests
 from textcls.evaluation import evaluate
 from textcls.evaluation.abstention import answered
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
@@ -69,15 +70,17 @@ def fit_classifier(
     seed = config.model_seed + fit.seed - config.seed
     classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
     classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
+    held_out, true = part(split.calibration)
     if config.decision.learns:
-        held_out, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]
         probabilities = classifier.predict_proba([held_out[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
         decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
-        return DecidedClassifier(classifier, decision)
-    if config.decision.abstain_below is not None:
-        return DecidedClassifier(classifier, Decision(abstain_below=config.decision.abstain_below))
+        classifier = DecidedClassifier(classifier, decision)
+    elif config.decision.abstain_below is not None:
+        classifier = DecidedClassifier(classifier, Decision(abstain_below=config.decision.abstain_below))
+    classifier.group = config.data.group
+    classifier.learnt = np.unique(text_digests(row["text"] for row in (*rows, *held_out)))
     return classifier
 
 

@@ -159,15 +159,14 @@ def run_config(
         # Of a resumed run too, which may have been killed in the midst of it.
         log_inputs(run, config, data.rows, data.row_identities, data.summary.name, given)
 
-        work = _Work(config, data.in_context, name, run, workspace, reporter)
+        work = _Work(config, data, name, run, workspace, reporter)
         outcomes = [_only(work, fits[0], ensemble)] if len(fits) == 1 else _children(work, fits)
         classifier = outcomes[-1].classifier
         if final is not None and within is None:
             reporter.phase("fitting the final model")
-            classifier = fit_classifier(config, work.dataset, final, Relay(run, reporter), workspace.checkpoints("final"))
+            classifier = fit_classifier(config, data.in_context, final, Relay(run, reporter), workspace.checkpoints("final"))
         if classifier is None:
             raise RuntimeError("a run of one fit, and a trial, are fitted in this process")
-        classifier.group = config.data.group
 
         reporter.phase("writing")
         evaluation, intervals, predictions = pool(data.rows, outcomes, grouped_by=config.data.group or "article")
@@ -181,16 +180,15 @@ def run_config(
         if resume is None:  # how long a process that was killed was at work is not known
             metrics["time/total_s"] = time.monotonic() - started
         metrics["size/model_mb"] = folder_bytes(folder) / 1e6
-        metrics["latency/p50_ms"] = latency(
-            classifier, work.dataset.select(range(min(_LATENCY_TEXTS, len(work.dataset)))).to_list()
-        )
+        some = data.in_context.select(range(min(_LATENCY_TEXTS, len(data.in_context)))).to_list()
+        metrics["latency/p50_ms"] = latency(classifier, some)
         run.metrics(metrics)
         result = RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
         if within is None:  # of a trial, of which there are many, the figures are enough
             if metrics.get("test/coverage") == 0:
                 logger.warning(NONE_ANSWERED)
             if run.id is not None:
-                _keep_results(work, data, result, outcomes, measured)
+                _keep_results(work, result, outcomes, measured)
             run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
             with new_folder(output) as place:
@@ -224,7 +222,7 @@ class _Work:
     """What the fits of a run share."""
 
     config: Config
-    dataset: Dataset
+    data: _Data
     name: str
     run: NullRun
     workspace: Workspace
@@ -290,12 +288,13 @@ def _fit_and_measure(work: _Work, fit: Fit, run: NullRun, key: str, model: TextC
     # As if the fit had begun so much earlier as those processes took whose work it goes on with.
     started = time.monotonic() - work.workspace.seconds(key)
     listener = Relay(run, work.reporter, lambda: work.workspace.note_seconds(key, time.monotonic() - started))
-    classifier = fit_classifier(work.config, work.dataset, fit, listener, work.workspace.checkpoints(key), model=model)
-    return Outcome(fit, measure_classifier(work.dataset, fit, classifier, time.monotonic() - started), classifier)
+    classifier = fit_classifier(work.config, work.data.in_context, fit, listener, work.workspace.checkpoints(key), model=model)
+    return Outcome(fit, measure_classifier(work.data.in_context, fit, classifier, time.monotonic() - started), classifier)
 
 
-def _keep_results(work: _Work, data: _Data, result: RunResult, outcomes: Sequence[Outcome], measured: str) -> None:
+def _keep_results(work: _Work, result: RunResult, outcomes: Sequence[Outcome], measured: str) -> None:
     """Keep what a run came to, with what can be learnt from its mistakes."""
+    data = work.data
     about = {
         "measured": measured,
         "data": f"{data.summary.name}, {data.summary.rows:,} rows, identity {data.summary.identity[:12]}",
@@ -310,7 +309,7 @@ def _keep_results(work: _Work, data: _Data, result: RunResult, outcomes: Sequenc
         result.evaluation,
         result.intervals,
         result.predictions,
-        look_at_mistakes(result.predictions, outcomes, data.rows, work.dataset),
+        look_at_mistakes(result.predictions, outcomes, data.rows, data.in_context),
         doubted_labels(result.predictions, outcomes, data.rows),
         title=work.name,
         about=about,
