@@ -43,6 +43,7 @@ def _settings(tiny_encoder: str, folder: Path) -> dict[str, Any]:
         "epochs": 12,
         "batch_size": 4,
         "learning_rate": 0.01,
+        "weight_average": 0.3,
         "max_length": 48,
     }
     return {
@@ -107,7 +108,7 @@ class _StopEarly(Reporter):
 def test_the_time_of_a_fit_is_that_of_all_processes_that_came_to_it(
     settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("textcls.models.finetuning._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    monkeypatch.setattr("textcls.models.callbacks._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     store = Path(settings["tracking"]["folder"])
     with pytest.raises(KeyboardInterrupt):
         train(settings, reporter=_StopEarly())

@@ -9,7 +9,6 @@ import math
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from sklearn.metrics import f1_score
 from torch.utils.data import DataLoader, Sampler
 from transformers import (
@@ -26,21 +25,17 @@ from transformers import (
     PrinterCallback,
     Trainer,
     TrainerCallback,
-    TrainerControl,
-    TrainerState,
     TrainingArguments,
 )
 
 from textcls.config import TransformerConfig
 from textcls.models.base import Listener
+from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell, WeightAverage
 from textcls.models.encoders import uses_bf16
 
 PREDICTION_BATCH = 64
-_SECONDS_BETWEEN_CHECKPOINTS = 60.0
 _MEGA_BATCH = 50
 _FEWEST_MEGA_BATCHES = 4
-_BEST = "best.safetensors"
-_COMPLETE = "complete"
 
 
 class NotFiniteError(Exception):
@@ -78,10 +73,12 @@ def fine_tune(
     """
     folder.mkdir(parents=True, exist_ok=True)
     callbacks: list[TrainerCallback] = [Tell(listener)]
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
-        callbacks.append(_Save(listener))
     if validation is not None:
-        callbacks.insert(0, _KeepBest(folder, settings.patience))
+        callbacks.append(KeepBest(folder, settings.patience))
+    if settings.weight_average is not None:  # after the best weights are kept, which are averages
+        callbacks.append(WeightAverage(settings.weight_average, validate=validation is not None))
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
+        callbacks.append(Save(listener))
     trainer = _Trainer(
         model=model,
         args=_arguments(settings, folder, rows=len(train), validate=validation is not None),
@@ -99,8 +96,8 @@ def fine_tune(
     trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     # Without the Trainer's wrapper, which would go on computing in bf16: predictions are made in fp32.
     trained: torch.nn.Module = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
-    if (folder / _BEST).is_file():
-        trained.load_state_dict(load_file(folder / _BEST))
+    if (folder / BEST).is_file():
+        trained.load_state_dict(load_file(folder / BEST))
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
         for path in folder.iterdir():
@@ -200,7 +197,7 @@ def _arguments(settings: TransformerConfig, folder: Path, *, rows: int, validate
         use_cpu=not gpu,
         bf16=uses_bf16(settings.precision),
         eval_strategy="epoch" if validate else "no",
-        save_strategy="no",  # _Save says when
+        save_strategy="no",  # callbacks.Save says when
         save_total_limit=1,
         logging_steps=max(1, steps // 50),
         logging_nan_inf_filter=False,
@@ -237,73 +234,7 @@ def _last_checkpoint(folder: Path) -> str | None:
     """Find the newest checkpoint that was written to its end, and remove what was not."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     for path in found:
-        if not (path / _COMPLETE).exists():
+        if not (path / COMPLETE).exists():
             shutil.rmtree(path)
     complete = [path for path in found if path.exists()]
     return str(complete[-1]) if complete else None
-
-
-class _Save(TrainerCallback):
-    """Write a checkpoint at the end of a step if the last is long ago, and tell the listener; the one before it goes."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
-        self.saved = time.monotonic()
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        control.should_save = time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self.saved = time.monotonic()
-        if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
-        self.listener.saved()
-
-
-class _KeepBest(TrainerCallback):
-    """Keep the weights that do best on the validation rows, and stop when `patience` evaluations brought none better."""
-
-    def __init__(self, folder: Path, patience: int) -> None:
-        self.folder, self.patience = folder, patience
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
-    ) -> None:
-        # The Trainer's own history, which its checkpoints hold, tells a resumed run what was before.
-        scores = [entry["eval_macro_f1"] for entry in state.log_history if "eval_macro_f1" in entry]
-        best = scores.index(max(scores))
-        if best == len(scores) - 1 and state.is_world_process_zero:
-            inner = getattr(model, "module", model)
-            scratch = self.folder / f".{_BEST}"
-            save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, scratch)
-            scratch.replace(self.folder / _BEST)
-        control.should_training_stop = control.should_training_stop or len(scores) - 1 - best >= self.patience
-
-
-class Tell(TrainerCallback):
-    """Pass the Trainer's curves and steps on to a listener."""
-
-    def __init__(self, listener: Listener) -> None:
-        self.listener = listener
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        names = {
-            "loss": "train/loss",
-            "embedding_loss": "train/loss",  # as setfit calls it
-            "learning_rate": "train/learning_rate",
-            "eval_loss": "eval/loss",
-            "eval_macro_f1": "eval/macro_f1",
-        }
-        for name, value in (logs or {}).items():
-            if name in names:
-                self.listener.metric(names[name], value, state.global_step)
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        self.listener.progress(state.global_step, state.max_steps)

@@ -34,6 +34,7 @@ from textcls.models.base import (
     ranked,
     text_parts,
 )
+from textcls.models.callbacks import Tell
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
     embed,
@@ -46,7 +47,6 @@ from textcls.models.encoders import (
     warn_of_cuts,
     write_encoder,
 )
-from textcls.models.finetuning import Tell
 from textcls.models.heads import fit_head, head_probabilities, label_coefficients, read_head, write_head
 from textcls.models.processors import quick_training
 

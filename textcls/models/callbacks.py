@@ -1,0 +1,166 @@
+"""What is done at the steps of the Trainer: curves told, checkpoints marked, the best weights kept, weights averaged."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from textcls.models.base import Listener
+
+BEST = "best.safetensors"
+"""The best weights so far, in the folder of the checkpoints."""
+COMPLETE = "complete"
+"""What a checkpoint holds that was written to its end."""
+_AVERAGE = "average.safetensors"
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+class Tell(TrainerCallback):
+    """Pass the Trainer's curves and steps on to a listener."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Pass on values of curves."""
+        names = {
+            "loss": "train/loss",
+            "embedding_loss": "train/loss",  # as setfit calls it
+            "learning_rate": "train/learning_rate",
+            "eval_loss": "eval/loss",
+            "eval_macro_f1": "eval/macro_f1",
+        }
+        for name, value in (logs or {}).items():
+            if name in names:
+                self.listener.metric(names[name], value, state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Pass on how far the training is."""
+        self.listener.progress(state.global_step, state.max_steps)
+
+
+class Save(TrainerCallback):
+    """Write a checkpoint at the end of a step if the last is long ago, and tell the listener; the one before it goes."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.saved = time.monotonic()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Ask for a checkpoint when it is time for one."""
+        control.should_save = time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Mark the checkpoint as written to its end."""
+        self.saved = time.monotonic()
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        self.listener.saved()
+
+
+class KeepBest(TrainerCallback):
+    """Keep the weights that do best on the validation rows, and stop when `patience` evaluations brought none better."""
+
+    def __init__(self, folder: Path, patience: int) -> None:
+        self.folder, self.patience = folder, patience
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        """Keep the weights if they are the best so far; stop if there were none for long."""
+        # The Trainer's own history, which its checkpoints hold, tells a resumed run what was before.
+        scores = [entry["eval_macro_f1"] for entry in state.log_history if "eval_macro_f1" in entry]
+        best = scores.index(max(scores))
+        if best == len(scores) - 1 and state.is_world_process_zero:
+            inner = getattr(model, "module", model)
+            scratch = self.folder / f".{BEST}"
+            save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, scratch)
+            scratch.replace(self.folder / BEST)
+        control.should_training_stop = control.should_training_stop or len(scores) - 1 - best >= self.patience
+
+
+class WeightAverage(TrainerCallback):
+    """Keep an exponential moving average of the weights, which validation and the end of training find in their place.
+
+    An average over the last steps of a learning rate that does not fall does what letting it fall does, and generalises better
+    (Izmailov et al. 2018; Morales-Brotons et al. 2024). Its length is a share of all steps, and at first half of those so far. Checkpoints
+    hold it beside the last weights, with which training goes on.
+    """
+
+    def __init__(self, share: float, *, validate: bool) -> None:
+        self.share, self.validate = share, validate
+        self.average: dict[str, torch.Tensor] = {}
+        self.last: dict[str, torch.Tensor] = {}
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        """Begin with the weights as they are, or as the checkpoint has them that is gone on from."""
+        self.average = {name: weight.detach().clone() for name, weight in _trained(model).items()}
+        kept = _checkpoint(args, state) / _AVERAGE
+        if kept.is_file():
+            _copy(load_file(kept, device=str(args.device)), self.average)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        """Take the weights of a step into the average."""
+        length = max(1.0, min(self.share * state.max_steps, state.global_step / 2))
+        weights = _trained(model)
+        with torch.no_grad():
+            update = get_ema_multi_avg_fn(1 - 1 / length)  # type: ignore[no-untyped-call]
+            update([self.average[name] for name in weights], [weight.detach() for weight in weights.values()], None)
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Keep the average beside a checkpoint."""
+        if state.is_world_process_zero:
+            save_file(self.average, _checkpoint(args, state) / _AVERAGE)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        """Put the average in the place of the weights, for the evaluation that follows."""
+        if self.validate:
+            weights = _trained(model)
+            self.last = {name: weight.detach().clone() for name, weight in weights.items()}
+            _copy(self.average, weights)
+
+    def on_evaluate(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        """Go on with the last weights."""
+        _copy(self.last, _trained(model))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
+    ) -> None:
+        """Leave the average in the place of the weights."""
+        _copy(self.average, _trained(model))
+
+
+def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    inner = getattr(model, "module", model)
+    return {name: weight for name, weight in inner.named_parameters() if weight.requires_grad}
+
+
+def _copy(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, weight in source.items():
+            target[name].copy_(weight)
+
+
+def _checkpoint(args: TrainingArguments, state: TrainerState) -> Path:
+    return Path(args.output_dir or "") / f"checkpoint-{state.global_step}"
