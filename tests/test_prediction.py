@@ -112,6 +112,13 @@ def test_texts_that_are_taken_for_headings_are_told(
     predict_article(classifier, read_article(tmp_path / "a.txt"))
     assert caplog.messages == [f"a: 3 of 4 blocks in 1 article {said}"]
     caplog.clear()
+    mostly_stopped = (
+        "It rains.\n\nIt snows.\n\nNo refund\n\nCard lost\n\nIt is late.\n\nApp slow\n\nNot there\n\nIt hails.\n\nIt stops.\n"
+    )
+    feed(monkeypatch, mostly_stopped.encode())
+    assert len(predicted(classifier, "-")) == 5
+    assert caplog.messages == [f"standard input: 4 of 9 blocks in 1 article {said}"]
+    caplog.clear()
     predicted(classifier, article)
     assert caplog.messages == [], "an article with a heading is no list of texts"
 

@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ def predict_inputs(
     Yields:
         for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
         `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
-        policy is to abstain. Headings of articles are left out, with a warning where these are most of an article's blocks. If it
+        policy is to abstain. Headings of articles are left out, with a warning where these seem to be texts, one a line. If it
         is to be explained, `weighed` are the pieces of the text
         that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
@@ -224,7 +224,7 @@ def _known_columns(row: Row, group: str | None) -> Row:
 
 
 def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
-    """Yield the sentences of articles but for headings, and warn at the end of articles that hold little else."""
+    """Yield the sentences of articles but for headings, and warn at the end of what seems to be no article but one text a line."""
     headed, blocks, headings = 0, 0, 0
     for article in articles:
         texts = [None, *(sentence.text for sentence in article.sentences), None]
@@ -233,8 +233,8 @@ def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
                 place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
                 yield place | {"before": texts[number - 1], "after": texts[number + 1]}
         kinds = [block.kind for block in article.blocks]
-        if (found := kinds.count("heading")) > len(kinds) / 2:  # as one text a line looks, without full stops
-            headed, blocks, headings = headed + 1, blocks + len(kinds), headings + found
+        if _holds_lines(kinds):
+            headed, blocks, headings = headed + 1, blocks + len(kinds), headings + kinds.count("heading")
     if headed:
         logger.warning(
             "%s: %s of %s in %s are headings and got no label; for one text a line, give a JSONL, CSV or Parquet file",
@@ -243,6 +243,15 @@ def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
             counted(blocks, "block"),
             counted(headed, "article"),
         )
+
+
+def _holds_lines(kinds: Sequence[str]) -> bool:
+    """Whether blocks look as one text a line does, of which those without a full stop are taken for headings.
+
+    Headings are most of them, or follow one another below the first paragraph, which those of articles do not.
+    """
+    body = kinds[kinds.index("paragraph") :] if "paragraph" in kinds else []
+    return kinds.count("heading") > len(kinds) / 2 or list(pairwise(body)).count(("heading", "heading")) > 1
 
 
 def _in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row]:
