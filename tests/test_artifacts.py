@@ -90,13 +90,13 @@ def weights(folder: Path) -> Path:
 
 def test_a_folder_holds_the_description_the_card_and_the_familys_files(folder: Path, kind: str) -> None:
     found = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
-    assert found == {"textcls.json", "README.md"} | FILES[kind]
+    assert found == {"textcls.json", "README.md", "learnt.safetensors"} | FILES[kind]
     description = json.loads((folder / "textcls.json").read_text())
     assert description["format"] == 1
     assert description["kind"] == kind
     assert description["labels"] == ["fact", "opinion", "quote"]
     assert description["settings"]["seed"] == 1
-    assert set(description["files"]) == FILES[kind]
+    assert set(description["files"]) == {"learnt.safetensors"} | FILES[kind]
     assert description["versions"]["textcls"] == library_versions()["textcls"]
     assert [file.name for file in folder.parent.iterdir() if file.name.startswith(".")] == []
 

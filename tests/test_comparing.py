@@ -202,17 +202,20 @@ def test_models_are_not_compared_on_rows_that_they_have_learnt(
     assert f"run: it has learnt from 6 of the 18 texts of {some}" in caplog.messages
 
 
-def test_what_a_model_that_no_run_made_has_learnt_from_is_told_to_be_unknown(
+def test_a_model_that_does_not_say_what_it_has_learnt_from_is_told(
     textcls: Command, two_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """As those of an earlier textcls do not."""
     rows = toy_rows()
     fitted = TfidfClassifier(min_df=1).fit([row["text"] for row in rows], [row["label"] for row in rows])
-    save_model(fitted, tmp_path / "own")
+    fitted.learnt = None
+    save_model(fitted, tmp_path / "old")
     data = two_models / "test.jsonl"
-    assert textcls("compare", tmp_path / "own", "run", "--data", data, "--store", two_models / "experiments").code == 0
-    assert [message for message in caplog.messages if "moved" not in message] == [
-        f"{tmp_path / 'own'}: it does not say which texts it has learnt from, so it may know some of {data}"
-    ]
+    said = f"it does not say which texts it has learnt from, so it may know some of {data}"
+    assert textcls("compare", tmp_path / "old", "run", "--data", data, "--store", two_models / "experiments").code == 0
+    assert f"{tmp_path / 'old'}: {said}" in caplog.messages
+    textcls("evaluate", tmp_path / "old", data)
+    assert said.replace("it does", "the model does", 1) in caplog.messages
 
 
 def test_a_model_that_is_measured_on_rows_it_has_learnt_is_told(

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from textcls.artifacts import DataSummary, load_model, save_model
 from textcls.config import make_config, model_kinds, starting_config
 from textcls.errors import ConfigError, DataError, ModelError
-from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class
+from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class, text_digests
 from textcls.models import cache as caching
 from textcls.models.cache import EmbeddingCache
 from textcls.models.setfit import draw_pairs
@@ -342,6 +342,14 @@ def test_an_ensemble_is_the_mean_of_its_members(members: list[TextClassifier]) -
     np.testing.assert_allclose(join(members).predict_proba(TEXTS), (first + second) / 2)
     np.testing.assert_allclose(join(members, weights=(3.0, 1.0)).predict_proba(TEXTS), (3 * first + second) / 4)
     assert join(members).fit(TEXTS, LABELS).predict(TEXTS).tolist() == LABELS
+
+
+def test_an_ensemble_has_learnt_what_any_member_has(members: list[TextClassifier], make: Callable[..., TextClassifier]) -> None:
+    other = [f"{text} again" for text in TEXTS]
+    both = join([members[0], make("tfidf").fit(other, LABELS)])
+    np.testing.assert_array_equal(both.learnt, np.unique(text_digests([*TEXTS, *other])))
+    members[1].learnt = None
+    assert join(members).learnt is None
 
 
 def test_an_ensembles_folder_needs_nothing_else(members: list[TextClassifier], tmp_path: Path) -> None:

@@ -123,6 +123,40 @@ def test_the_epoch_is_chosen_by_the_averaged_weights(model_settings: Callable[[s
     assert reached == pytest.approx(max(Curve.values))
 
 
+class _StopAt(Listener):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def progress(self, done: int, total: int) -> None:
+        if done == self.step:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", [4, 7, 13])  # of six an epoch: in the midst of one, and twice just after its end
+def test_a_fit_goes_on_from_any_step_to_the_same_weights(
+    step: int, model_settings: Callable[[str], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("textcls.models.callbacks._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    settings = model_settings("transformer") | {"seed": 1, "epochs": 4, "weight_average": 0.5}
+    settings.pop("kind")
+
+    def fit(folder: Path, stop: int = 0) -> dict[str, torch.Tensor]:
+        classifier = TransformerClassifier(**settings)
+        validation = ROWS[::2], LABELS[::2]
+        weights: dict[str, torch.Tensor] = classifier.fit(
+            ROWS, LABELS, validation=validation, listener=_StopAt(stop), checkpoints=folder
+        ).model_.state_dict()
+        return weights
+
+    whole = fit(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "stopped", step)
+    kept = list((tmp_path / "stopped").rglob("average.safetensors"))
+    assert len(kept) == 1
+    resumed = fit(tmp_path / "stopped")
+    assert all(torch.equal(weight, resumed[name]) for name, weight in whole.items())
+
+
 @pytest.mark.parametrize("kind", ["bert", "camembert", "electra", "roberta", "xlm-roberta"])
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_a_last_layer_of_the_first_token_alone_changes_nothing(kind: str, attention: str) -> None:

@@ -26,7 +26,7 @@ from sklearn.model_selection import cross_val_predict, cross_val_score
 from textcls.artifacts import load_model, save_model
 from textcls.config import model_kinds
 from textcls.errors import ConfigError, DataError, ModelError
-from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier
+from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier, text_digests
 from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
 
 ROWS = toy_rows()
@@ -140,7 +140,17 @@ def test_a_loaded_model_can_be_saved_and_fitted_again(fitted: TextClassifier, tm
     save_model(load_model(tmp_path / "first"), tmp_path / "second")
     second = load_model(tmp_path / "second")
     np.testing.assert_array_equal(second.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+    np.testing.assert_array_equal(second.learnt, np.unique(text_digests(TEXTS)))
     np.testing.assert_array_equal(clone(second).fit(TEXTS, LABELS).predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+
+
+def test_it_knows_what_it_has_learnt_from(make: Callable[..., TextClassifier], kind: str) -> None:
+    quick = {"epochs": 1} if kind in ("transformer", "static") else {}
+    classifier = make(kind, **quick).fit(TEXTS, LABELS)
+    others = ([f"{text} again" for text in TEXTS[:6]], LABELS[:6])
+    classifier.fit(ROWS[6:], LABELS[6:], validation=others)  # a second time, so that the first counts no more
+    chosen_by = others[0] if classifier.uses_validation else []
+    np.testing.assert_array_equal(classifier.learnt, np.unique(text_digests([*TEXTS[6:], *chosen_by])))
 
 
 def test_one_by_one_equals_batched(fitted: TextClassifier) -> None:

@@ -18,6 +18,7 @@ from conftest import Done, Forked, toy_rows, write_jsonl
 
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
+from textcls.models import callbacks
 from textcls.tracking import ROWS, Run, Store, track
 from textcls.training import Reporter, RunResult, train, workspace
 from textcls.training.workspace import Workspace
@@ -367,6 +368,7 @@ class _Doomed(Reporter):
 
 
 def _train(settings: dict[str, Any], output: Path, resume: str | None, seconds: float) -> None:
+    callbacks._SECONDS_BETWEEN_CHECKPOINTS = 0.05  # in a process of its own
     train(settings, output=output, resume=resume, reporter=_Doomed(seconds))
 
 
@@ -384,12 +386,12 @@ def test_a_run_killed_at_ten_random_moments_ends_as_if_it_had_not_been(
             break
         assert done.code == -signal.SIGPROF, done.err  # no more than SIGKILL does Python see it coming
         kills += 1
-        most = max(most, len(list(store.glob("unfinished/*/*/checkpoints/checkpoint-*"))))
+        most = max(most, len(list(store.glob("unfinished/*/*/checkpoints/*/checkpoint-*"))))
         (resume,) = [path.name for path in store.glob("unfinished/*")]
     else:
         train(settings, output=tmp_path / "killed", resume=resume)
     assert kills >= 3
-    assert most <= 2
+    assert 1 <= most <= 2
     (run,) = Store(store).runs()
     assert run.status == "FINISHED"
     assert whole.model_folder is not None

@@ -2,7 +2,7 @@
 
 textcls.json         kind, labels, settings, versions, the full config, the data's identity, figures, and each file's SHA-256
 README.md            the model card
-learnt.safetensors   digests of the texts that the model has learnt from, if a run made it
+learnt.safetensors   digests of the texts that the model has learnt from, if it knows
 …                    the family's own files, in folders too: safetensors and JSON, never pickle
 """
 
@@ -199,7 +199,7 @@ def _verify(folder: Path, description: ModelDescription) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    """The family's files, in folders of its own too, as paths with slashes; the system's hidden ones do not count."""
+    """The files but for the card and the description, in folders too, as paths with slashes; the system's hidden ones do not count."""
     found = (file.relative_to(folder) for file in folder.rglob("*") if file.is_file() or file.is_symlink())
     names = [path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts)]
     return sorted(set(names) - {_DESCRIPTION, _CARD})

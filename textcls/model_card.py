@@ -29,7 +29,7 @@ classifier.predict(["A text to label."])
 
 On the command line: `textcls predict PATH_OF_THIS_FOLDER INPUT`. As a service, where textcls is installed and the run is tracked:
 `MLFLOW_TRACKING_URI=sqlite:///experiments/mlflow.db mlflow models serve --env-manager local --model-uri models:/NAME@ALIAS`."""
-_LEARNT = (
+_DIGESTS = (
     "`learnt.safetensors` holds a digest of each text that the model has learnt from, and no text: "
     "by it `textcls evaluate` and `compare` know rows that are not new to the model."
 )
@@ -54,7 +54,7 @@ def model_card(description: ModelDescription) -> str:
     if data:
         parts += ["## Data", f"{data.name}: {data.rows:,} rows, identity `{data.identity}`.", *_files(description.config)]
     if "learnt.safetensors" in description.files:
-        parts.append(_LEARNT)
+        parts.append(_DIGESTS)
     parts += [
         "## Use",
         _USE.format(data=data.name if data else "the data that it has learnt from"),

@@ -23,13 +23,12 @@ from textcls.dataset import (
     optional_text,
     parse_rows,
     read_rows,
-    text_digests,
 )
 from textcls.errors import DataError, ModelError, TrackingError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
 from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
-from textcls.models import TextClassifier
+from textcls.models import TextClassifier, text_digests
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
 from textcls.wording import counted, did_you_mean
@@ -136,7 +135,9 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
         where = f"{data}, row {number}"
         its = {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
         rows.append(row | its)
-    if known := count_learnt(classifier, rows):
+    if classifier.learnt is None:
+        logger.warning("the model does not say which texts it has learnt from, so it may know some of %s", data)
+    elif known := count_learnt(classifier, rows):
         which = f"{known:,} of the {len(rows):,} texts" if known < len(rows) else "the very rows"
         logger.warning("the model has learnt from %s of %s; its figures there say little of others", which, data)
     labels = [str(name) for name in classifier.classes_]
@@ -159,8 +160,7 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
 
 def count_learnt(classifier: TextClassifier, rows: Sequence[Row]) -> int:
     """Count the rows whose text the classifier has learnt from; none where it does not say."""
-    learnt = classifier.learnt
-    return int(np.isin(text_digests(row["text"] for row in rows), learnt).sum()) if learnt is not None else 0
+    return int(np.isin(text_digests(rows), classifier.learnt).sum()) if classifier.learnt is not None else 0
 
 
 def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, where: str) -> np.ndarray:
@@ -248,9 +248,10 @@ def _sentences(source: str, articles: Iterable[Article]) -> Iterator[Row]:
 def _holds_lines(kinds: Sequence[str]) -> bool:
     """Whether blocks look as one text a line does, of which those without a full stop are taken for headings.
 
-    Headings are most of them, or follow one another below the first paragraph, which those of articles do not.
+    Headings are most of them, or follow one another twice or more between the first paragraph and the last, as those of articles hardly do.
     """
-    body = kinds[kinds.index("paragraph") :] if "paragraph" in kinds else []
+    paragraphs = [number for number, kind in enumerate(kinds) if kind == "paragraph"]
+    body = kinds[paragraphs[0] : paragraphs[-1]] if paragraphs else []
     return kinds.count("heading") > len(kinds) / 2 or list(pairwise(body)).count(("heading", "heading")) > 1
 
 

@@ -165,6 +165,6 @@ def _check_new_to(classifier: TextClassifier, name: str, data: Path, rows: Seque
             "name rows that are new to all"
         )
     if known:
-        logger.warning("%s: it has learnt from %d of the %d texts of %s", name, known, len(rows), data)
+        logger.warning("%s: it has learnt from %s of the %s texts of %s", name, f"{known:,}", f"{len(rows):,}", data)
     if classifier.learnt is None:
         logger.warning("%s: it does not say which texts it has learnt from, so it may know some of %s", name, data)

@@ -6,7 +6,7 @@ from textcls.dataset.annotations import SKIP
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
-from textcls.dataset.identity import dataset_identity, dataset_name, row_identities, text_digests
+from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
 from textcls.dataset.load import (
     COLUMNS,
     load_dataset,
@@ -46,6 +46,5 @@ __all__ = [
     "read_table",
     "row_identities",
     "similar_pairs",
-    "text_digests",
     "write_rows",
 ]

@@ -5,11 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from textcls.config import DataConfig
 
@@ -49,11 +46,6 @@ def row_identities(dataset: Dataset) -> list[dict[str, str | None]]:
 def text_digest(text: str) -> str:
     """What a text is known again by: 16 hex digits of its SHA-256."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def text_digests(texts: Iterable[str]) -> np.ndarray:
-    """What texts are known again by, as numbers: the first 64 bits of each one's SHA-256, as `text_digest` has it; shape (n_texts,)."""
-    return np.array([int(text_digest(text), base=16) for text in texts], dtype=np.uint64)
 
 
 def dataset_name(config: DataConfig) -> str:

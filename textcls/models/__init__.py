@@ -6,7 +6,7 @@ from importlib import import_module
 
 from textcls.config import ModelConfig
 from textcls.errors import ModelError
-from textcls.models.base import Listener, TextClassifier, Weighed
+from textcls.models.base import Listener, TextClassifier, Weighed, text_digests
 from textcls.models.decision import DecidedClassifier, Decision, check_enough, learn_decision
 from textcls.wording import did_you_mean
 
@@ -21,6 +21,7 @@ __all__ = [
     "classifier_class",
     "learn_decision",
     "make_classifier",
+    "text_digests",
 ]
 
 FAMILIES = {

@@ -5,6 +5,7 @@ Families know nothing of configs' files, of MLflow, or of where a model folder l
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
@@ -74,7 +75,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     group: str | None = None
     """The column whose equal values belong together in the data that it learnt from, such as `customer`; None: `article`, if any."""
     learnt: np.ndarray | None = None
-    """Digests of the texts that it has learnt from, as `dataset.text_digests` has them, sorted; None where that is not known."""
+    """Digests of the texts that `fit` learnt from or chose by, as `text_digests` has them, sorted; None where that is not known."""
     abstain_below: float | None = None
     """The least probability of the best label at which it is an answer; None answers always."""
 
@@ -218,6 +219,12 @@ def ranked(pieces: Iterable[Weighed]) -> list[Weighed]:
         sums[piece, part] = sums.get((piece, part), 0.0) + weight
     found = [Weighed(piece, weight, part) for (piece, part), weight in sums.items() if weight]
     return sorted(found, key=lambda its: -abs(its.weight))
+
+
+def text_digests(texts: Texts) -> np.ndarray:
+    """What texts are known again by, whatever is read with them: the first 64 bits of each one's SHA-256, shape (n_texts,)."""
+    digests = (hashlib.sha256(text.encode()).digest() for text in check_texts(texts))
+    return np.array([int.from_bytes(digest[:8], "big") for digest in digests], dtype=np.uint64)
 
 
 def check_training(

@@ -53,7 +53,10 @@ class Tell(TrainerCallback):
 
 
 class Save(TrainerCallback):
-    """Write a checkpoint at the end of a step if the last is long ago, and tell the listener; the one before it goes."""
+    """Write a checkpoint at the end of a step if the last is long ago, and tell the listener; the one before it goes.
+
+    Not after the last step of an epoch: the Trainer would resume with the next one, and leave out the evaluation between the two.
+    """
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
@@ -61,7 +64,8 @@ class Save(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Ask for a checkpoint when it is time for one."""
-        control.should_save = time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS
+        due = time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS
+        control.should_save = due and not float(state.epoch or 0).is_integer()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Mark the checkpoint as written to its end."""
@@ -127,7 +131,7 @@ class WeightAverage(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Keep the average beside a checkpoint."""
         if state.is_world_process_zero:
-            save_file(self.average, _checkpoint(args, state) / _AVERAGE)
+            save_file({name: weight.contiguous() for name, weight in self.average.items()}, _checkpoint(args, state) / _AVERAGE)
 
     def on_epoch_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
@@ -143,6 +147,7 @@ class WeightAverage(TrainerCallback):
     ) -> None:
         """Go on with the last weights."""
         _copy(self.last, _trained(model))
+        self.last = {}
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any

@@ -129,6 +129,15 @@ class DecidedClassifier(TextClassifier):
         """The labels of the classifier inside."""
         return self.classifier.classes_
 
+    @property
+    def learnt(self) -> np.ndarray | None:
+        """What the classifier inside has learnt from, and the policy, where `textcls.train` learnt one."""
+        return self.classifier.learnt
+
+    @learnt.setter
+    def learnt(self, digests: np.ndarray | None) -> None:
+        self.classifier.learnt = digests
+
     def fit(
         self,
         texts: Texts,

@@ -19,6 +19,7 @@ from textcls.models.base import (
     check_training,
     label_weights,
     ranked,
+    text_digests,
     text_parts,
 )
 from textcls.models.cache import EmbeddingCache
@@ -68,7 +69,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         features = self._features(texts, keep=True, listener=listener or Listener())
         targets = shares * label_weights(shares, settings.class_weight)
         self.regression_ = fit_head(features, classes, targets, C=settings.C, max_iter=settings.max_iter, seed=settings.seed)
-        self.classes_ = classes
+        self.classes_, self.learnt = classes, np.unique(text_digests(texts))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

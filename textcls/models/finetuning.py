@@ -66,7 +66,8 @@ def fine_tune(
         folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
 
     Returns:
-        the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it.
+        the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it; where the
+        settings ask for averages of weights, these.
 
     Raises:
         NotFiniteError: the loss became NaN or infinite.

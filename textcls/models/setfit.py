@@ -32,6 +32,7 @@ from textcls.models.base import (
     check_training,
     label_weights,
     ranked,
+    text_digests,
     text_parts,
 )
 from textcls.models.callbacks import Tell
@@ -103,7 +104,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
             max_iter=settings.max_iter,
             seed=settings.seed,
         )
-        self.classes_ = classes
+        self.classes_, self.learnt = classes, np.unique(text_digests(texts))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

@@ -31,6 +31,7 @@ from textcls.models.base import (
     label_weights,
     no_number,
     ranked,
+    text_digests,
     text_parts,
 )
 from textcls.models.cache import EmbeddingCache
@@ -88,6 +89,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         self._train(net, parts, shares, held_out, listener or Listener(), seed)
         self.net_ = net.eval()
         self.classes_ = classes
+        self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

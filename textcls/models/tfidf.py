@@ -25,6 +25,7 @@ from textcls.models.base import (
     label_weights,
     neighbours,
     ranked,
+    text_digests,
 )
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.ngrams import NgramWeights, Sort
@@ -76,6 +77,7 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
         if not regression.converged:
             logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
         self.parts_, self.regression_, self.classes_ = parts, regression, classes
+        self.learnt = np.unique(text_digests(texts))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

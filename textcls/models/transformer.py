@@ -32,6 +32,7 @@ from textcls.models.base import (
     neighbours,
     no_number,
     ranked,
+    text_digests,
 )
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
@@ -72,8 +73,8 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         """Fine-tune the encoder; see `TextClassifier.fit`.
 
         With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
-        `patience` epochs have brought nothing better; without, it runs for all `epochs`. A loss that is no number in bf16
-        starts the training again in fp32.
+        `patience` epochs have brought nothing better; without, it runs for all `epochs`. Either way, they may be averages
+        (`weight_average`). A loss that is no number in bf16 starts the training again in fp32.
 
         Raises:
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
@@ -97,6 +98,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                         raise no_number(settings.learning_rate) from None
                     logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
         self.classes_ = classes
+        self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

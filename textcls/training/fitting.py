@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
-from textcls.dataset import text_digests
 from textcls.evaluation import evaluate
 from textcls.evaluation.abstention import answered
-from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier
+from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier, text_digests
 from textcls.training.planning import Fit
 
 if TYPE_CHECKING:
@@ -54,7 +53,10 @@ class Outcome:
 def fit_classifier(
     config: Config, dataset: Dataset, fit: Fit, listener: Listener, checkpoints: Path, *, model: TextClassifier | None = None
 ) -> TextClassifier:
-    """Fit the config's model, or the one given, on a fit's training rows, and learn the decision policy on its calibration rows."""
+    """Fit the config's model, or the one given, on a fit's training rows, and learn the decision policy on its calibration rows.
+
+    The classifier knows what grouped its rows, and what it has learnt from.
+    """
 
     def part(numbers: np.ndarray) -> tuple[list[dict[str, Any]], list[str]]:
         chosen = dataset.select(numbers).to_list()
@@ -70,17 +72,20 @@ def fit_classifier(
     seed = config.model_seed + fit.seed - config.seed
     classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
     classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
-    held_out, true = part(split.calibration)
+    decision, decided_on = None, list[dict[str, Any]]()
     if config.decision.learns:
+        decided_on, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]
-        probabilities = classifier.predict_proba([held_out[number] for number in kept])
+        probabilities = classifier.predict_proba([decided_on[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
         decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
-        classifier = DecidedClassifier(classifier, decision)
     elif config.decision.abstain_below is not None:
-        classifier = DecidedClassifier(classifier, Decision(abstain_below=config.decision.abstain_below))
+        decision = Decision(abstain_below=config.decision.abstain_below)
+    if classifier.learnt is not None:
+        classifier.learnt = np.union1d(classifier.learnt, text_digests(decided_on))
+    if decision is not None:
+        classifier = DecidedClassifier(classifier, decision)
     classifier.group = config.data.group
-    classifier.learnt = np.unique(text_digests(row["text"] for row in (*rows, *held_out)))
     return classifier
 
 

@@ -143,7 +143,7 @@ def run_config(
         reporter.phase("reading the data")
         data = _read(config)
         if resume is not None:
-            check_resumable(config.tracking.folder, resume, config, data.summary.identity, data.order)
+            check_resumable(config.tracking.folder, resume, config, data.summary.identity, data.identity_in_order)
         fits, final = plan(config, data.in_context, validate=validate)
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
@@ -153,7 +153,7 @@ def run_config(
         run = opened.enter_context(_tracked(config, data, name, within, resume, several=len(fits) > 1))
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
-        workspace.note(config, data.summary.identity, data.order)
+        workspace.note(config, data.summary.identity, data.identity_in_order)
         if run.id is not None:
             reporter.started(run.id)
         # Of a resumed run too, which may have been killed in the midst of it.
@@ -214,7 +214,7 @@ class _Data:
     in_context: Dataset
     summary: DataSummary
     row_identities: list[dict[str, Any]]
-    order: str
+    identity_in_order: str
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 
 def check_space(sweep: SweepConfig, plain: Mapping[str, Any]) -> None:
-    """Make a config of every end of the space, so that no trial can stumble over an unknown or impossible setting."""
+    """Make a config of every end of the space, so that no trial can stumble over an unknown or impossible setting.
+
+    Args:
+        sweep: the sweep.
+        plain: the config as nested mappings, without the sweep.
+
+    Raises:
+        ConfigError: a setting is unknown or not to be searched, or a value impossible.
+    """
     for key, values in sweep.space.items():
         if key.split(".")[0] in ("tracking", "gates", "sweep"):
             raise ConfigError(f"sweep.space: {key}: only settings of data, splits, model and decision, and seed, can be searched")

@@ -181,7 +181,8 @@ def _open_study(config: Config, sweep: SweepConfig, name: str, measured: Mapping
         shown = make_url(url).render_as_string()  # without a password
     except ArgumentError as error:
         raise ConfigError("sweep.storage: expected a database's URL, such as sqlite:///sweeps.db, found none") from error
-    settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True})
+    # Without defaults, so that a setting that a newer textcls has does not make it another config.
+    settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True}, exclude_defaults=True)
     made_of = {"config": sha256(str(settings).encode()).hexdigest(), **measured}
     try:
         with locked(folder):
