@@ -44,7 +44,6 @@ def _settings(tiny_encoder: str, folder: Path) -> dict[str, Any]:
         "epochs": 12,
         "batch_size": 4,
         "learning_rate": 0.01,
-        "weight_average": 0.3,
         "max_length": 48,
     }
     return {

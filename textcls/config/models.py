@@ -134,8 +134,6 @@ class TransformerConfig(EncoderSettings):
     """Adapters to train in place of the encoder's weights, such as `{rank: 8}`; null trains the weights."""
     schedule: Literal["linear", "cosine", "constant_with_warmup"] = "linear"
     """How the learning rate falls after the warm-up."""
-    weight_average: float | None = Field(default=None, gt=0, le=1)
-    """Length of a moving average of the weights that is measured and kept in their place, as a share of all steps, such as 0.1; null for none."""
     warmup: float = Field(default=0.1, ge=0, lt=1)
     """Share of the steps over which the learning rate rises."""
     weight_decay: float = Field(default=0.01, ge=0)

@@ -1,4 +1,4 @@
-"""What is done at the steps of the Trainer: curves told, checkpoints marked, the best weights kept, weights averaged."""
+"""What is done at the steps of the Trainer: curves told, checkpoints marked, the best weights kept."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from safetensors.torch import save_file
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from textcls.models.base import Listener
@@ -17,7 +16,6 @@ BEST = "best.safetensors"
 """The best weights so far, in the folder of the checkpoints."""
 COMPLETE = "complete"
 """What a checkpoint holds that was written to its end."""
-_AVERAGE = "average.safetensors"
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
@@ -94,78 +92,3 @@ class KeepBest(TrainerCallback):
             save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, scratch)
             scratch.replace(self.folder / BEST)
         control.should_training_stop = control.should_training_stop or len(scores) - 1 - best >= self.patience
-
-
-class WeightAverage(TrainerCallback):
-    """Keep an exponential moving average of the weights, which validation and the end of training find in their place.
-
-    An average over the last steps of a learning rate that does not fall does what letting it fall does, and generalises better
-    (Izmailov et al. 2018; Morales-Brotons et al. 2024). Its length is a share of all steps, and at first half of those so far. Checkpoints
-    hold it beside the last weights, with which training goes on.
-    """
-
-    def __init__(self, share: float, *, validate: bool) -> None:
-        self.share, self.validate = share, validate
-        self.average: dict[str, torch.Tensor] = {}
-        self.last: dict[str, torch.Tensor] = {}
-
-    def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
-    ) -> None:
-        """Begin with the weights as they are, or as the checkpoint has them that is gone on from."""
-        self.average = {name: weight.detach().clone() for name, weight in _trained(model).items()}
-        kept = _checkpoint(args, state) / _AVERAGE
-        if kept.is_file():
-            _copy(load_file(kept, device=str(args.device)), self.average)
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
-    ) -> None:
-        """Take the weights of a step into the average."""
-        length = max(1.0, min(self.share * state.max_steps, state.global_step / 2))
-        weights = _trained(model)
-        with torch.no_grad():
-            update = get_ema_multi_avg_fn(1 - 1 / length)  # type: ignore[no-untyped-call]
-            update([self.average[name] for name in weights], [weight.detach() for weight in weights.values()], None)
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Keep the average beside a checkpoint."""
-        if state.is_world_process_zero:
-            save_file({name: weight.contiguous() for name, weight in self.average.items()}, _checkpoint(args, state) / _AVERAGE)
-
-    def on_epoch_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
-    ) -> None:
-        """Put the average in the place of the weights, for the evaluation that follows."""
-        if self.validate:
-            weights = _trained(model)
-            self.last = {name: weight.detach().clone() for name, weight in weights.items()}
-            _copy(self.average, weights)
-
-    def on_evaluate(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
-    ) -> None:
-        """Go on with the last weights."""
-        _copy(self.last, _trained(model))
-        self.last = {}
-
-    def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: torch.nn.Module, **kwargs: Any
-    ) -> None:
-        """Leave the average in the place of the weights."""
-        _copy(self.average, _trained(model))
-
-
-def _trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    inner = getattr(model, "module", model)
-    return {name: weight for name, weight in inner.named_parameters() if weight.requires_grad}
-
-
-def _copy(source: dict[str, torch.Tensor], target: dict[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, weight in source.items():
-            target[name].copy_(weight)
-
-
-def _checkpoint(args: TrainingArguments, state: TrainerState) -> Path:
-    return Path(args.output_dir or "") / f"checkpoint-{state.global_step}"

@@ -30,7 +30,7 @@ from transformers import (
 
 from textcls.config import TransformerConfig
 from textcls.models.base import Listener
-from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell, WeightAverage
+from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell
 from textcls.models.encoders import uses_bf16
 
 PREDICTION_BATCH = 64
@@ -66,8 +66,7 @@ def fine_tune(
         folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
 
     Returns:
-        the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it; where the
-        settings ask for averages of weights, these.
+        the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it.
 
     Raises:
         NotFiniteError: the loss became NaN or infinite.
@@ -76,8 +75,6 @@ def fine_tune(
     callbacks: list[TrainerCallback] = [Tell(listener)]
     if validation is not None:
         callbacks.append(KeepBest(folder, settings.patience))
-    if settings.weight_average is not None:  # after the best weights are kept, which are averages
-        callbacks.append(WeightAverage(settings.weight_average, validate=validation is not None))
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
         callbacks.append(Save(listener))
     trainer = _Trainer(

@@ -73,8 +73,8 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         """Fine-tune the encoder; see `TextClassifier.fit`.
 
         With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
-        `patience` epochs have brought nothing better; without, it runs for all `epochs`. Either way, they may be averages
-        (`weight_average`). A loss that is no number in bf16 starts the training again in fp32.
+        `patience` epochs have brought nothing better; without, it runs for all `epochs`. A loss that is no number in bf16
+        starts the training again in fp32.
 
         Raises:
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
