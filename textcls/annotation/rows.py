@@ -12,6 +12,9 @@ from textcls.errors import DataError
 from textcls.evaluation.annotators import ANNOTATORS
 from textcls.wording import did_you_mean, quoted
 
+_OWN = {"id", "text", "label", "article", "before", "after", ANNOTATORS}
+"""Columns that every row has, or may have, of its sentence."""
+
 
 def build_rows(
     articles: Sequence[Article],
@@ -36,33 +39,9 @@ def build_rows(
         DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence;
             or further columns that an article lacks, that are for no article, or that have a name that a row's own have.
     """
-    own = {"id", "text", "label", "article", "before", "after", ANNOTATORS}
-    ids = {article.id for article in articles}
-    for article_id, more in (columns or {}).items():
-        if article_id not in ids:
-            raise DataError(f"columns are given for article {article_id!r}, which is not there; {did_you_mean(article_id, ids)}")
-        if taken := sorted(own & more.keys()):
-            raise DataError(
-                f"the columns of article {article_id!r} hold {quoted(taken[0])}, which its sentences have themselves; rename it"
-            )
-    if columns is not None and (without := sorted(ids - columns.keys())):
-        raise DataError(
-            f"no columns are given for {len(without):,} of {len(ids):,} articles, the first {without[0]!r}; add a row for each"
-        )
-    labels = current(annotations)
-    if len(labels) != 1:
-        raise DataError(
-            f"expected the labels of one annotator, found those of {', '.join(sorted(labels)) or 'none'}; adjudicate them first"
-        )
-    (labelled,) = labels.values()
-    verify(labelled.values(), {article.id: article for article in articles})
-    sentences = {Span(article.id, s.start, s.end) for article in articles for s in article.sentences}
-    strangers = sorted(labelled.keys() - sentences)
-    if strangers:
-        raise DataError(
-            f"{len(strangers)} labels are for no sentence of {segmentation_version()}, the first, made with "
-            f"{labelled[strangers[0]].segmentation}, for {strangers[0].article} {strangers[0].start}–{strangers[0].end}; annotate these anew"
-        )
+    if columns is not None:
+        _check_columns(columns, articles)
+    labelled = _labels_of_one(annotations, articles)
     rows = []
     for article in articles:
         texts = [sentence.text for sentence in article.sentences]
@@ -89,6 +68,41 @@ def build_rows(
                 }
             )
     return rows
+
+
+def _check_columns(columns: Mapping[str, Mapping[str, Any]], articles: Sequence[Article]) -> None:
+    """Check that every article, and nothing else, has further columns, none of which is a row's own."""
+    ids = {article.id for article in articles}
+    for article_id, more in columns.items():
+        if article_id not in ids:
+            raise DataError(f"columns are given for article {article_id!r}, which is not there; {did_you_mean(article_id, ids)}")
+        if taken := sorted(_OWN & more.keys()):
+            raise DataError(
+                f"the columns of article {article_id!r} hold {quoted(taken[0])}, which its sentences have themselves; rename it"
+            )
+    if without := sorted(ids - columns.keys()):
+        raise DataError(
+            f"no columns are given for {len(without):,} of {len(ids):,} articles, the first {without[0]!r}; add a row for each"
+        )
+
+
+def _labels_of_one(annotations: Sequence[Annotation], articles: Sequence[Article]) -> Mapping[Span, Annotation]:
+    """What the only annotator holds, after checking that it fits the articles and their sentences."""
+    labels = current(annotations)
+    if len(labels) != 1:
+        raise DataError(
+            f"expected the labels of one annotator, found those of {', '.join(sorted(labels)) or 'none'}; adjudicate them first"
+        )
+    (labelled,) = labels.values()
+    verify(labelled.values(), {article.id: article for article in articles})
+    sentences = {Span(article.id, s.start, s.end) for article in articles for s in article.sentences}
+    strangers = sorted(labelled.keys() - sentences)
+    if strangers:
+        raise DataError(
+            f"{len(strangers)} labels are for no sentence of {segmentation_version()}, the first, made with "
+            f"{labelled[strangers[0]].segmentation}, for {strangers[0].article} {strangers[0].start}–{strangers[0].end}; annotate these anew"
+        )
+    return labelled
 
 
 def _said(span: Span, annotators: Mapping[str, Mapping[Span, Annotation]]) -> list[str]:
