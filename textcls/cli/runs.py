@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,9 @@ from textcls.stores import DEFAULT_STORE, store_hint
 from textcls.wording import counted
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from textcls.tracking import RunSummary
-    from textcls.tracking.kept import RowIdentity
 
 _YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -79,16 +80,11 @@ def show(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show a run: settings, data, figures, artifacts, status and model."""
-    from textcls.cli.output import console
     from textcls.cli.runs_words import describe
     from textcls.tracking import Store
 
     opened = Store(store)
-    out = console()
-    for part in describe(opened, opened.run(run)):
-        if not isinstance(part, str):
-            out.print()
-        out.print(part, soft_wrap=isinstance(part, str))
+    _print(describe(opened, opened.run(run)))
 
 
 @app.command()
@@ -99,8 +95,7 @@ def diff(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Say what two runs were made from differently: settings, rows of the data, commits, versions of libraries."""
-    from textcls.cli.output import console, table
-    from textcls.cli.runs_words import when
+    from textcls.cli.runs_words import describe_difference
     from textcls.errors import TrackingError
     from textcls.tracking import Store
     from textcls.tracking.difference import compare_runs
@@ -109,43 +104,7 @@ def diff(
     a, b = opened.runs([first, second])
     if a.id == b.id:
         raise TrackingError(f"{first} and {second} are the same run, {a.id}; name two")
-    found = compare_runs(opened, a, b)
-    out = console()
-    for letter, run in (("A", a), ("B", b)):
-        out.print(
-            f"{letter}  {run.name}  {run.id[:8]}  {run.experiment}  {when(run.started)}  {run.status.lower()}", soft_wrap=True
-        )
-    if found.settings:
-        shown = table("setting", "A", "B")
-        for name, values in found.settings.items():
-            shown.add_row(name, *map(_value, values))
-        out.print(shown)
-    else:
-        out.print("settings: the same")
-    if found.same_data:
-        out.print(f"data: the same ({a.data[:12]})")
-    else:
-        known = f"the same texts, labels and groups ({a.data[:12]})" if a.data == b.data else f"{a.data[:12]} and {b.data[:12]}"
-        out.print(f"data: {known}")
-        if found.rows is None:
-            out.print(
-                "rows: not known, since a run has not kept which it had (an older textcls made it, or it was stopped before)"
-            )
-        else:
-            out.print(str(found.rows))
-            for line in _changed_rows(found.rows, rows):
-                out.print(line, soft_wrap=True)
-    if found.commits is None:
-        out.print("commit: the same")
-    else:
-        out.print(f"commit: {' and '.join(found.commits) if a.commit or b.commit else 'not known of either'}")
-    if found.versions:
-        shown = table("library", "A", "B")
-        for name, values in found.versions.items():
-            shown.add_row(name, *(value or "not installed" for value in values))
-        out.print(shown)
-    else:
-        out.print("libraries: the same versions")
+    _print(describe_difference(a, b, compare_runs(opened, a, b), most_rows=rows))
 
 
 @app.command()
@@ -241,29 +200,14 @@ def _filtered(run: RunSummary) -> dict[str, str]:
     return {"data set": run.experiment, "family": run.family, "status": run.status.lower()}
 
 
-def _changed_rows(changes: Any, most: int) -> list[str]:
-    def limited(lines: Sequence[str]) -> list[str]:
-        more = [f"  … and {len(lines) - most:,} more; name more with --rows"] if len(lines) > most else []
-        return [*lines[:most], *more]
+def _print(parts: Iterable[str | Table]) -> None:
+    from textcls.cli.output import console
 
-    def pairs(sign: str, column: str, changed: Sequence[tuple[RowIdentity, RowIdentity]]) -> list[str]:
-        return [
-            f"{sign} {after['id']}  {before.get(column) or 'none'} → {after.get(column) or 'none'}" for before, after in changed
-        ]
-
-    return [
-        *limited([f"+ {row['id']}  {row['label']}" for row in changes.added]),
-        *limited([f"- {row['id']}  {row['label']}" for row in changes.removed]),
-        *limited(pairs("~", "label", changes.relabelled)),
-        *limited(pairs("~", "annotations", changes.annotated)),
-        *limited([f"~ {after['id']}  another text" for _, after in changes.reworded]),
-        *limited(pairs("~", "group", changes.regrouped)),
-        *limited(pairs(">", "split", changes.moved)),
-    ]
-
-
-def _value(value: Any) -> str:
-    return "" if value is None else str(value)
+    out = console()
+    for part in parts:
+        if not isinstance(part, str):
+            out.print()
+        out.print(part, soft_wrap=isinstance(part, str))
 
 
 def _confirm(question: str, yes: bool) -> None:

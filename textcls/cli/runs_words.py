@@ -1,8 +1,8 @@
-"""How a run is worded for people: its figures with their intervals, its times, and all that it holds."""
+"""How runs are worded for people: figures with their intervals, times, all that one holds, and what two were made from differently."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from textcls.tracking import RunSummary, Store
+    from textcls.tracking.difference import RowChanges, RunDifference
+    from textcls.tracking.kept import RowIdentity
 
 _UNITS = {"time/fit_s": "s", "time/total_s": "s", "latency/p50_ms": "ms", "size/model_mb": "MB"}
 
@@ -58,6 +60,39 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     yield artifacts
 
 
+def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, most_rows: int) -> Iterator[str | Table]:
+    """What two runs were made from differently, part by part; of each sort of changed rows so many at most."""
+    for letter, run in (("A", a), ("B", b)):
+        yield f"{letter}  {run.name}  {run.id[:8]}  {run.experiment}  {when(run.started)}  {run.status.lower()}"
+    if found.settings:
+        settings = table("setting", "A", "B")
+        for name, values in found.settings.items():
+            settings.add_row(name, *("" if value is None else str(value) for value in values))
+        yield settings
+    else:
+        yield "settings: the same"
+    if found.same_data:
+        yield f"data: the same ({a.data[:12]})"
+    else:
+        yield f"data: {f'the same texts, labels and groups ({a.data[:12]})' if a.data == b.data else f'{a.data[:12]} and {b.data[:12]}'}"
+        if found.rows is None:
+            yield "rows: not known, since a run has not kept which it had (an older textcls made it, or it was stopped before)"
+        else:
+            yield str(found.rows)
+            yield from _changed_rows(found.rows, most_rows)
+    if found.commits is None:
+        yield "commit: the same"
+    else:
+        yield f"commit: {' and '.join(found.commits) if a.commit or b.commit else 'not known of either'}"
+    if found.versions:
+        libraries = table("library", "A", "B")
+        for name, numbers in found.versions.items():
+            libraries.add_row(name, *(number or "not installed" for number in numbers))
+        yield libraries
+    else:
+        yield "libraries: the same versions"
+
+
 def metric(metrics: Mapping[str, float], name: str) -> str:
     """Word a metric with its unit and, where it is known, the spread of the fits that it is a mean of, or else its interval.
 
@@ -85,3 +120,24 @@ def seconds(value: float) -> str:
 def when(milliseconds: int) -> str:
     """Word a moment, given in milliseconds since 1970, in local time."""
     return datetime.fromtimestamp(milliseconds / 1000).strftime("%Y-%m-%d %H:%M")
+
+
+def _changed_rows(changes: RowChanges, most: int) -> list[str]:
+    def limited(lines: Sequence[str]) -> list[str]:
+        more = [f"  … and {len(lines) - most:,} more; name more with --rows"] if len(lines) > most else []
+        return [*lines[:most], *more]
+
+    def pairs(sign: str, column: str, changed: Sequence[tuple[RowIdentity, RowIdentity]]) -> list[str]:
+        return [
+            f"{sign} {after['id']}  {before.get(column) or 'none'} → {after.get(column) or 'none'}" for before, after in changed
+        ]
+
+    return [
+        *limited([f"+ {row['id']}  {row['label']}" for row in changes.added]),
+        *limited([f"- {row['id']}  {row['label']}" for row in changes.removed]),
+        *limited(pairs("~", "label", changes.relabelled)),
+        *limited(pairs("~", "annotations", changes.annotated)),
+        *limited([f"~ {after['id']}  another text" for _, after in changes.reworded]),
+        *limited(pairs("~", "group", changes.regrouped)),
+        *limited(pairs(">", "split", changes.moved)),
+    ]
