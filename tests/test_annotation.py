@@ -110,15 +110,15 @@ def test_the_newest_line_counts() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"label": None}, "label: Input should be a valid string"),
-        ({"label": ""}, "label: String should have at least 1 character"),
-        ({"article": ""}, "article: String should have at least 1 character"),
-        ({"annotator": ""}, "annotator: String should have at least 1 character"),
-        ({"start": -1}, "start: Input should be greater than or equal to 0"),
-        ({"end": 9}, "Value error, end - start is 9, but the text has 10 characters"),
-        ({"lable": "fact"}, "lable: Extra inputs are not permitted"),
-        ({"guidelines": ...}, "guidelines: Field required"),
-        ({"segmentation": ...}, "segmentation: Field required"),
+        ({"label": None}, "label: input should be a valid string, found null"),
+        ({"label": " "}, 'label: string should have at least 1 character, found " "'),
+        ({"article": ""}, 'article: string should have at least 1 character, found ""'),
+        ({"annotator": ""}, 'annotator: string should have at least 1 character, found ""'),
+        ({"start": -1}, "start: input should be greater than or equal to 0, found -1"),
+        ({"end": 9}, "end - start is 9, but the text has 10 characters"),
+        ({"lable": "fact"}, "unknown key 'lable'; did you mean 'label'?"),
+        ({"guidelines": ...}, "no 'guidelines'; add it"),
+        ({"segmentation": ..., "segments": "x"}, "no 'segmentation'; did you mean 'segments'?"),
     ],
 )
 def test_a_line_that_is_no_annotation(tmp_path: Path, change: dict[str, Any], message: str) -> None:

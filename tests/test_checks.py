@@ -106,8 +106,8 @@ def test_checks_find_leaks_conflicts_and_repetitions_of_others(tmp_path: Path) -
     found = check_dataset(load_dataset(config), against=[others])
     assert [finding.problem for finding in found] == [True, False, True, True, True]
     assert "such as Monday1 and Friday1 (1.00): 'Monday Farmers said" in found[0].message
-    assert found[2].message.startswith("1 texts with more than one label, such as")
-    assert found[3].message == "1 groups in more than one split, such as Monday-1"
+    assert found[2].message.startswith("1 text with more than one label, such as")
+    assert found[3].message == "1 group in more than one split, such as Monday-1"
     assert found[4].message.startswith(f"2 pairs of near-duplicates with {others}; the highest similarity is 1.00")
 
 
@@ -127,9 +127,9 @@ def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) 
     rows.append({"id": "again", "text": rows[2]["text"], "label": "x", "article": "other"})
     write(tmp_path / "train.jsonl", rows)
     failed = CliRunner().invoke(app, ["data", "check", config])
-    assert "PROBLEM 1 texts with more than one label" in failed.stdout
+    assert "PROBLEM 1 text with more than one label" in failed.stdout
     assert re.search(
-        r"PROBLEM splits of kind k-fold: \d training texts stand .*; 1 texts have more than one label", failed.stdout
+        r"PROBLEM splits of kind k-fold: \d training texts? nearly .*; 1 text with more than one label", failed.stdout
     )
     assert str(failed.exception) == "2 of 5 checks found something to mend"
 

@@ -287,7 +287,7 @@ def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_model
     unknown = write_jsonl(tmp_path / "unknown.jsonl", [*rows, {**rows[0], "id": "new", "label": "rumour"}])
     done = textcls("compare", two_models / "model", "run", "--data", unknown, *store)
     assert (done.code, done.out) == (1, "")
-    assert f"{unknown}: unknown label 'rumour'; known: fact, opinion, quote" in done.err
+    assert f"{unknown}, row 13: unknown label 'rumour'; known: fact, opinion, quote" in done.err
     broken = Path(shutil.copytree(two_models / "model", tmp_path / "broken"))
     (broken / "textcls.json").write_text("{")
     done = textcls("compare", broken, "run", "--data", two_models / "test.jsonl", *store)

@@ -431,6 +431,12 @@ def test_other_data_are_refused(change: Callable[[list[dict[str, Any]]], list[di
     assert "\n" not in str(refused.value)
 
 
+def test_other_rows_are_refused_also_where_only_the_second_has_groups() -> None:
+    a = make_predictions([{**row, "article": None} for row in rows_of(predicted("A", 1.0, rows=30))[1:]], name="A")
+    with pytest.raises(DataError, match="were measured on different rows: 1 only in B"):
+        compare([a, predicted("B", 2.0, rows=30)])
+
+
 def test_data_of_other_identity_are_refused_where_texts_are_unknown() -> None:
     rows = [{key: value for key, value in row.items() if key != "text"} for row in rows_of(predicted("A", 1.0, rows=30))]
     a, b = (make_predictions(rows, name=name, data=name * 64) for name in "AB")

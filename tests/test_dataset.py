@@ -241,6 +241,22 @@ def test_whole_numbers_can_be_labels_and_ids(tmp_path: Path) -> None:
     assert [(row["label"], row["id"]) for row in load(path)] == [("0", "7"), ("1", "8")]
 
 
+def test_spaces_around_a_label_are_no_part_of_it(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "d.csv",
+        [{"text": "a", "label": "R&D / HR "}, {"text": "b", "label": "R&D / HR"}, {"text": "c", "label": "\tx"}],
+    )
+    assert [row["label"] for row in load(path)] == ["R&D / HR", "R&D / HR", "x"]
+    assert [row["label"] for row in read_rows(path, label="label")] == ["R&D / HR", "R&D / HR", "x"]
+
+
+def test_labels_that_differ_in_capitals_alone_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(write_jsonl(tmp_path / "d.jsonl", [{"text": name, "label": name} for name in ("Fact", "quote", "fact")]))
+    assert caplog.messages == [
+        "the labels 'Fact' and 'fact' differ only in their capitals; if they mean the same, write them alike"
+    ]
+
+
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     for path in (write_csv(tmp_path / "d.csv", ROWS), write_jsonl(tmp_path / "d.jsonl", ROWS)):
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())

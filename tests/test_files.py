@@ -45,6 +45,17 @@ def test_who_may_read_it_is_as_the_umask_says(tmp_path: Path, kind: str, umask: 
     assert (tmp_path / "out").stat().st_mode & 0o777 == (0o666 if kind == "file" else 0o777) & ~umask
 
 
+def test_whoever_may_read_a_folder_may_read_what_is_in_it(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with new_folder(tmp_path / "out") as place:
+            (place / "weights").touch(mode=0o600)  # as safetensors makes files
+            (place / "script").touch(mode=0o700)
+    finally:
+        os.umask(before)
+    assert [(tmp_path / "out" / name).stat().st_mode & 0o777 for name in ("weights", "script")] == [0o644, 0o744]
+
+
 @both
 def test_it_is_not_there_while_it_is_written(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "out"

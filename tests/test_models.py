@@ -227,7 +227,7 @@ def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
         (["a", None], ["fact", "quote"], "text 1: expected a string with content, found None"),
         (["a", " \n"], ["fact", "quote"], "text 1: expected a string with content, found ' \\n'"),
         (["a", float("nan")], ["fact", "quote"], "text 1: expected a string with content, found nan"),
-        ([{"text": "a"}, {"title": "b"}], ["fact", "quote"], "text 1: expected a string with content, found None"),
+        ([{"text": "a"}, {"title": "b"}], ["fact", "quote"], "text 1: expected a row with a 'text', found one with title"),
     ],
 )
 def test_refuses_what_it_cannot_learn_from(unfitted: TextClassifier, texts: Any, labels: Any, message: str) -> None:

@@ -142,6 +142,15 @@ def write_as(suffix: str, folder: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+def test_ids_may_stand_in_any_column(classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path) -> None:
+    rows = write_as(".csv", tmp_path, [{"ticket": row["id"], "text": row["text"]} for row in ROWS])
+    save_model(classifier, tmp_path / "model")
+    done = textcls("predict", tmp_path / "model", rows, "--id", "ticket")
+    assert [json.loads(line)["id"] for line in done.out.splitlines()] == ["x1", "x2"]
+    done = textcls("predict", tmp_path / "model", rows, "--id", "tickt")
+    assert (done.code, done.err) == (1, f"error: {rows}: no column 'tickt'; did you mean 'ticket'?\n")
+
+
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
 def test_rows_of_files_carry_their_ids_along(suffix: str, classifier: TextClassifier, tmp_path: Path) -> None:
     rows = predicted(classifier, write_as(suffix, tmp_path, ROWS))
@@ -472,7 +481,7 @@ def test_a_label_that_the_classifier_does_not_know(classifier: TextClassifier, t
     file = write_jsonl(tmp_path / "rows.jsonl", [{"text": "a", "label": "facts"}])
     with pytest.raises(DataError) as caught:
         evaluate_file(classifier, file)
-    assert str(caught.value) == f"{file}: unknown label 'facts'; did you mean 'fact'?"
+    assert str(caught.value) == f"{file}, row 1: unknown label 'facts'; did you mean 'fact'?"
 
 
 # --- loading --------------------------------------------------------------------------------------------------------

@@ -327,7 +327,7 @@ def test_duplicates_across_a_split_stop_the_run() -> None:
     with pytest.raises(DataError) as caught:
         check([SPLIT], "stop")
     assert str(caught.value) == (
-        "1 training texts stand nearly the same among the rows held out, such as "
+        "1 training text nearly the same as one of the rows held out, such as "
         "'The council voted on Monday to close the harbour bridge unt…'. "
         "Mend the data, or set splits.duplicates to 'drop' (out of training) or 'warn'"
     )
@@ -343,7 +343,7 @@ def test_duplicates_are_reported(duplicates: str, caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.WARNING)
     splits = check([SPLIT], duplicates)
     assert [message.partition(", such as")[0] for message in caplog.messages] == [
-        "1 training texts stand nearly the same among the rows held out"
+        "1 training text nearly the same as one of the rows held out"
     ]
     if duplicates == "warn":
         assert sides(splits[0]) == sides(SPLIT)
@@ -366,14 +366,14 @@ def test_duplicates_within_training_are_no_leak() -> None:
 def test_duplicates_of_training_and_validation_are_a_leak() -> None:
     split = Split("given", np.array([0, 1]), np.array([3]), np.array([2, 4, 5]))
     assert sides(check([split], "drop")[0]) == {"train": [1], "validation": [3], "test": [2, 4, 5]}
-    with pytest.raises(DataError, match="1 training texts stand nearly the same among the rows held out"):
+    with pytest.raises(DataError, match="1 training text nearly the same as one of the rows held out"):
         check([split], "stop")
 
 
 def test_duplicates_of_validation_and_test_are_a_leak() -> None:
     split = Split("given", np.array([1, 2]), np.array([0, 4]), np.array([3, 5]))
     assert sides(check([split], "drop")[0]) == {"train": [1, 2], "validation": [4], "test": [3, 5]}
-    with pytest.raises(DataError, match="1 validation texts stand nearly the same among the test rows, such as 'The council"):
+    with pytest.raises(DataError, match="1 validation text nearly the same as one of the test rows, such as 'The council"):
         check([split], "stop")
 
 
@@ -387,13 +387,13 @@ def test_duplicates_of_calibration_and_test_are_a_leak() -> None:
     split = Split("given", np.array([1, 2]), np.array([], int), np.array([3, 5]), calibration=np.array([0, 4]))
     dropped = check([split], "drop")[0]
     assert (sides(dropped), dropped.calibration.tolist()) == ({"train": [1, 2], "validation": [], "test": [3, 5]}, [4])
-    with pytest.raises(DataError, match="1 calibration texts stand nearly the same among the test rows, such as 'The council"):
+    with pytest.raises(DataError, match="1 calibration text nearly the same as one of the test rows, such as 'The council"):
         check([split], "stop")
 
 
 def test_a_row_that_leaks_in_several_folds_counts_once() -> None:
     folds = [Split("a", np.array([0, 1, 2]), np.array([], int), np.array([3, 4])), SPLIT]
-    with pytest.raises(DataError, match=r"^1 training texts stand"):
+    with pytest.raises(DataError, match=r"^1 training text nearly"):
         check(folds, "stop")
     assert [split.train.tolist() for split in check(folds, "drop")] == [[1, 2], [1, 2]]
 
@@ -404,7 +404,7 @@ def test_texts_with_two_labels() -> None:
     with pytest.raises(DataError) as caught:
         check([SPLIT], "stop", texts=texts, labels=labels)
     assert str(caught.value) == (
-        "2 texts have more than one label, such as 'It rained.'. "
+        "2 texts with more than one label, such as 'It rained.'. "
         "Mend the data, or set splits.duplicates to 'drop' (out of training) or 'warn'"
     )
     assert check([SPLIT], "warn", texts=texts, labels=labels)[0].train.tolist() == [0, 1, 2]
@@ -413,7 +413,7 @@ def test_texts_with_two_labels() -> None:
 
 def test_every_problem_is_named() -> None:
     texts = [TEXTS[0], "It rained.", "It rained!", *TEXTS[3:]]
-    with pytest.raises(DataError, match=r"^1 training texts .*; 2 texts have more than one label"):
+    with pytest.raises(DataError, match=r"^1 training text .*; 2 texts with more than one label"):
         check([SPLIT], "stop", texts=texts, labels=["a", "a", "b", "a", "a", "a"])
 
 

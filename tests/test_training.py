@@ -472,6 +472,27 @@ def test_an_existing_output_is_refused_before_the_data_are_read(settings: Settin
     assert str(caught.value) == f"{tmp_path}: exists already; remove it or name another output"
 
 
+def test_an_output_that_another_process_took_meanwhile_loses_no_training(
+    settings: Settings, store_folder: Path, tmp_path: Path, textcls: Callable[..., Done]
+) -> None:
+    class Other(Reporter):
+        def phase(self, name: str) -> None:
+            if name == "writing":
+                (tmp_path / "model").mkdir()
+
+    config = settings("tfidf", tracked=True)
+    with pytest.raises(OutputError) as caught:
+        train(config, output=tmp_path / "model", reporter=Other())
+    (run,) = Store(store_folder).runs()
+    assert str(caught.value) == (
+        f"{tmp_path}/model: exists already; remove it or name another output; nothing else is lost: "
+        f"go on with --resume {run.id} and another output"
+    )
+    assert f"textcls train CONFIG --resume {run.id[:8]}" in textcls("runs", "show", run.id, "--store", store_folder).out
+    train(config, output=tmp_path / "other", resume=run.id)
+    assert load_model(tmp_path / "other").classes_.tolist() == ["fact", "opinion", "quote"]
+
+
 def test_data_errors_leave_no_run(settings: Settings, store_folder: Path) -> None:
     with pytest.raises(DataError, match=r"^data.train: no such file.jsonl: no such file or folder$"):
         train(settings("tfidf", tracked=True, data={"train": "no such file.jsonl"}))

@@ -39,12 +39,18 @@ def folder_bytes(folder: Path) -> int:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Give an empty folder to write into, which takes its place at `path` only if all went well.
 
+    Whoever may read the folder may read the files in it.
+
     Raises:
         OutputError: something is at `path`, or it cannot be written to.
     """
     target = check_new(path)
     with _beside(target) as scratch:
         yield scratch
+        readable = 0o444 & scratch.stat().st_mode
+        for file in scratch.rglob("*"):
+            if file.is_file() and not file.is_symlink():  # safetensors makes files that are the owner's alone
+                file.chmod(file.stat().st_mode | readable)
         scratch.rename(check_new(target))
 
 

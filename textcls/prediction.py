@@ -70,7 +70,7 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
 
 
 def predict_inputs(
-    classifier: TextClassifier, inputs: Sequence[str], *, text: str = "text", explain: bool = False
+    classifier: TextClassifier, inputs: Sequence[str], *, text: str = "text", id: str = "id", explain: bool = False
 ) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
@@ -79,7 +79,7 @@ def predict_inputs(
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
             as JSONL if it begins with `{` and else as an article; a JSON array, and a first line that is a CSV's and names the
             column of the text, are refused.
-        text: the column of the text, for files with columns.
+        text, id: the columns of the text and of what the rows are known by, for files with columns.
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
     Yields:
@@ -94,7 +94,7 @@ def predict_inputs(
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
     find_articles(*filter(_holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
-    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text, classifier.group)))
+    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text, id, classifier.group)))
     while batch := list(islice(rows, _EXPLAINED_BATCH if explain else _BATCH)):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
@@ -170,9 +170,9 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
         DataError: a label is none of the classifier's; `where` says where the rows are from.
     """
     labels = [str(name) for name in classifier.classes_]
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         if row["label"] not in labels:
-            raise DataError(f"{where}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
+            raise DataError(f"{where}, row {number}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
     probabilities: np.ndarray = classifier.predict_proba(list(_in_context(classifier, rows)))
     return probabilities
 
@@ -180,12 +180,12 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
+def _read_input(name: str, text: str, id: str, group: str | None) -> Iterator[Row]:
     path = Path(name)
     if name == "-":
-        yield from _read_standard_input(text, group)
+        yield from _read_standard_input(text, id, group)
     elif holds_rows(path):
-        yield from (_known_columns(row, group) for row in read_rows(path, text=text))
+        yield from (_known_columns(row, id, group, name) for row in read_rows(path, text=text))
     elif _holds_articles(name):
         yield from _sentences(name, map(read_article, find_articles(path)))
     elif path.exists():
@@ -194,7 +194,7 @@ def _read_input(name: str, text: str, group: str | None) -> Iterator[Row]:
         raise DataError(f"{path}: no such file or folder")
 
 
-def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
+def _read_standard_input(text: str, id: str, group: str | None) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
     begins = article.text.lstrip()
     if not begins.startswith("{"):
@@ -210,7 +210,7 @@ def _read_standard_input(text: str, group: str | None) -> Iterator[Row]:
         yield from _sentences("standard input", [article])
         return
     lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
-    yield from (_known_columns(row, group) for row in parse_rows(lines, name="standard input", text=text))
+    yield from (_known_columns(row, id, group, "standard input") for row in parse_rows(lines, name="standard input", text=text))
 
 
 def _holds_articles(name: str) -> bool:
@@ -218,8 +218,11 @@ def _holds_articles(name: str) -> bool:
     return path.is_dir() or path.suffix.lower() == ".txt"
 
 
-def _known_columns(row: Row, group: str | None) -> Row:
-    known: Row = {key: row[key] for key in ("id", "text", "article", "before", "after") if key in row}
+def _known_columns(row: Row, id: str, group: str | None, where: str) -> Row:
+    if id != "id" and id not in row:
+        raise DataError(f"{where}: no column {id!r}; {did_you_mean(id, row)}")
+    known: Row = {"id": row[id]} if id in row else {}
+    known |= {key: row[key] for key in ("text", "article", "before", "after") if key in row}
     return known if group is None else known | {"group": row.get(group)}
 
 

@@ -131,8 +131,8 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
     if rows != others:
         return Gate(
             False,
-            f"{allowed}: measured on other rows than the champion ({its_name}): {len(rows & others):,} of {len(rows):,} are the same; "
-            "train the champion's config on these data first",
+            f"{allowed}: measured on other rows than the champion ({its_name}): {len(rows & others):,} of its {len(rows):,} are among the "
+            f"champion's {len(others):,}; train the champion's config with the same data and splits first",
         )
     # A bound on one side with a confidence of 95 % is that of an interval with 90 %.
     (pair,) = compare([theirs, mine], level=2 * confidence - 1)

@@ -18,7 +18,7 @@ from sklearn.model_selection import GroupShuffleSplit, LeaveOneGroupOut, Stratif
 
 from textcls.config import SplitsConfig
 from textcls.errors import DataError
-from textcls.wording import quoted
+from textcls.wording import counted, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -158,13 +158,13 @@ def check_duplicates(
             split = replace(split, train=train, validation=validation, calibration=calibration)
         checked.append(split)
     problems = [
-        f"{len(rows)} {side} texts stand nearly the same among the {'rows held out' if side == 'training' else 'test rows'}, "
+        f"{counted(len(rows), f'{side} text')} nearly the same as one of the {'rows held out' if side == 'training' else 'test rows'}, "
         f"such as {quoted(texts[min(rows)])}"
         for side, rows in shared.items()
         if rows
     ]
     if conflicting:
-        problems.append(f"{len(conflicting)} texts have more than one label, such as {quoted(conflicting[0])}")
+        problems.append(f"{counted(len(conflicting), 'text')} with more than one label, such as {quoted(conflicting[0])}")
     if problems and config.duplicates == "stop":
         raise DataError(f"{'; '.join(problems)}. Mend the data, or set splits.duplicates to 'drop' (out of training) or 'warn'")
     for problem in problems:

@@ -130,7 +130,7 @@ def draw() -> None:
     panels = figure.subplots(1, 2, sharey=True)
     styles = {
         "news-tfidf": ("#E69F00", "s", "TF-IDF"),
-        "news-minilm, 22 November": ("#0072B2", "o", "MiniLM"),  # since when only the last point was measured anew
+        "news-minilm": ("#0072B2", "o", "MiniLM"),
     }
     for axes, name, title in zip(panels, ("real", "test"), ("real news (378 sentences)", "the corpus's own test"), strict=True):
         for model, (colour, marker, word) in styles.items():

@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from textcls.articles import Article, BlockKind
 from textcls.errors import DataError, OutputError
-from textcls.wording import did_you_mean
+from textcls.wording import did_you_mean, quoted
 
 
 class Span(NamedTuple):
@@ -33,7 +33,7 @@ class Annotation(BaseModel):
     start: int = Field(ge=0)
     end: int
     text: str
-    label: str = Field(min_length=1)
+    label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     annotator: str = Field(min_length=1)
     time: datetime
     guidelines: str
@@ -76,12 +76,31 @@ def read_annotations(path: str | Path, *, may_be_empty: bool = False) -> list[An
         try:
             annotations.append(Annotation.model_validate_json(line))
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(map(str, problem["loc"]))
-            raise DataError(f"{path}, line {number}: {place}{': ' if place else ''}{problem['msg']}") from error
+            raise DataError(f"{path}, line {number}: {_explain(error, line)}") from error
     if not annotations and not may_be_empty:
         raise DataError(f"{path}: expected annotations, found none")
     return annotations
+
+
+def _explain(error: ValidationError, line: str) -> str:
+    problem = error.errors()[0]
+    place = ".".join(map(str, problem["loc"]))
+    match problem["type"]:
+        case "json_invalid":
+            return f"expected an annotation as a JSON object, found {quoted(line)}; data/README.md shows a store"
+        case "missing":
+            others = json.loads(line).keys() - Annotation.model_fields.keys()
+            hint = did_you_mean(place, others) if others else "add it"
+            return f"no {place!r}; {hint}"
+        case "extra_forbidden":
+            return f"unknown key {place!r}; {did_you_mean(place, Annotation.model_fields)}"
+        case "value_error":
+            return str(problem["ctx"]["error"])
+        case _:
+            expected = (
+                f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {json.dumps(problem['input'], ensure_ascii=False)}"
+            )
+            return f"{place}: {expected}" if place else expected
 
 
 def append_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:

@@ -147,7 +147,7 @@ def check(
         table.add_row(name, *(described[part].get(name, "") for part in splits))
     out.print(table)
 
-    findings = check_dataset(dataset, against=against or [])
+    findings = check_dataset(dataset, against=against or [], text=settings.data.text)
     if settings.splits.kind != "given":  # which the checks above are about
         try:
             plan(settings, dataset)

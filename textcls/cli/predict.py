@@ -23,6 +23,7 @@ def predict(
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
     text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
+    id_: Annotated[str, typer.Option("--id", help="Column that rows are known by, which predictions keep.")] = "id",
     explain: Annotated[
         bool,
         typer.Option(
@@ -39,7 +40,7 @@ def predict(
     from textcls.prediction import load, predict_inputs
 
     check_delivery(output)
-    rows = predict_inputs(load(model, store=store), inputs, text=text, explain=explain)
+    rows = predict_inputs(load(model, store=store), inputs, text=text, id=id_, explain=explain)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{', '.join(inputs)}: expected sentences, found none")

@@ -24,6 +24,7 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     from textcls.tracking import COMPARED
     from textcls.tracking.kept import commit_of
     from textcls.tracking.registry import versions_of
+    from textcls.training.workspace import leftovers
 
     children = store.children_of(run)
     took = f", took {seconds((run.ended - run.started) / 1000)}" if run.ended else ""
@@ -35,6 +36,8 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]
     kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if store.kept_model(run) else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
+    if not store.is_server and any(left.run is not None and left.run.id == run.id for left in leftovers(store)):
+        yield f"resume    textcls train CONFIG --resume {run.id[:8]}"
     for name, verdict in sorted(run.tags.items()):
         if name.startswith(f"{COMPARED}."):
             yield f"compared  {verdict}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,8 +24,12 @@ def sweep(
     from textcls.training.study import ranked
     from textcls.training.sweep import sweep as run_sweep
 
-    with ProgressBar() as bar:
-        result = run_sweep(config, overrides=set_ or [], output=output, reporter=bar)
+    try:
+        with ProgressBar() as bar:
+            result = run_sweep(config, overrides=set_ or [], output=output, reporter=bar)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on", file=sys.stderr)
+        raise
     keys = list(result.best.settings)
     columns = ("trial", *keys, result.metric)
     trials = table(*columns, right=columns, title=f"{len(result.trials)} trials")

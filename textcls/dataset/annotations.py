@@ -32,7 +32,7 @@ def row_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str
             f"{where}: expected {column} to be a list of labels, one of each annotator, "
             f"found {json.dumps(value, default=str, ensure_ascii=False)}"
         )
-    return labels
+    return [label.strip() for label in labels]
 
 
 def known_annotations(row: Mapping[str, Any], known: Collection[str]) -> list[str] | None:

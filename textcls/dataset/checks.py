@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textcls.dataset.duplicates import conflicts, similar_pairs
-from textcls.dataset.load import read_rows
-from textcls.wording import quoted
+from textcls.dataset.load import read_rows, read_table
+from textcls.wording import counted, quoted
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,12 +23,13 @@ class Finding:
     message: str
 
 
-def check_dataset(dataset: Dataset, *, against: Sequence[str | Path] = ()) -> list[Finding]:
+def check_dataset(dataset: Dataset, *, against: Sequence[str | Path] = (), text: str = "text") -> list[Finding]:
     """Check a loaded dataset.
 
     Args:
         dataset: as `load_dataset` gives it.
         against: files of texts, such as test sets of others, that the data must not repeat.
+        text: the column of the text in these; `text` where they have none of that name.
 
     Returns:
         a finding a check, whether it is a problem or not.
@@ -36,10 +37,10 @@ def check_dataset(dataset: Dataset, *, against: Sequence[str | Path] = ()) -> li
     Raises:
         DataError: a file of `against` cannot be read.
     """
-    return list(_findings(dataset, against))
+    return list(_findings(dataset, against, text))
 
 
-def _findings(dataset: Dataset, against: Sequence[str | Path]) -> Iterator[Finding]:
+def _findings(dataset: Dataset, against: Sequence[str | Path], text: str) -> Iterator[Finding]:
     texts, labels, groups, splits, ids = (dataset[column][:] for column in ("text", "label", "group", "split", "id"))
     pairs = similar_pairs(texts)
     inside = [pair for pair in pairs if splits[pair[0]] == splits[pair[1]]]
@@ -51,26 +52,35 @@ def _findings(dataset: Dataset, against: Sequence[str | Path]) -> Iterator[Findi
         first, second, similarity = found[0]
         return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {quoted(texts[first], 80)}"
 
-    yield Finding(bool(across), f"{len(across)} pairs of near-duplicates across splits{example(across)}")
-    yield Finding(False, f"{len(inside)} pairs of near-duplicates within a split{example(inside)}")
+    yield Finding(bool(across), f"{counted(len(across), 'pair')} of near-duplicates across splits{example(across)}")
+    yield Finding(False, f"{counted(len(inside), 'pair')} of near-duplicates within a split{example(inside)}")
 
     contradicting = conflicts(texts, labels)
     some = next(iter(contradicting.items()), None)
     shown = (
         f", such as {quoted(some[0], 80)} ({', '.join(f'{count} {label}' for label, count in some[1].items())})" if some else ""
     )
-    yield Finding(bool(contradicting), f"{len(contradicting)} texts with more than one label{shown}")
+    yield Finding(bool(contradicting), f"{counted(len(contradicting), 'text')} with more than one label{shown}")
 
     splits_of: dict[str, set[str]] = {}
     for group, split in zip(groups, splits, strict=True):
         if group is not None:
             splits_of.setdefault(group, set()).add(split)
     leaking = sorted(group for group, its_splits in splits_of.items() if len(its_splits) > 1)
-    yield Finding(bool(leaking), f"{len(leaking)} groups in more than one split{f', such as {leaking[0]}' if leaking else ''}")
+    yield Finding(
+        bool(leaking), f"{counted(len(leaking), 'group')} in more than one split{f', such as {leaking[0]}' if leaking else ''}"
+    )
 
     for file in against:
-        others = [row["text"] for row in read_rows(file)]
+        others = _texts_of(file, text)
         found = [pair for pair in similar_pairs([*others, *texts], threshold=0.5) if pair[0] < len(others) <= pair[1]]
         repeated = sum(similarity >= 0.8 for *_, similarity in found)
         closest = f"{found[0][2]:.2f}, {quoted(texts[found[0][1] - len(others)], 80)}" if found else "below 0.5"
-        yield Finding(bool(repeated), f"{repeated} pairs of near-duplicates with {file}; the highest similarity is {closest}")
+        yield Finding(
+            bool(repeated), f"{counted(repeated, 'pair')} of near-duplicates with {file}; the highest similarity is {closest}"
+        )
+
+
+def _texts_of(file: str | Path, column: str) -> list[str]:
+    named = column if any(column in row for row in read_table(file)[:1]) else "text"
+    return [row["text"] for row in read_rows(file, text=named)]

@@ -10,13 +10,14 @@ import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textcls.config import DataConfig
 from textcls.dataset.annotations import known_annotations, row_annotations
 from textcls.dataset.sources import Row, parse_jsonl, read_file, read_source
-from textcls.dataset.values import group_of, of_one_type, optional_text, required_text
+from textcls.dataset.values import group_of, label_of, of_one_type, optional_text, required_text
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
@@ -79,7 +80,7 @@ def read_rows(path: str | Path, *, text: str = "text", label: str | None = None)
     for where, raw in read_file(Path(path)):
         row = {**raw, "text": required_text(raw, text, where)}
         if label is not None:
-            row["label"] = required_text(raw, label, where)
+            row["label"] = label_of(raw, label, where)
         rows.append(row)
     if not rows:
         raise DataError(f"{path}: expected rows, found none")
@@ -129,7 +130,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
         found = True
         row = dict(raw)
         row["text"] = required_text(raw, config.text, where)
-        row["label"] = required_text(raw, config.label, where)
+        row["label"] = label_of(raw, config.label, where)
         row["id"] = _identify(raw, config.id, where)
         row["group"] = required_text(raw, config.group, where) if config.group else group_of(raw, None, where)
         row["before"], row["after"] = (
@@ -181,6 +182,11 @@ def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
         if row["label"] not in known:
             raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
         row["annotations"] = known_annotations(row, known)
+    for first, second in pairwise(sorted(known, key=str.casefold)):
+        if first.casefold() == second.casefold():
+            logger.warning(
+                "the labels %r and %r differ only in their capitals; if they mean the same, write them alike", first, second
+            )
     seen = {row["label"] for row in rows if row["split"] == "train"}
     if len(seen) < 2:
         raise DataError(f"data.train: {config.train}: expected two labels or more, found only {seen.pop()!r}")

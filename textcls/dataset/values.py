@@ -28,6 +28,15 @@ def required_text(row: Row, column: str, where: str) -> str:
     return value
 
 
+def label_of(row: Row, column: str, where: str) -> str:
+    """Take a label, without the spaces around it that a spreadsheet hides.
+
+    Raises:
+        DataError: there is no such column, or nothing in it.
+    """
+    return required_text(row, column, where).strip()
+
+
 def optional_text(row: Row, column: str, where: str) -> str | None:
     """Take a value as a string; None where there is none, which CSV writes as nothing and pandas as NaN.
 

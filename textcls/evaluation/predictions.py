@@ -146,8 +146,9 @@ def align(several: Sequence[Predictions]) -> list[Predictions]:
     grouped = next((one for one in several if any(one.groups)), first)
     group_of = dict(zip(grouped.ids, grouped.groups, strict=True))
     aligned = []
-    for one in several:
-        ordered = _ordered_as(first, one)
+    for ordered in [
+        _ordered_as(first, one) for one in several
+    ]:  # all are found to be of the same rows before groups are looked up
         probabilities = np.zeros((len(ordered), len(labels)))
         probabilities[:, np.searchsorted(labels, ordered.labels)] = ordered.probabilities
         groups = [group_of[id] for id in ordered.ids]

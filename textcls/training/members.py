@@ -52,7 +52,7 @@ def check_members(config: Config, members: Mapping[str, ModelDescription], ident
     if config.splits.kind not in ("given", "hash"):
         raise ConfigError(
             f"an ensemble cannot be measured with splits.kind {config.splits.kind!r}, since its members have learnt from all rows; "
-            "name data.test, or use 'hash' as its members did"
+            "train its members with data.test named or with splits.kind 'hash', and the ensemble with the same"
         )
     if config.splits.repeats > 1:
         raise ConfigError(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from textcls.artifacts import DataSummary, pip_requirements, save_model
 from textcls.config import Config, EnsembleConfig, load_config, make_config
 from textcls.dataset import dataset_identity, dataset_name, load_dataset, row_identities
-from textcls.errors import ConfigError
+from textcls.errors import ConfigError, OutputError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
@@ -191,8 +191,12 @@ def run_config(
                 _keep_results(work, result, outcomes, measured)
             run.model(folder, name=name, requirements=pip_requirements())
         if output is not None:
-            with new_folder(output) as place:
-                shutil.copytree(folder, place, dirs_exist_ok=True)
+            try:
+                with new_folder(output) as place:
+                    shutil.copytree(folder, place, dirs_exist_ok=True)
+            except OutputError as error:  # after all the training
+                kept = f"; nothing else is lost: go on with --resume {run.id} and another output" if run.id is not None else ""
+                raise OutputError(f"{error}{kept}") from error
         if log:  # most runs have nothing to warn of
             run.text("\n".join(log) + "\n", "log.txt")
     return result

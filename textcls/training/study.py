@@ -32,10 +32,10 @@ class Trial:
 
     Attributes:
         number: its number, from 0 on.
-        state: `complete`, `pruned`, `failed`, or `running` in another process.
+        state: `complete`, `pruned`, `failed`, `stopped` if its process was, or `running` in another one.
         settings: what it tried.
         value: the metric it reached, if it is complete.
-        error: why its settings failed; None also if its process died.
+        error: why its settings failed.
     """
 
     number: int
@@ -226,6 +226,8 @@ def _sampler(seed: int, space: Mapping[str, Any], tried: Callable[[Mapping[str, 
 
 
 def _describe(trial: Any) -> Trial:
-    state = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running"}.get(trial.state.name, "failed")
+    state = trial.state.name.lower()
+    if state == "fail":
+        state = "failed" if "error" in trial.user_attrs else "stopped"
     value = trial.value if state == "complete" else None
     return Trial(trial.number, state, dict(trial.user_attrs.get("settings", {})), value, trial.user_attrs.get("error"))

@@ -108,7 +108,7 @@ def sweep(
                 run.parameters({f"sweep.{key}": value for key, value in searched.items()})
         opened.callback(_leave_to_others, study, run)
         while (trial := study.next_trial()) is not None:
-            reporter.phase(f"trial {trial.number + 1} (of {base.sweep.trials} in all)")
+            reporter.phase(f"trial {trial.number + 1} ({_count(study.trials())} of {base.sweep.trials})")
             _run_trial(study, trial, plain, run, reporter)
         trials = study.trials()
         best = _best(trials, metric, name)
@@ -119,8 +119,7 @@ def sweep(
         with new_file(output) as scratch:
             header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
             scratch.write_text(header + config_of_best.as_yaml(), encoding="utf-8")
-    counted = [trial for trial in trials if trial.state != "failed" or trial.error is not None]
-    return SweepResult(metric, trials, best, config_of_best, run.id, len(counted) < base.sweep.trials)
+    return SweepResult(metric, trials, best, config_of_best, run.id, _count(trials) < base.sweep.trials)
 
 
 def _default_metric(config: Config, rows: Dataset) -> str:
@@ -189,6 +188,11 @@ def _best(trials: Sequence[Trial], metric: str, name: str) -> Trial:
         f"sweep {name}: none of {len(trials)} trials came to an end, the last because: {why}; "
         "mend it and set sweep.name to begin a new one"
     )
+
+
+def _count(trials: Sequence[Trial]) -> int:
+    """Count the trials, but for those that were stopped, in whose place others come."""
+    return sum(trial.state != "stopped" for trial in trials)
 
 
 def _leave_to_others(study: Study, run: NullRun) -> None:
