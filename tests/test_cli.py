@@ -354,8 +354,25 @@ def test_rows_of_groups_are_not_called_articles(textcls: Command, config: Path, 
     done = textcls("train", config, *settings, "--set", "splits.kind=hash", "--set", "splits.test=0.5")
     assert done.code == 0, done.err
     assert re.search(r"over \d groups", done.out)
-    assert f" --store {store_folder} FILE --text body " in done.out
+    assert f" --store {store_folder} FILE " in done.out
     assert "article" not in done.out.lower()
+
+
+def test_a_model_knows_its_columns_again(textcls: Command, config: Path, store_folder: Path, tmp_path: Path) -> None:
+    rows = [{"body": row["text"], "queue": row["label"], "group": row["article"]} for row in toy_rows("abcdef")]
+    train = write_jsonl(tmp_path / "train.jsonl", rows[:18])
+    names = {"train": train, "text": "body", "label": "queue", "group": "group"}
+    settings = [part for key, value in names.items() for part in ("--set", f"data.{key}={value}")]
+    for model in ("one", "two"):
+        assert textcls("train", config, *settings, "--output", model, "--set", "splits.folds=2").code == 0
+    own = write_jsonl(tmp_path / "own.jsonl", rows[18:])
+    plain = write_jsonl(tmp_path / "plain.jsonl", toy_rows("def"))
+    for data in (own, plain):
+        assert len(textcls("predict", "one", data).out.splitlines()) == len(rows[18:])
+        assert json.loads(textcls("evaluate", "one", data).out)["rows"] == len(rows[18:])
+        assert textcls("compare", "one", "two", "--data", data).code == 0
+    done = textcls("evaluate", "one", own, "--text", "txt")
+    assert (done.code, done.err.startswith(f"error: {own}, line 1: no column 'txt'")) == (1, True)
 
 
 def test_train_evaluate_predict_and_compare(textcls: Command, config: Path, toy_file: Path, store_folder: Path) -> None:

@@ -135,7 +135,6 @@ def test_what_cannot_be_compared_is_one_line(textcls: Command, store_folder: Pat
             ("good", "relabelled"),
             "good and relabelled were measured on different data: 19 rows with another label, such as 'row 3': ",
         ),
-        (("good", "model", "--data", "gone.jsonl"), "gone.jsonl: no such file"),
         (("good", file, "--report", file), "A.jsonl: exists already; remove it or name another output"),
         (("good", "gone.jsonl"), "gone.jsonl: no such file"),
         (("good", "GONE.CSV"), "GONE.CSV: no such file"),
@@ -288,6 +287,8 @@ def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_model
     done = textcls("compare", two_models / "model", "run", "--data", unknown, *store)
     assert (done.code, done.out) == (1, "")
     assert f"{unknown}, row 13: unknown label 'rumour'; known: fact, opinion, quote" in done.err
+    done = textcls("compare", two_models / "model", "run", "--data", "gone.jsonl", *store)
+    assert (done.code, done.err) == (1, "error: gone.jsonl: no such file\n")
     broken = Path(shutil.copytree(two_models / "model", tmp_path / "broken"))
     (broken / "textcls.json").write_text("{")
     done = textcls("compare", broken, "run", "--data", two_models / "test.jsonl", *store)

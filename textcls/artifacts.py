@@ -72,6 +72,12 @@ class ModelDescription(BaseModel):
         column: str | None = (self.config or {}).get("data", {}).get("group")
         return column
 
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the text and the label in the data that the model learnt from."""
+        data = (self.config or {}).get("data", {})
+        return {name: data.get(name) or name for name in ("text", "label")}
+
 
 def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> ModelDescription:
     """Write a fitted classifier as a model folder.
@@ -130,7 +136,7 @@ def load_model(folder: str | Path) -> TextClassifier:
     classifier.read(folder, description.labels)
     if description.decision is not None:
         classifier = DecidedClassifier(classifier, description.decision)
-    classifier.group = description.group
+    classifier.group, classifier.columns = description.group, description.columns
     if _LEARNT in description.files:
         classifier.learnt = load_file(folder / _LEARNT)["texts"]
     return classifier

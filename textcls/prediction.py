@@ -16,6 +16,7 @@ from textcls.articles import Article, decode_article, find_articles, read_articl
 from textcls.artifacts import load_model
 from textcls.dataset import (
     SUFFIXES,
+    Names,
     add_context,
     group_column,
     group_of,
@@ -70,7 +71,7 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
 
 
 def predict_inputs(
-    classifier: TextClassifier, inputs: Sequence[str], *, text: str = "text", id: str = "id", explain: bool = False
+    classifier: TextClassifier, inputs: Sequence[str], *, text: str | None = None, id: str = "id", explain: bool = False
 ) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
@@ -79,7 +80,8 @@ def predict_inputs(
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
             as JSONL if it begins with `{` and else as an article; a JSON array, and a first line that is a CSV's and names the
             column of the text, are refused.
-        text, id: the columns of the text and of what the rows are known by, for files with columns.
+        text, id: the columns of the text and of what the rows are known by, for files with columns; by default the text's is that of the
+            data that the classifier learnt from, or else `text`.
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
     Yields:
@@ -94,7 +96,8 @@ def predict_inputs(
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
     find_articles(*filter(_holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
-    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, text, id, classifier.group)))
+    names = named(text, classifier, "text")
+    rows = (row for name in inputs for row in _in_context(classifier, _read_input(name, names, id, classifier.group)))
     while batch := list(islice(rows, _EXPLAINED_BATCH if explain else _BATCH)):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
@@ -124,14 +127,23 @@ class FileEvaluation(NamedTuple):
     answered: Answered | None
 
 
-def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "text", label: str = "label") -> FileEvaluation:
+def evaluate_file(
+    classifier: TextClassifier, data: str | Path, *, text: str | None = None, label: str | None = None
+) -> FileEvaluation:
     """Measure a classifier on a file of labelled rows; it warns if the classifier has learnt from any of them.
+
+    Args:
+        classifier: a fitted classifier.
+        data: the file.
+        text, label: its columns; by default those of the data that the classifier learnt from, or else `text` and `label`.
 
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
     """
     rows = []
-    for number, row in enumerate(read_rows(data, text=text, label=label), 1):
+    for number, row in enumerate(
+        read_rows(data, text=named(text, classifier, "text"), label=named(label, classifier, "label")), 1
+    ):
         where = f"{data}, row {number}"
         its = {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
         rows.append(row | its)
@@ -158,6 +170,11 @@ def evaluate_file(classifier: TextClassifier, data: str | Path, *, text: str = "
     )
 
 
+def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
+    """The column that is named; if none is, that of the data that the classifier learnt from, or else what it is called by itself."""
+    return column if column is not None else (classifier.columns[what], what)
+
+
 def count_learnt(classifier: TextClassifier, rows: Sequence[Row]) -> int:
     """Count the rows whose text the classifier has learnt from; none where it does not say."""
     return int(np.isin(text_digests(rows), classifier.learnt).sum()) if classifier.learnt is not None else 0
@@ -180,7 +197,7 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
 # --- reading --------------------------------------------------------------------------------------------------------
 
 
-def _read_input(name: str, text: str, id: str, group: str | None) -> Iterator[Row]:
+def _read_input(name: str, text: Names, id: str, group: str | None) -> Iterator[Row]:
     path = Path(name)
     if name == "-":
         yield from _read_standard_input(text, id, group)
@@ -194,7 +211,7 @@ def _read_input(name: str, text: str, id: str, group: str | None) -> Iterator[Ro
         raise DataError(f"{path}: no such file or folder")
 
 
-def _read_standard_input(text: str, id: str, group: str | None) -> Iterator[Row]:
+def _read_standard_input(text: Names, id: str, group: str | None) -> Iterator[Row]:
     article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
     begins = article.text.lstrip()
     if not begins.startswith("{"):
@@ -203,7 +220,8 @@ def _read_standard_input(text: str, id: str, group: str | None) -> Iterator[Row]
                 "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
             )
         first = begins.partition("\n")[0].rstrip()
-        if any(text in [cell.strip('"') for cell in first.split(mark)] for mark in ",;\t" if mark in first):
+        names = {text} if isinstance(text, str) else {*text}
+        if any(names & {cell.strip('"') for cell in first.split(mark)} for mark in ",;\t" if mark in first):
             raise DataError(
                 f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
             )

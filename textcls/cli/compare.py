@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from textcls.cli.options import StoreOption
+from textcls.cli.options import LabelOption, StoreOption, TextOption
 from textcls.stores import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def compare(
         typer.Option(help="Write the comparison to the runs, for MLflow to show, if only runs' kept predictions are compared."),
     ] = True,
     table: Annotated[bool, typer.Option("--table", help="Show the runs' tracked figures instead of comparing them.")] = False,
-    text: Annotated[str, typer.Option(help="Column of the text in --data.")] = "text",
-    label: Annotated[str, typer.Option(help="Column of the label in --data.")] = "label",
+    text: TextOption = None,
+    label: LabelOption = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Say whether runs differ, row by row and with intervals; or show runs side by side, the best macro-F1 first."""

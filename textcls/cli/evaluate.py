@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from textcls.cli.options import ModelArgument, ModelStoreOption
+from textcls.cli.options import LabelOption, ModelArgument, ModelStoreOption, TextOption
 from textcls.stores import DEFAULT_STORE
 
 
@@ -18,8 +18,8 @@ def evaluate(
     ],
     output: Annotated[Path | None, typer.Option(help="JSON file to write the figures to as well.")] = None,
     wrong: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write the wrong predictions to.")] = None,
-    text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
-    label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
+    text: TextOption = None,
+    label: LabelOption = None,
     store: ModelStoreOption = DEFAULT_STORE,
 ) -> None:
     """Measure a model, and annotators if the data say what they said, on labelled rows and print the figures as JSON."""

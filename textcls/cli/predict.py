@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from textcls.cli.options import ModelArgument, ModelStoreOption
+from textcls.cli.options import ModelArgument, ModelStoreOption, TextOption
 from textcls.stores import DEFAULT_STORE
 
 
@@ -22,7 +22,7 @@ def predict(
         ),
     ],
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
-    text: Annotated[str, typer.Option(help="Column of the text, for files with columns.")] = "text",
+    text: TextOption = None,
     id_: Annotated[str, typer.Option("--id", help="Column that rows are known by, which predictions keep.")] = "id",
     explain: Annotated[
         bool,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from shlex import quote
 from typing import TYPE_CHECKING
 
 from textcls.cli.output import table
@@ -33,7 +32,7 @@ def print_trained(out: Console, result: RunResult, config: Config) -> None:
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:
         store = store_hint(config.tracking.uri or config.tracking.folder)
-        texts = "ARTICLE" if config.data.text == "text" else f"FILE --text {quote(config.data.text)}"
+        texts = "ARTICLE" if config.data.text == "text" else "FILE"
         out.print(
             f"run: {result.run_id}   (textcls predict {result.run_id}{store} {texts} · textcls compare{store} · textcls ui{store})",
             soft_wrap=True,

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from textcls.artifacts import load_model
+from textcls.artifacts import describe_model, load_model
 from textcls.dataset import (
+    Names,
     group_column,
     group_of,
     holds_rows,
@@ -54,8 +55,8 @@ def read_systems(
     open_store: Callable[[], Store],
     data: Path | None = None,
     *,
-    text: str = "text",
-    label: str = "label",
+    text: str | None = None,
+    label: str | None = None,
 ) -> list[System]:
     """Read the predictions of all that is named.
 
@@ -63,14 +64,13 @@ def read_systems(
         names: each the id or name of a run, or a file of predictions; with `data` a model folder or `models:/…` too.
         open_store: opens the MLflow store; it is called only if something is named that is no file or folder.
         data: labelled rows that every model that is named predicts; None takes the predictions that the runs have kept.
-        text, label: columns of `data`.
+        text, label: columns of `data`; by default those of the data that a model learnt from, or else `text` and `label`.
 
     Raises:
         DataError: two names mean the same, a model is named without `data` or has learnt from them, or predictions are broken.
         TrackingError: there is no such run, or it is not finished or has kept no predictions.
         ModelError: a model folder is damaged.
     """
-    rows = _read_data(data, text, label) if data is not None else []
     found: dict[str, _Found] = {}
     opened: Store | None = None
     for name in names:
@@ -80,6 +80,11 @@ def read_systems(
         if its.source in found:
             raise DataError(f"{name}: the same as another that is compared, {found[its.source].full}; name two different ones")
         found[its.source] = its
+    rows = []
+    if data is not None:
+        own = [describe_model(its.model).columns for its in found.values() if its.model is not None]
+        texts, labels = ((*(columns[what] for columns in own), what) for what in ("text", "label"))
+        rows = _read_data(data, text or texts, label or labels)
     systems = [System(_predictions(its, opened, data, rows), its.run if data is None else None) for its in found.values()]
     short = [its.name for its in found.values()]
     return [
@@ -140,7 +145,7 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
     )
 
 
-def _read_data(data: Path, text: str, label: str) -> list[Row]:
+def _read_data(data: Path, text: Names, label: Names) -> list[Row]:
     rows = read_rows(data, text=text, label=label)
     for number, row in enumerate(rows, 1):
         row["id"] = str(number) if row.get("id") in (None, "") else str(row["id"])

@@ -17,7 +17,7 @@ from textcls.dataset.load import (
 )
 from textcls.dataset.sources import SUFFIXES, holds_rows
 from textcls.dataset.statistics import describe_rows
-from textcls.dataset.values import group_column, group_of, optional_text
+from textcls.dataset.values import Names, group_column, group_of, optional_text
 from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "SKIP",
     "SUFFIXES",
     "Finding",
+    "Names",
     "add_context",
     "check_dataset",
     "check_new_rows",

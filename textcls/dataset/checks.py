@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textcls.dataset.duplicates import conflicts, similar_pairs
-from textcls.dataset.load import read_rows, read_table
+from textcls.dataset.load import read_rows
 from textcls.wording import counted, quoted
 
 if TYPE_CHECKING:
@@ -72,15 +72,10 @@ def _findings(dataset: Dataset, against: Sequence[str | Path], text: str) -> Ite
     )
 
     for file in against:
-        others = _texts_of(file, text)
+        others = [row["text"] for row in read_rows(file, text=(text, "text"))]
         found = [pair for pair in similar_pairs([*others, *texts], threshold=0.5) if pair[0] < len(others) <= pair[1]]
         repeated = sum(similarity >= 0.8 for *_, similarity in found)
         closest = f"{found[0][2]:.2f}, {quoted(texts[found[0][1] - len(others)], 80)}" if found else "below 0.5"
         yield Finding(
             bool(repeated), f"{counted(repeated, 'pair')} of near-duplicates with {file}; the highest similarity is {closest}"
         )
-
-
-def _texts_of(file: str | Path, column: str) -> list[str]:
-    named = column if any(column in row for row in read_table(file)[:1]) else "text"
-    return [row["text"] for row in read_rows(file, text=named)]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from textcls.config import DataConfig
 from textcls.dataset.annotations import known_annotations, row_annotations
 from textcls.dataset.sources import Row, parse_jsonl, read_file, read_source
-from textcls.dataset.values import group_of, label_of, of_one_type, optional_text, required_text
+from textcls.dataset.values import Names, column_of, group_of, label_of, of_one_type, optional_text, required_text
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
@@ -65,22 +65,22 @@ def load_dataset(config: DataConfig) -> Dataset:
     return Dataset.from_dict(columns | {column: of_one_type(columns[column]) for column in extra})
 
 
-def read_rows(path: str | Path, *, text: str = "text", label: str | None = None) -> list[Row]:
+def read_rows(path: str | Path, *, text: Names = "text", label: Names | None = None) -> list[Row]:
     """Read the rows of one JSONL, CSV or Parquet file, in which every row must have a text.
 
     Args:
         path: the file.
-        text: the column of the text; the rows come back with it as `text`.
-        label: the column of the label, if there must be one; the rows come back with it as `label`.
+        text: the column of the text, or several of which the first counts that a row has; the rows come back with it as `text`.
+        label: the same of the label, if there must be one; the rows come back with it as `label`.
 
     Raises:
         DataError: the file is missing, broken, empty, or lacks a column, a text or a label.
     """
     rows = []
     for where, raw in read_file(Path(path)):
-        row = {**raw, "text": required_text(raw, text, where)}
+        row = {**raw, "text": required_text(raw, column_of(raw, text), where)}
         if label is not None:
-            row["label"] = label_of(raw, label, where)
+            row["label"] = label_of(raw, column_of(raw, label), where)
         rows.append(row)
     if not rows:
         raise DataError(f"{path}: expected rows, found none")
@@ -96,10 +96,10 @@ def read_table(path: str | Path) -> list[Row]:
     return [row for _, row in read_file(Path(path))]
 
 
-def parse_rows(lines: Iterable[str], *, name: str, text: str = "text") -> Iterator[Row]:
+def parse_rows(lines: Iterable[str], *, name: str, text: Names = "text") -> Iterator[Row]:
     """Read rows of JSON Lines that do not lie in a file; `name` is what an error calls them. See `read_rows`."""
     for where, raw in parse_jsonl(lines, name):
-        yield {**raw, "text": required_text(raw, text, where)}
+        yield {**raw, "text": required_text(raw, column_of(raw, text), where)}
 
 
 def read_columns(path: str | Path, *, key: str) -> dict[str, Row]:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from textcls.dataset.sources import Row
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
+Names = str | Sequence[str]
+"""The name of a column, or several of which the first counts that a row has."""
+
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def column_of(row: Row, names: Names) -> str:
+    """The first of several columns that a row has; the first of all if it has none."""
+    several = (names,) if isinstance(names, str) else names
+    return next((name for name in several if name in row), several[0])
 
 
 def required_text(row: Row, column: str, where: str) -> str:

@@ -77,6 +77,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """How many sentences `before` and `after` each text the model reads; None reads the text alone."""
     group: str | None = None
     """The column whose equal values belong together in the data that it learnt from, such as `customer`; None: `article`, if any."""
+    columns: Mapping[str, str] = {"text": "text", "label": "label"}
+    """The columns of the text and of the label in the data that it learnt from, which are looked for first in other data."""
     learnt: np.ndarray | None = None
     """Digests of the texts that `fit` learnt from or chose by, as `text_digests` has them, sorted; None where that is not known."""
     abstain_below: float | None = None

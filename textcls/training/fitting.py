@@ -85,7 +85,7 @@ def fit_classifier(
         classifier.learnt = np.union1d(classifier.learnt, text_digests(decided_on))
     if decision is not None:
         classifier = DecidedClassifier(classifier, decision)
-    classifier.group = config.data.group
+    classifier.group, classifier.columns = config.data.group, {"text": config.data.text, "label": config.data.label}
     return classifier
 
 
