@@ -131,7 +131,13 @@ def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) 
     assert re.search(
         r"PROBLEM splits of kind k-fold: \d training texts? nearly .*; 1 text with more than one label", failed.stdout
     )
-    assert str(failed.exception) == "2 of 5 checks found something to mend"
+    assert str(failed.exception) == "2 of 6 checks found something to mend"
+    rows[0]["text"], rows[1]["label"] = " ", None
+    file = write(tmp_path / "train.jsonl", rows)
+    assert (
+        f'PROBLEM 2 rows that cannot be used; {file}, line 1: expected a text, found " "; {file}, line 2: expected a label, found null\n'
+        in CliRunner().invoke(app, ["data", "check", config]).stdout
+    ), "beside all other checks"
 
 
 def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path) -> None:

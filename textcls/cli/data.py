@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from textcls.cli.options import SetOption
+from textcls.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+_MOST_FAULTS = 10
+"""Faulty rows that are named."""
 
 app = typer.Typer(help="Build, describe, split and check datasets.", no_args_is_help=True)
 
@@ -135,7 +139,8 @@ def check(
 
     settings = load_config(config, set_ or [])
     check_delivery(suspects)
-    dataset = load_dataset(settings.data)
+    faults: list[str] = []
+    dataset = load_dataset(settings.data, faults=faults)
     out = console()
     splits = [name for name in ("train", "validation", "test") if name in dataset.unique("split")]
     described = {
@@ -147,7 +152,9 @@ def check(
         table.add_row(name, *(described[part].get(name, "") for part in splits))
     out.print(table)
 
-    findings = check_dataset(dataset, against=against or [], text=settings.data.text)
+    listed = "".join(f"; {fault}" for fault in faults[:_MOST_FAULTS]) + ("; …" if len(faults) > _MOST_FAULTS else "")
+    findings = [Finding(bool(faults), f"{counted(len(faults), 'row')} that cannot be used{listed}")]
+    findings += check_dataset(dataset, against=against or [], text=settings.data.text)
     if settings.splits.kind != "given":  # which the checks above are about
         try:
             plan(settings, dataset)

@@ -30,10 +30,14 @@ COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "sp
 """What every row has."""
 
 
-def load_dataset(config: DataConfig) -> Dataset:
+def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Dataset:
     """Load every file that the config names into one checked dataset.
 
     It warns of a column of the data whose name one of the dataset's own columns takes.
+
+    Args:
+        config: the files and their columns.
+        faults: a list to which a line is added for every row that lacks something and is left out; without it the first one is raised.
 
     Returns:
         a dataset with the columns `id`, `text`, `label`, `group`, `before`, `after` (strings; the last three may be
@@ -51,7 +55,7 @@ def load_dataset(config: DataConfig) -> Dataset:
     seen: dict[str, str] = {}
     rows = []
     for split in ("train", "validation", "test"):
-        for raw, row in _load_split(config, split, repeated):
+        for raw, row in _load_split(config, split, repeated, faults):
             rows.append(row)
             for column in taken:
                 if raw.get(column) not in (None, ""):
@@ -120,26 +124,22 @@ def read_columns(path: str | Path, *, key: str) -> dict[str, Row]:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Iterator[tuple[Row, Row]]:
+def _load_split(config: DataConfig, split: str, repeated: Counter[str], faults: list[str] | None) -> Iterator[tuple[Row, Row]]:
     """Yield what the data say, and the row that it becomes."""
     source = getattr(config, split)
     if source is None:
         return
-    found = False
+    found, missed = 0, 0
     for where, raw in read_source(source, split, config.download):
-        found = True
-        row = dict(raw)
-        row["text"] = required_text(raw, config.text, where)
-        row["label"] = label_of(raw, config.label, where)
-        row["id"] = _identify(raw, config.id, where)
-        row["group"] = required_text(raw, config.group, where) if config.group else group_of(raw, None, where)
-        row["before"], row["after"] = (
-            optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
-        )
-        # What is only measured on needs none.
-        learnt = config.annotations if split == "train" else None
-        row["annotations"] = row_annotations(raw, learnt, where) if learnt is not None else None
-        row["split"], row["_where"] = split, where
+        try:
+            row = _make_row(raw, config, split, where)
+        except DataError as error:
+            if faults is None:
+                raise
+            faults.append(str(error))
+            missed += 1
+            continue
+        found += 1
         if row["id"] is None:
             # Of the text, so that the row is the same one wherever its file lies and whatever is added to it.
             digest = hashlib.sha256(row["text"].encode()).hexdigest()[:16]
@@ -147,7 +147,23 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str]) -> Itera
             row["id"] = digest if repeated[digest] == 1 else f"{digest}-{repeated[digest]}"
         yield raw, row
     if not found:
-        raise DataError(f"data.{split}: {source}: expected rows, found none")
+        raise DataError(faults[-1] if faults and missed else f"data.{split}: {source}: expected rows, found none")
+
+
+def _make_row(raw: Row, config: DataConfig, split: str, where: str) -> Row:
+    row = dict(raw)
+    row["text"] = required_text(raw, config.text, where)
+    row["label"] = label_of(raw, config.label, where)
+    row["id"] = _identify(raw, config.id, where)
+    row["group"] = required_text(raw, config.group, where) if config.group else group_of(raw, None, where)
+    row["before"], row["after"] = (
+        optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
+    )
+    # What is only measured on needs none.
+    learnt = config.annotations if split == "train" else None
+    row["annotations"] = row_annotations(raw, learnt, where) if learnt is not None else None
+    row["split"], row["_where"] = split, where
+    return row
 
 
 def _taken_names(config: DataConfig) -> dict[str, str]:
