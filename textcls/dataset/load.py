@@ -198,7 +198,7 @@ def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
         if row["label"] not in known:
             raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
         row["annotations"] = known_annotations(row, known)
-    for first, second in pairwise(sorted(known, key=str.casefold)):
+    for first, second in pairwise(sorted(known, key=lambda label: (label.casefold(), label))):
         if first.casefold() == second.casefold():
             logger.warning(
                 "the labels %r and %r differ only in their capitals; if they mean the same, write them alike", first, second
