@@ -129,7 +129,7 @@ def _load_split(config: DataConfig, split: str, repeated: Counter[str], faults: 
     source = getattr(config, split)
     if source is None:
         return
-    found, missed = 0, 0
+    found = missed = 0
     for where, raw in read_source(source, split, config.download):
         try:
             row = _make_row(raw, config, split, where)
