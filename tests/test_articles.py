@@ -347,6 +347,23 @@ def test_headings_and_paragraphs(line: str, kind: str) -> None:
     assert kinds(f"The Title\n{OPENING}\n{line}\n{OPENING}")[2] == (kind, line)
 
 
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["他说你好。", "谢谢你来！", "真的吗？", "“你好。”他说。"],
+        ["「静かに。」と彼は言った。", "次の文。"],
+        ["ماذا سيحدث الآن؟", " لا أحد يعرف.", " هل هذا صحيح؟"],
+        ["यह पहला वाक्य है।", " यह दूसरा है।"],
+    ],
+)
+def test_sentences_of_other_scripts_end_at_their_full_stops_and_are_no_headings(sentences: list[str]) -> None:
+    article = make(f"{OPENING}\n\n{''.join(sentences)}\n\n{sentences[-1].strip()}\n")
+    assert [sentence.text for sentence in article.sentences[-len(sentences) - 1 :]] == [
+        s.strip() for s in (*sentences, sentences[-1])
+    ]
+    assert {block.kind for block in article.blocks} == {"paragraph"}
+
+
 def test_a_heading_is_never_glued_to_a_sentence() -> None:
     lines = ["The Title", OPENING, "Why it matters", "The bridge is old.", "What Happens Next?", "Nobody knows."]
     assert [s.text for s in make("\n".join(lines)).sentences] == lines

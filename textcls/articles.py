@@ -20,7 +20,7 @@ from textcls.errors import DataError
 
 BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 
-RULES = 1
+RULES = 2
 """Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
 
 _ROWS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
@@ -152,7 +152,10 @@ def _find_articles(place: str | Path) -> list[Path]:
 # --- blocks ---------------------------------------------------------------------------------------------------------
 
 _MARKER = re.compile(r"(?P<item>(?:[-*•‣▪◦–]|\(?\d{1,2}[.)]|\([a-z]\))[ \t]+)|(?P<heading>#{1,6}[ \t]+)")
-_ENDS_SENTENCE = re.compile(r"[.!?…:;,—][\"'”’»)\]]*$")
+_FULL_STOPS = "。！？؟۔।॥"
+"""Ends of sentences in Chinese, Japanese, Arabic, Urdu and Hindi, which the segmenter does not know."""
+_CLOSING = "\"'”’»)\\]」』）》"
+_ENDS_SENTENCE = re.compile(rf"[.!?…:;,—{_FULL_STOPS}：；，、،؛][{_CLOSING}]*$")
 _ENDS_IN_OPEN_QUOTATION = re.compile(r",[\"'”’»]+$")
 _ENDS_IN_QUOTATION = re.compile(r"[,!?…][\"'”’»]+$")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\.?)?", re.IGNORECASE)
@@ -229,7 +232,7 @@ def _kind(content: str, line: _Line, first: bool, more: bool) -> BlockKind:
     if line.marker:
         return "list-item" if line.marker["item"] else ("title" if first else "heading")
     words = content.split()
-    if first and more and len(content) <= 200 and not content.endswith((".", ",", ":", ";")):
+    if first and more and len(content) <= 200 and not content.endswith((".", ",", ":", ";", *_FULL_STOPS)):
         return "title"
     unfinished = not _ENDS_SENTENCE.search(content)
     names_what_follows = content.endswith(":") and len(words) <= 4 and words[0][0].isupper()
@@ -246,6 +249,7 @@ def _kind(content: str, line: _Line, first: bool, more: bool) -> BlockKind:
 _MISSED = re.compile(
     r"(?<![\w.])(?!(?:vs?|cf|al|eds?|viz|feat|ca|approx|nos?|pp?|vol|fig|ft|sp|spp)\.)[a-z]{2,}\.[\"'”’»)]*\s+(?=[\"“‘'(«]?[A-Z])"
 )
+_FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
 _CLOSED_BY_EXCLAMATION = re.compile(r"(?:[!?…]|\.\.\.)\s?[\"'”’»]+$")
 _SPEECH = (
@@ -270,7 +274,8 @@ def _sentences(text: str, block: Block) -> Iterator[tuple[int, int]]:
     content = text[block.start : block.end]
     merged: list[tuple[int, int]] = []
     for span_start, span_end in nupunkt.sent_spans(content):
-        cuts = [match.end() for match in _MISSED.finditer(content, span_start, span_end)]
+        missed = (*_MISSED.finditer(content, span_start, span_end), *_FULL_STOP.finditer(content, span_start, span_end))
+        cuts = sorted({match.end() for match in missed} - {span_end})
         for start, end in pairwise([span_start, *cuts, span_end]):
             end = start + len(content[start:end].rstrip())
             start = end - len(content[start:end].lstrip())
