@@ -1,0 +1,8 @@
+"""A classifier and texts or files in, labels out, or how good they are."""
+
+from __future__ import annotations
+
+from textcls.prediction.labelling import load, predict_article, predict_inputs
+from textcls.prediction.measuring import FileEvaluation, count_learnt, evaluate_file, label_probabilities
+
+__all__ = ["FileEvaluation", "count_learnt", "evaluate_file", "label_probabilities", "load", "predict_article", "predict_inputs"]

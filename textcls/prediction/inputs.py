@@ -1,0 +1,127 @@
+"""Read what is to be labelled: articles, files of rows, standard input; with the neighbours that a model reads."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from textcls.articles import Article, decode_article, find_articles, read_article
+from textcls.dataset import SUFFIXES, Names, add_context, holds_rows, parse_rows, read_rows
+from textcls.errors import DataError
+from textcls.models import TextClassifier
+from textcls.wording import counted, did_you_mean
+
+logger = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+
+
+def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
+    """The column that is named; if none is, that of the data that the classifier learnt from, or else what it is called by itself."""
+    return column if column is not None else (classifier.columns[what], what)
+
+
+def read_input(name: str, text: Names, id: str, group: str | None) -> Iterator[Row]:
+    """Read one input: an article, a folder of them, a file of rows, or `-` for standard input.
+
+    Args:
+        name: the input.
+        text, id: the columns of the text and of what rows are known by, for rows.
+        group: the column of what rows belong to, if it is not `article`.
+
+    Raises:
+        DataError: it is missing or broken, or holds something else.
+    """
+    path = Path(name)
+    if name == "-":
+        yield from _read_standard_input(text, id, group)
+    elif holds_rows(path):
+        yield from (_known_columns(row, id, group, name) for row in read_rows(path, text=text))
+    elif holds_articles(name):
+        yield from sentences_of(name, map(read_article, find_articles(path)))
+    elif path.exists():
+        raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
+    else:
+        raise DataError(f"{path}: no such file or folder")
+
+
+def _read_standard_input(text: Names, id: str, group: str | None) -> Iterator[Row]:
+    article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
+    begins = article.text.lstrip()
+    if not begins.startswith("{"):
+        if re.match(r"\[\s*[{\"]", begins):
+            raise DataError(
+                "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
+            )
+        first = begins.partition("\n")[0].rstrip()
+        names = {text} if isinstance(text, str) else {*text}
+        if any(names & {cell.strip('"') for cell in first.split(mark)} for mark in ",;\t" if mark in first):
+            raise DataError(
+                f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
+            )
+        yield from sentences_of("standard input", [article])
+        return
+    lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
+    yield from (_known_columns(row, id, group, "standard input") for row in parse_rows(lines, name="standard input", text=text))
+
+
+def holds_articles(name: str) -> bool:
+    """Whether an input is an article or a folder of them."""
+    path = Path(name)
+    return path.is_dir() or path.suffix.lower() == ".txt"
+
+
+def _known_columns(row: Row, id: str, group: str | None, where: str) -> Row:
+    if id != "id" and id not in row:
+        raise DataError(f"{where}: no column {id!r}; {did_you_mean(id, row)}")
+    known: Row = {"id": row[id]} if id in row else {}
+    known |= {key: row[key] for key in ("text", "article", "before", "after") if key in row}
+    return known if group is None else known | {"group": row.get(group)}
+
+
+def sentences_of(source: str, articles: Iterable[Article]) -> Iterator[Row]:
+    """Yield the sentences of articles but for headings, and warn at the end of what seems to be no article but one text a line."""
+    headed, blocks, headings = 0, 0, 0
+    for article in articles:
+        texts = [None, *(sentence.text for sentence in article.sentences), None]
+        for number, sentence in enumerate(article.sentences, 1):
+            if sentence.block != "heading":
+                place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
+                yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+        kinds = [block.kind for block in article.blocks]
+        if _holds_lines(kinds):
+            headed, blocks, headings = headed + 1, blocks + len(kinds), headings + kinds.count("heading")
+    if headed:
+        logger.warning(
+            "%s: %s of %s in %s are headings and got no label; for one text a line, give a JSONL, CSV or Parquet file",
+            source,
+            f"{headings:,}",
+            counted(blocks, "block"),
+            counted(headed, "article"),
+        )
+
+
+def _holds_lines(kinds: Sequence[str]) -> bool:
+    """Whether blocks look as one text a line does, of which those without a full stop are taken for headings.
+
+    Headings are most of them, or follow one another twice or more between the first paragraph and the last, as those of articles hardly do.
+    """
+    paragraphs = [number for number, kind in enumerate(kinds) if kind == "paragraph"]
+    body = kinds[paragraphs[0] : paragraphs[-1]] if paragraphs else []
+    return kinds.count("heading") > len(kinds) / 2 or list(pairwise(body)).count(("heading", "heading")) > 1
+
+
+def in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row]:
+    """Give rows the sentences around them where the classifier reads these; that takes all rows of an input at once."""
+    if classifier.context is None:
+        return rows
+    # As in training, what is no string is no sentence, such as a number in a column of that name.
+    sentences = [
+        {**row, **{side: row[side] if isinstance(row.get(side), str) else None for side in ("before", "after")}} for row in rows
+    ]
+    return add_context(sentences, **{side: classifier.context.get(side, 0) for side in ("before", "after")})

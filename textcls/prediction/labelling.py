@@ -1,0 +1,112 @@
+"""Load a model, and label articles and files with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from textcls.articles import Article, find_articles
+from textcls.artifacts import load_model
+from textcls.errors import ModelError, TrackingError
+from textcls.models import TextClassifier
+from textcls.prediction.inputs import holds_articles, in_context, named, read_input, sentences_of
+from textcls.stores import DEFAULT_STORE
+from textcls.tracking import Store
+
+Row = dict[str, Any]
+
+_BATCH = 1024
+_EXPLAINED_BATCH = 64
+_MOST_WEIGHED = 10
+_WRITTEN = ("id", "article", "start", "end", "text")
+
+
+def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassifier:
+    """Load a classifier.
+
+    Args:
+        model: a model folder, the id or name of an MLflow run, or a registered model, `models:/name@alias`.
+        store: the folder of the MLflow store or the address of a tracking server, for what is not a model folder.
+
+    Returns:
+        the classifier, with its decision policy if it has one. Its `predict` gives every text a label; where that is less probable
+        than its `abstain_below`, `predict_article` and `predict_inputs` give None.
+
+    Raises:
+        ModelError: there is no such model, no store to look for it in, or its folder is damaged or from elsewhere.
+    """
+    if model == "":  # which is the current folder to `Path`, and any run to a store
+        raise ModelError("'': no such model folder or run")
+    if Path(model).exists():
+        return load_model(model)
+    try:
+        folder = Store(store).model_folder(str(model))
+    except TrackingError as error:
+        asked = "" if str(model).startswith("models:/") else f"{model}: no such model folder; and as a run: "
+        raise ModelError(f"{asked}{error}") from error
+    return load_model(folder)
+
+
+def predict_inputs(
+    classifier: TextClassifier, inputs: Sequence[str], *, text: str | None = None, id: str = "id", explain: bool = False
+) -> Iterator[Row]:
+    """Label everything in the inputs, in their order.
+
+    Args:
+        classifier: a fitted classifier.
+        inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
+            as JSONL if it begins with `{` and else as an article; a JSON array, and a first line that is a CSV's and names the
+            column of the text, are refused.
+        text, id: the columns of the text and of what the rows are known by, for files with columns; by default the text's is that of the
+            data that the classifier learnt from, or else `text`.
+        explain: whether to say what weighed, which takes an encoder half a second a sentence.
+
+    Yields:
+        for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
+        `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
+        policy is to abstain. Headings of articles are left out, with a warning where these seem to be texts, one a line. If it
+        is to be explained, `weighed` are the pieces of the text
+        that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
+
+    Raises:
+        DataError: an input is missing or broken, or two articles have one name.
+        ModelError: it is to be explained, and the classifier cannot say what weighed.
+    """
+    find_articles(*filter(holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
+    names = named(text, classifier, "text")
+    rows = (row for name in inputs for row in in_context(classifier, read_input(name, names, id, classifier.group)))
+    while batch := list(islice(rows, _EXPLAINED_BATCH if explain else _BATCH)):
+        predicted = _predict_batch(classifier, batch)
+        yield from _explained(classifier, batch, list(predicted)) if explain else predicted
+
+
+def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
+    """Label the sentences of an article; see `predict_inputs` for what a row holds, and which sentences have none."""
+    return list(_predict_batch(classifier, list(in_context(classifier, sentences_of(article.id, [article])))))
+
+
+def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]:
+    probabilities = classifier.predict_proba(rows)
+    labels = [str(label) for label in classifier.classes_]
+    for row, of_labels in zip(rows, probabilities, strict=True):
+        sure = classifier.abstain_below is None or of_labels.max() >= classifier.abstain_below
+        yield {
+            **{key: row[key] for key in _WRITTEN if key in row},
+            "label": labels[int(np.argmax(of_labels))] if sure else None,
+            "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
+        }
+
+
+def _explained(classifier: TextClassifier, rows: list[Row], predicted: list[Row]) -> list[Row]:
+    ranked = [sorted(row["probabilities"], key=row["probabilities"].__getitem__, reverse=True) for row in predicted]
+    weighed = classifier.explain(rows, [labels[0] for labels in ranked], [labels[1] for labels in ranked])
+    if weighed is None:
+        raise ModelError(f"a model of kind {classifier.kind!r} cannot explain its predictions; leave out --explain")
+    return [
+        {**row, "weighed": [{**piece._asdict(), "weight": round(piece.weight, 4)} for piece in pieces[:_MOST_WEIGHED]]}
+        for row, pieces in zip(predicted, weighed, strict=True)
+    ]
