@@ -227,6 +227,7 @@ def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
         (["a", None], ["fact", "quote"], "text 1: expected a string with content, found None"),
         (["a", " \n"], ["fact", "quote"], "text 1: expected a string with content, found ' \\n'"),
         (["a", float("nan")], ["fact", "quote"], "text 1: expected a string with content, found nan"),
+        (["a", "b \ud800"], ["fact", "quote"], "text 1: expected Unicode, found half of a surrogate pair: 'b \\ud800'"),
         ([{"text": "a"}, {"title": "b"}], ["fact", "quote"], "text 1: expected a row with a 'text', found one with title"),
     ],
 )

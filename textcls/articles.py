@@ -275,7 +275,7 @@ def _sentences(text: str, block: Block) -> Iterator[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for span_start, span_end in nupunkt.sent_spans(content):
         missed = (*_MISSED.finditer(content, span_start, span_end), *_FULL_STOP.finditer(content, span_start, span_end))
-        cuts = sorted({match.end() for match in missed} - {span_end})
+        cuts = sorted(match.end() for match in missed)
         for start, end in pairwise([span_start, *cuts, span_end]):
             end = start + len(content[start:end].rstrip())
             start = end - len(content[start:end].lstrip())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 
 def did_you_mean(name: str, known: Iterable[str], *, listed: Iterable[str] | None = None) -> str:
@@ -11,6 +13,11 @@ def did_you_mean(name: str, known: Iterable[str], *, listed: Iterable[str] | Non
     names = sorted(known)
     nearest = get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names if listed is None else listed)}"
+
+
+def refused(problem: Mapping[str, Any]) -> str:
+    """Word one of pydantic's errors: what was expected, and what was found."""
+    return f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {json.dumps(problem['input'], ensure_ascii=False)}"
 
 
 def counted(number: int, noun: str) -> str:

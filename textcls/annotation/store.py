@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from textcls.articles import Article, BlockKind
 from textcls.errors import DataError, OutputError
-from textcls.wording import did_you_mean, quoted
+from textcls.wording import did_you_mean, quoted, refused
 
 
 class Span(NamedTuple):
@@ -97,10 +97,7 @@ def _explain(error: ValidationError, line: str) -> str:
         case "value_error":
             return str(problem["ctx"]["error"])
         case _:
-            expected = (
-                f"{problem['msg'][0].lower()}{problem['msg'][1:]}, found {json.dumps(problem['input'], ensure_ascii=False)}"
-            )
-            return f"{place}: {expected}" if place else expected
+            return f"{place}: {refused(problem)}" if place else refused(problem)
 
 
 def append_annotations(path: str | Path, annotations: Iterable[Annotation]) -> None:

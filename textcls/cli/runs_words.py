@@ -24,7 +24,7 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     from textcls.tracking import COMPARED
     from textcls.tracking.kept import commit_of
     from textcls.tracking.registry import versions_of
-    from textcls.training.workspace import leftovers
+    from textcls.training.workspace import is_resumable
 
     children = store.children_of(run)
     took = f", took {seconds((run.ended - run.started) / 1000)}" if run.ended else ""
@@ -36,7 +36,7 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]
     kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if store.kept_model(run) else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
-    if not store.is_server and any(left.run is not None and left.run.id == run.id for left in leftovers(store)):
+    if not store.is_server and is_resumable(store.folder, run):
         yield f"resume    textcls train CONFIG --resume {run.id[:8]}"
     for name, verdict in sorted(run.tags.items()):
         if name.startswith(f"{COMPARED}."):
@@ -77,7 +77,8 @@ def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, m
     if found.same_data:
         yield f"data: the same ({a.data[:12]})"
     else:
-        yield f"data: {f'the same texts, labels and groups ({a.data[:12]})' if a.data == b.data else f'{a.data[:12]} and {b.data[:12]}'}"
+        known = f"the same texts, labels and groups ({a.data[:12]})" if a.data == b.data else f"{a.data[:12]} and {b.data[:12]}"
+        yield f"data: {known}"
         if found.rows is None:
             yield "rows: not known, since a run has not kept which it had (an older textcls made it, or it was stopped before)"
         else:

@@ -15,7 +15,7 @@ from textcls.config.models import model_kinds
 from textcls.config.settings import Config, SpanConfig
 from textcls.config.yaml_text import parse_yaml
 from textcls.errors import ConfigError
-from textcls.wording import did_you_mean
+from textcls.wording import did_you_mean, refused
 
 S = TypeVar("S", bound=Settings)
 
@@ -152,8 +152,7 @@ def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequenc
             case "value_error":
                 yield f"{where}: {problem['ctx']['error']}" if where else str(problem["ctx"]["error"])
             case _:
-                message = problem["msg"][0].lower() + problem["msg"][1:]
-                yield f"{where}: {message}, found {json.dumps(problem['input'], ensure_ascii=False)}"
+                yield f"{where}: {refused(problem)}"
 
 
 def _section(section: type[Settings], location: Sequence[str]) -> type[Settings]:

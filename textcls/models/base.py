@@ -6,7 +6,6 @@ Families know nothing of configs' files, of MLflow, or of where a model folder l
 from __future__ import annotations
 
 import hashlib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
@@ -25,8 +24,6 @@ Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 
 Labels = Sequence[str] | Sequence[int]
 """Labels as strings, or as whole numbers or truth values, which scikit-learn makes of them in `cross_val_predict` and in its own ensembles."""
-
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Annotations = Sequence[Labels]
 """For each text the labels that its annotators gave it; a label that two gave stands there twice."""
@@ -203,8 +200,10 @@ def check_texts(texts: Texts) -> list[str]:
             )
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"text {number}: expected a string with content, found {text!r}")
-        if not text.isascii() and _SURROGATE.search(text):
-            raise DataError(f"text {number}: expected Unicode, found half of a surrogate pair: {text[:80]!a}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise DataError(f"text {number}: expected Unicode, found half of a surrogate pair: {text[:80]!a}") from error
         checked.append(str(text))
     return checked
 

@@ -55,13 +55,10 @@ def evaluate_file(
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
     """
-    rows = []
-    for number, row in enumerate(
-        read_rows(data, text=named(text, classifier, "text"), label=named(label, classifier, "label")), 1
-    ):
+    rows = read_rows(data, text=named(text, classifier, "text"), label=named(label, classifier, "label"))
+    for number, row in enumerate(rows, 1):
         where = f"{data}, row {number}"
-        its = {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
-        rows.append(row | its)
+        row |= {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
     if classifier.learnt is None:
         logger.warning("the model does not say which texts it has learnt from, so it may know some of %s", data)
     elif known := count_learnt(classifier, rows):

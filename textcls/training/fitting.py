@@ -72,19 +72,17 @@ def fit_classifier(
     seed = config.model_seed + fit.seed - config.seed
     classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
     classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
-    decision, decided_on = None, list[dict[str, Any]]()
     if config.decision.learns:
-        decided_on, true = part(split.calibration)
+        held_out, true = part(split.calibration)
         kept = [number for number, label in enumerate(true) if label in known]
-        probabilities = classifier.predict_proba([decided_on[number] for number in kept])
+        probabilities = classifier.predict_proba([held_out[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
         decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
-    elif config.decision.abstain_below is not None:
-        decision = Decision(abstain_below=config.decision.abstain_below)
-    if classifier.learnt is not None:
-        classifier.learnt = np.union1d(classifier.learnt, text_digests(decided_on))
-    if decision is not None:
         classifier = DecidedClassifier(classifier, decision)
+        if classifier.learnt is not None:
+            classifier.learnt = np.union1d(classifier.learnt, text_digests(held_out))
+    elif config.decision.abstain_below is not None:
+        classifier = DecidedClassifier(classifier, Decision(abstain_below=config.decision.abstain_below))
     classifier.group, classifier.columns = config.data.group, {"text": config.data.text, "label": config.data.label}
     return classifier
 

@@ -161,9 +161,15 @@ def leftovers(store: Store) -> list[Leftover]:
         run = runs.get(folder.name)
         at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
         if not at_work and not _is_held(folder):
-            resumable = run is not None and run.status != "FINISHED" and run.kind != "trial" and (folder / "run.json").is_file()
+            resumable = run is not None and is_resumable(store.folder, run)
             found.append(Leftover(Workspace(folder), folder_bytes(folder), run if resumable else None))
     return found
+
+
+def is_resumable(store: Path, run: RunSummary) -> bool:
+    """Whether a run that did not come to its end has left in the folder of a store what it can go on from."""
+    kept = store / _UNFINISHED / run.id / "run.json"
+    return run.status not in ("FINISHED", "RUNNING") and run.kind != "trial" and kept.is_file()
 
 
 def unfinished_run(tracking: TrackingConfig, run: str) -> str:
