@@ -13,6 +13,7 @@ import sys
 import time
 import weakref
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,11 @@ SEEDS = ROOT / "data" / "seeds"
 COMMANDS = (
     "sentences",
     "agreement",
+    "adjudicate",
     "data",
     "config",
     "train",
+    "sweep",
     "evaluate",
     "predict",
     "compare",
@@ -98,6 +101,11 @@ def test_help_names_every_command(textcls: Command) -> None:
     assert done.code == 0
     for name in COMMANDS:
         assert re.search(rf"\b{name}\b", done.out)
+
+
+def test_version(textcls: Command) -> None:
+    done = textcls("--version")
+    assert (done.code, done.out) == (0, f"{version('textcls')}\n")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -339,12 +347,16 @@ def test_an_output_of_another_suffix_is_refused_before_work_is_done(
 
 @pytest.mark.parametrize(
     ("splits", "words"),
-    [(("kind=hash", "test=0.5", "repeats=2"), "mean of 2 seeds"), (("kind=k-fold", "folds=2", "repeats=2"), "mean of 4 fits")],
+    [
+        (("kind=hash", "test=0.5", "repeats=2"), r"; mean of 2 seeds "),
+        (("kind=k-fold", "folds=2", "repeats=2"), r" on 48 predictions of 24 rows held out; mean of 4 fits "),
+        (("kind=k-fold", "folds=2"), r" on 24 rows held out; mean of 2 folds "),
+    ],
 )
 def test_a_mean_says_what_it_is_of(textcls: Command, config: Path, splits: tuple[str, ...], words: str) -> None:
     done = textcls("train", config, *(part for its in splits for part in ("--set", f"splits.{its}")))
     assert done.code == 0
-    assert f"; {words} " in done.out
+    assert re.search(words, done.out)
 
 
 def test_rows_of_groups_are_not_called_articles(textcls: Command, config: Path, store_folder: Path, tmp_path: Path) -> None:
@@ -356,6 +368,12 @@ def test_rows_of_groups_are_not_called_articles(textcls: Command, config: Path, 
     assert re.search(r"over \d groups", done.out)
     assert f" --store {store_folder} FILE " in done.out
     assert "article" not in done.out.lower()
+
+    stats = textcls("data", "stats", names["train"], "--text", "body", "--group", "customer")
+    check = textcls("data", "check", config, *settings)
+    for done in (stats, check):
+        assert re.search(r"\| groups +\| +6 ", done.out)
+        assert "article" not in done.out.lower()
 
 
 def test_a_model_knows_its_columns_again(textcls: Command, config: Path, store_folder: Path, tmp_path: Path) -> None:

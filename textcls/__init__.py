@@ -10,6 +10,7 @@ classifier.predict(["The minister said that ferries would resume in May."])
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ __all__ = sorted(_HOME)
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing textcls loads nothing heavy."""
+    if name == "__version__":
+        return version("textcls")
     if name not in _HOME:
         raise AttributeError(f"module 'textcls' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)

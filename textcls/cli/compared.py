@@ -31,7 +31,7 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
         out.print(f"({first.note})", soft_wrap=True)
     out.print()
     groups = f" of {counted(first.n_units, first.unit)}" if first.unit != "row" else ""
-    out.print(_figures(f"{counted(first.rows, 'sentence')}{groups}, with 95 % intervals", measured))
+    out.print(_figures(f"{counted(first.rows, first.row)}{groups}, with 95 % intervals", measured))
     out.print()
     out.print(_differences(pairs))
     out.print()

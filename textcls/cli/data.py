@@ -60,12 +60,13 @@ def stats(
     ],
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
+    group: Annotated[str, typer.Option(help="Column of what the rows belong to.")] = "article",
 ) -> None:
     """Describe datasets side by side, as a Markdown table: labels, lengths, quotation marks, modal verbs."""
     from textcls.cli.output import console
     from textcls.dataset import describe_rows, read_rows
 
-    described = [describe_rows(read_rows(file, text=text, label=label)) for file in files]
+    described = [describe_rows(read_rows(file, text=text, label=label), group=group) for file in files]
     names = dict.fromkeys(name for figures in described for name in figures)
     out = console()
     table = _markdown(["", *map(str, files)])
@@ -143,10 +144,9 @@ def check(
     dataset = load_dataset(settings.data, faults=faults)
     out = console()
     splits = [name for name in ("train", "validation", "test") if name in dataset.unique("split")]
-    described = {
-        name: describe_rows([{**row, "article": row["group"]} for row in dataset.to_list() if row["split"] == name])
-        for name in splits
-    }
+    group = "article" if settings.data.group in (None, "article") else "group"
+    rows = [{**row, group: row["group"]} for row in dataset.to_list()]
+    described = {name: describe_rows([row for row in rows if row["split"] == name], group=group) for name in splits}
     table = _markdown(["", *splits])
     for name in dict.fromkeys(key for figures in described.values() for key in figures):
         table.add_row(name, *(described[part].get(name, "") for part in splits))

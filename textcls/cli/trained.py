@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from textcls.cli.output import table
 from textcls.stores import store_hint
+from textcls.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,7 @@ def print_trained(out: Console, result: RunResult, config: Config) -> None:
     out.print(_labels(result))
     out.print()
     for name, word in _FIGURES:
-        out.print(_figure(result, name, word))
+        out.print(_figure(result, name, word), soft_wrap=True)
     if "test/coverage" in result.metrics:
         out.print(_answers(result), soft_wrap=True)
     for note in (result.evaluation.note, result.intervals.note):
@@ -55,11 +56,18 @@ def _figure(result: RunResult, name: str, word: str) -> str:
     if interval is not None:
         unit = f"{result.intervals.n_units:,} {result.intervals.unit}s"
         line += f" (95 % interval {interval.low:.3f} to {interval.high:.3f}, over {unit})"
-    line += f" on {result.evaluation.rows:,} rows held out"
+    line += f" on {_held_out(result)}"
     spread = result.metrics.get(f"test/{name}_std")
     if spread is not None:
         line += f"; mean of {_fits(result)} {result.metrics[f'test/{name}']:.3f}, standard deviation {spread:.3f}"
     return line
+
+
+def _held_out(result: RunResult) -> str:
+    """Word the number of rows that were measured, of which several seeds may have measured each."""
+    rows = len({row["id"] for row in result.predictions})
+    line = f"{counted(rows, 'row')} held out"
+    return line if rows == len(result.predictions) else f"{len(result.predictions):,} predictions of {line}"
 
 
 def _answers(result: RunResult) -> str:

@@ -20,11 +20,12 @@ _STRETCH = 1000
 """Words of a stretch in which distinct ones are counted."""
 
 
-def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+def describe_rows(rows: Sequence[dict[str, Any]], *, group: str = "article") -> dict[str, str]:
     """Describe labelled rows by the figures that tell one sort of text from another.
 
     Args:
-        rows: rows with `text` and `label`; `article` where there is one.
+        rows: rows with `text` and `label`.
+        group: the column that groups them, if they have it; what it holds are groups, unless it is called `article`.
 
     Returns:
         figures by name, as they are read: counts, shares in per cent, words a row, rows an article.
@@ -34,9 +35,10 @@ def describe_rows(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     deciles = np.percentile(lengths, [10, 50, 90])
     labels = Counter(row["label"] for row in rows)
     described = {"rows": f"{len(rows):,}"}
-    articles = Counter(row["article"] for row in rows if row.get("article"))
-    if articles:
-        described |= {"articles": f"{len(articles):,}", "rows an article, mean": f"{np.mean(list(articles.values())):.1f}"}
+    groups = Counter(row[group] for row in rows if row.get(group) not in (None, ""))
+    if groups:
+        its = ("articles", "an article") if group == "article" else ("groups", "a group")
+        described |= {its[0]: f"{len(groups):,}", f"rows {its[1]}, mean": f"{np.mean(list(groups.values())):.1f}"}
     described |= {f"label {label}": _share(count, len(rows)) for label, count in sorted(labels.items())}
     described |= {
         "words a row, mean": f"{lengths.mean():.1f}",

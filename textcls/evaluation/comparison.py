@@ -95,6 +95,11 @@ class Comparison:
     verdict: str = ""
 
     @property
+    def row(self) -> str:
+        """What a row is called: a `sentence` of an article, or a `row` of anything else."""
+        return "sentence" if self.unit == "article" else "row"
+
+    @property
     def confusions(self) -> list[tuple[str, str, str, int]]:
         """How often the two disagree in which way: true label, A's, B's, and the number of rows, the most frequent first."""
         found = Counter((row["label"], row["a"], row["b"]) for row in self.disagreements if row["a"] != row["b"])

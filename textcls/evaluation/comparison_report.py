@@ -72,16 +72,12 @@ def word_interval(its: Measured, name: str) -> str:
 def _about(pair: Comparison) -> str:
     groups = f" of {counted(pair.n_units, pair.unit)}" if pair.unit != "row" else ""
     note = f"; {pair.note}" if pair.note else ""
-    return f"Measured on the same {counted(pair.rows, 'sentence')}{groups}{note}."
+    return f"Measured on the same {counted(pair.rows, pair.row)}{groups}{note}."
 
 
 def _figures(measured: Sequence[Measured], pair: Comparison) -> Iterator[str]:
     yield from table(["", *WORDS.values()], (row(its.name, *(word_interval(its, name) for name in WORDS)) for its in measured))
-    yield f"<p>With 95 % intervals over {_units(pair)}.</p>"
-
-
-def _units(pair: Comparison) -> str:
-    return "sentences" if pair.unit == "row" else f"{pair.unit}s"
+    yield f"<p>With 95 % intervals over {pair.unit}s.</p>"
 
 
 def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -94,7 +90,7 @@ def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
         return row(f"{pair.b} less {pair.a}", *cells, f"{pair.won:,}", f"{pair.lost:,}")
 
     yield from table(["", "macro-F1", p, "accuracy", p, "won", "lost"], map(of_pair, pairs))
-    yield "<p>In points (hundredths), with 95 % intervals; sentences won are those that only the first named has right.</p>"
+    yield f"<p>In points (hundredths), with 95 % intervals; {pairs[0].row}s won are those that only the first named has right.</p>"
 
 
 def _labels(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -146,11 +142,11 @@ def _sentences(pair: Comparison) -> Iterator[str]:
     more = "more often than" if max(pair.seeds) > 1 else "and not"
     for outcome, right, other in (("won", pair.b, pair.a), ("lost", pair.a, pair.b)):
         rows = [its for its in pair.disagreements if its["outcome"] == outcome]
-        yield f"<h3>{counted(len(rows), 'sentence')} that {escape(right)} has right {more} {escape(other)}</h3>"
+        yield f"<h3>{counted(len(rows), pair.row)} that {escape(right)} has right {more} {escape(other)}</h3>"
         chosen = [its for its in rows if its["text"]][:_MOST_SENTENCES]
         if chosen:
             yield from table(
-                ["sentence", "label", pair.a, pair.b, "group" if pair.unit == "group" else "article"],
+                [pair.row, "label", pair.a, pair.b, "group" if pair.unit == "group" else "article"],
                 map(_sentence, chosen),
                 words=5,
             )
@@ -168,7 +164,7 @@ def _sentence(its: Mapping[str, Any]) -> str:
 
 def _tested(pairs: Sequence[Comparison]) -> Iterator[str]:
     first = pairs[0]
-    units = _units(first)
+    units = f"{first.unit}s"
     methods = [
         f"Intervals of differences are those of a paired bootstrap over {units}, the wider of Hesterberg’s (2015) and Student’s t",
         f"p is that of a permutation test in which the two change places in whole {units}",

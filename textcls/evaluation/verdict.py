@@ -22,9 +22,9 @@ def word_verdict(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     better, worse = (pair.a, pair.b) if found.value < 0 else (pair.b, pair.a)
     won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
-    rows = f"{counted(won, 'sentence')} won, {lost:,} lost{_over_seeds(pair)}"
+    rows = f"{counted(won, pair.row)} won, {lost:,} lost{_over_seeds(pair)}"
     if not pair.disagreements:
-        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} sentences{_over_seeds(pair)}"
+        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} {pair.row}s{_over_seeds(pair)}"
     if pair.decided:
         return f"{better} is better by {points(abs(found.value))} points of macro-F1{_range(found)}; {rows}"
     seen = f"{better} is {points(abs(found.value))} points of macro-F1 above {worse}{_range(found)}; {rows}"
@@ -89,9 +89,9 @@ def _reason(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     if found.interval is None:
         return (
-            f"all {pair.rows:,} sentences are of one {pair.unit}, which says nothing of others"
+            f"all {pair.rows:,} {pair.row}s are of one {pair.unit}, which says nothing of others"
             if pair.unit != "row"
-            else "there is one sentence only"
+            else "there is one row only"
         )
     if least_p(pair.n_units) > ALPHA:
         return f"{pair.n_units} {pair.unit}s are too few for any difference to show"
@@ -109,8 +109,8 @@ def _reason(pair: Comparison) -> str:
         return f"{pair.n_units} {pair.unit}s are too few to be sure of a difference of this size"
     more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
     if more is None or more > _TOO_MANY * pair.rows:
-        return f"more than {_TOO_MANY} times as many sentences would be needed to see a difference of this size"
-    return f"about {rounded(more):,} more sentences would be needed to see a difference of this size"
+        return f"more than {_TOO_MANY} times as many {pair.row}s would be needed to see a difference of this size"
+    return f"about {rounded(more):,} more {pair.row}s would be needed to see a difference of this size"
 
 
 def word_parts(pair: Comparison) -> str:
@@ -134,7 +134,7 @@ def word_tested(pair: Comparison) -> list[str]:
             f"over {word_parts(pair)}: {points(its.difference)} points of macro-F1 ({points(its.interval.low)} to "
             f"{points(its.interval.high)}), {word_p(its.p)} by the corrected resampled t test"
         )
-    found.append(f"McNemar's exact test gives {word_p(pair.mcnemar_p)}, which takes sentences for independent of each other")
+    found.append(f"McNemar's exact test gives {word_p(pair.mcnemar_p)}, which takes {pair.row}s for independent of each other")
     return found
 
 
