@@ -3,10 +3,12 @@
     python experiments/minilm/tried.py average DATA [--held-out] [--seed 1] [--set key=JSON …]
     python experiments/minilm/tried.py fold N DATA
     python experiments/minilm/tried.py soften DATA [--seed 1] [--set key=JSON …]
+    python experiments/minilm/tried.py neighbours DATA
 
 `average` also measures exponential moving averages of the weights over the last twentieth and tenth of the steps. `fold`, for N from 1 to
-5, keeps what a model of four fifths of the training articles says of the others in fold-N.npy; `soften` learns half from the labels
-and half from that. DATA is the folder with `news-discourse`. With --held-out, every sixth training article is measured on too.
+5, keeps what a model of four fifths of the training articles says of the others in fold-N.npy, and of the validation articles in
+fold-N-measured.npy; `soften` learns half from the labels and half from that; `neighbours` learns from what those models say of a row
+and of the rows around it. DATA is the folder with `news-discourse`. With --held-out, every sixth training article is measured on too.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from measure import ALL, SETTINGS, Rows, read
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import GroupKFold
 from transformers import TrainerCallback
@@ -96,9 +99,39 @@ def softened(rows: Rows, folds: list[tuple[np.ndarray, np.ndarray]]) -> list[lis
     return [[name for name, count in zip(names, of_row, strict=True) for _ in range(count)] for of_row in counts]
 
 
+def around(probabilities: np.ndarray, groups: list[str], reach: int) -> np.ndarray:
+    """What a model says of each row and of so many before and after it, and which of these there are not."""
+    number = len(groups)
+    parts = [np.log(probabilities.clip(1e-4))]
+    for step in (step for step in range(-reach, reach + 1) if step):
+        there = [0 <= row + step < number and groups[row] == groups[row + step] for row in range(number)]
+        says = np.array([probabilities[row + step] if found else np.zeros(4) for row, found in enumerate(there)])
+        parts += [says, ~np.array(there)[:, None]]
+    return np.hstack(parts)
+
+
+def measure_neighbours(train: Rows, validation: Rows, folds: list[tuple[np.ndarray, np.ndarray]]) -> None:
+    says = np.zeros((len(train), 4))
+    for number, (_, others) in enumerate(folds, 1):
+        says[others] = np.load(HERE / f"fold-{number}.npy")
+    labels, true = ([row["label"] for row in rows] for rows in (train, validation))
+    groups, others_groups = ([row["article"] for row in rows] for rows in (train, validation))
+    for reach in range(4):
+        second = LogisticRegression(max_iter=2000).fit(around(says, groups, reach), labels)
+        for number in range(1, len(folds) + 1):
+            measured = np.load(HERE / f"fold-{number}-measured.npy")
+            plain = f1_score(true, second.classes_[measured.argmax(axis=1)], average="macro")
+            found = f1_score(true, second.predict(around(measured, others_groups, reach)), average="macro")
+            about = {"action": "neighbours", "reach": reach, "fold": number}
+            line = about | {"measured": {"macro_f1": round(found, 4), "macro_f1_alone": round(plain, 4)}}
+            print(line, flush=True)
+            with (HERE / "tried.jsonl").open("a", encoding="utf-8") as out:
+                out.write(json.dumps(line) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=["average", "fold", "soften"])
+    parser.add_argument("action", choices=["average", "fold", "soften", "neighbours"])
     parser.add_argument("number", type=int, nargs="?")
     parser.add_argument("data", type=Path)
     parser.add_argument("--held-out", action="store_true")
@@ -119,6 +152,10 @@ def main() -> None:
         classifier, averages = fit([train[row] for row in learnt], settings)
         measure({"action": "fold", "settings": settings}, classifier, averages, sets)
         np.save(HERE / f"fold-{given.number}.npy", classifier.predict_proba(sets["other fold"]))
+        np.save(HERE / f"fold-{given.number}-measured.npy", classifier.predict_proba(validation))
+        return
+    if given.action == "neighbours":
+        measure_neighbours(train, validation, folds)
         return
     settings |= {"seed": given.seed}
     if given.held_out:
