@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import yaml
 from conftest import toy_rows
 from packaging.requirements import Requirement
 from safetensors.numpy import load_file
+from sklearn.model_selection import GridSearchCV
 
 from textcls.artifacts import (
     DataSummary,
@@ -366,3 +369,34 @@ def test_requirements_name_what_is_on_no_index_by_where_it_came_from(
     assert f"numpy=={np.__version__}" in found
     assert not [line for line in found if line.startswith("python")]
     assert all(Requirement(line) for line in found)
+
+
+def test_what_a_grid_search_chose_is_kept(tmp_path: Path) -> None:
+    search = GridSearchCV(classifier_class("tfidf")(), {"C": np.array([1.0, 10.0]), "min_df": np.array([1, 2])}, cv=2)
+    best = search.fit(TEXTS, LABELS).best_estimator_
+    save_model(best, tmp_path / "model")
+    np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(TEXTS), best.predict_proba(TEXTS))
+
+
+def test_an_encoder_may_be_named_by_a_path(tiny_encoder: str, tmp_path: Path) -> None:
+    classifier = classifier_class("embedding")(encoder=Path(tiny_encoder), max_length=48, cache=False).fit(TEXTS, LABELS)
+    save_model(classifier, tmp_path / "model")
+    assert describe_model(tmp_path / "model").settings["encoder"] == tiny_encoder
+
+
+def test_a_figure_that_is_no_number_is_left_out(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    save_model(fitted["tfidf"], tmp_path / "model", metrics={"test/macro_f1": 0.5, "test/pr_auc": float("nan")})
+    assert describe_model(tmp_path / "model").metrics == {"test/macro_f1": 0.5}
+
+
+def test_to_predict_no_library_is_needed_that_only_fits(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    save_model(fitted["setfit"], tmp_path / "model")
+    code = """
+import sys
+for name in ("setfit", "sentence_transformers", "peft", "optuna", "captum", "accelerate"):
+    sys.modules[name] = None
+from textcls.artifacts import load_model
+print(load_model(sys.argv[1]).predict(["It may rain."])[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "model")], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() in LABELS, done.stderr

@@ -13,7 +13,7 @@ from sklearn.metrics import f1_score
 
 from textcls.artifacts import load_model, save_model
 from textcls.config import DecisionConfig
-from textcls.errors import DataError
+from textcls.errors import DataError, ModelError
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.models import DecidedClassifier, Decision, learn_decision
 from textcls.models.tfidf import TfidfClassifier
@@ -191,3 +191,11 @@ def test_a_run_learns_its_decision_on_rows_of_its_own_and_predict_abstains(
 def test_two_ways_to_abstain_are_one_too_many() -> None:
     with pytest.raises(ValueError, match="abstain_below and risk both say when to abstain"):
         DecisionConfig(abstain_below=0.5, risk=0.1)
+
+
+def test_a_policy_for_other_labels_is_refused() -> None:
+    rows = toy_rows()
+    texts, labels = [row["text"] for row in rows], [row["label"] for row in rows]
+    decided = DecidedClassifier(TfidfClassifier(min_df=1), Decision(bias=[0.0, 1.0]))
+    with pytest.raises(ModelError, match=r"^the decision policy is for 2 labels, but these texts have 3; learn it anew$"):
+        decided.fit(texts, labels)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, Forked, toy_rows
+from conftest import ROOT, Forked, toy_rows, write_jsonl
 from sklearn.base import clone
 
 from textcls.artifacts import DataSummary, load_model, save_model
@@ -19,7 +19,7 @@ from textcls.errors import ConfigError, DataError, ModelError
 from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class, text_digests
 from textcls.models import cache as caching
 from textcls.models.cache import EmbeddingCache
-from textcls.models.setfit import draw_pairs
+from textcls.models.contrast import draw_pairs
 from textcls.training import train
 from textcls.training.members import make_ensemble
 
@@ -288,7 +288,7 @@ def test_importing_setfit_changes_no_warnings_filter(fork: Callable[..., Forked]
     code = (
         "import warnings, datasets, transformers, sentence_transformers, sklearn.linear_model, textcls.models.encoders\n"
         "before = list(warnings.filters)\n"
-        "import textcls.models.setfit\n"
+        "import textcls.models.contrast\n"
         "assert warnings.filters == before"
     )
     assert fork(exec, code).wait() == (0, "", "")
@@ -476,6 +476,23 @@ def test_an_ensemble_is_trained_from_the_file_to_start_from(tmp_path: Path) -> N
         run("tfidf", f"member {number}", "splits.kind=hash", "splits.test=0.5", f"model.C={number}")
     run("ensemble", "ensemble", f"model.members=['{tmp_path / 'member 1'}', '{tmp_path / 'member 2'}']")
     assert load_model(tmp_path / "ensemble").kind == "ensemble"
+
+
+def test_members_that_have_learnt_what_now_lies_in_the_test_are_refused(tmp_path: Path) -> None:
+    rows = [{"text": text, "label": label} for text, label in zip(TEXTS, LABELS, strict=True)]
+    data = {name: str(tmp_path / f"{name}.jsonl") for name in ("train", "test")}
+
+    def run(model: dict[str, Any], output: str, at: slice) -> None:
+        write_jsonl(tmp_path / "test.jsonl", rows[at])
+        write_jsonl(tmp_path / "train.jsonl", [row for row in rows if row not in rows[at]])
+        train({"data": data, "model": model, "tracking": {"enabled": False}}, output=tmp_path / output)
+
+    for name, strength in (("a", 1), ("b", 2)):
+        run({"kind": "tfidf", "min_df": 1, "C": strength}, name, slice(0, None, 2))
+    ensemble = {"kind": "ensemble", "members": [str(tmp_path / name) for name in "ab"]}
+    run(ensemble, "of the same rows", slice(0, None, 2))
+    with pytest.raises(ConfigError, match=r"a has learnt 12 of the 12 texts that the run measures on; the files hold other rows"):
+        run(ensemble, "of others", slice(1, None, 2))
 
 
 def test_a_member_that_does_not_say_what_it_learnt_from_is_refused(members: list[TextClassifier], tmp_path: Path) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.machinery
+import re
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.model_selection import cross_val_predict, cross_val_score
+from transformers import CanineConfig, CanineModel, CanineTokenizer
 
 from textcls.artifacts import load_model, save_model
 from textcls.config import model_kinds
@@ -159,6 +162,19 @@ def test_one_by_one_equals_batched(fitted: TextClassifier) -> None:
     one_by_one = np.vstack([fitted.predict_proba([text]) for text in texts])
     np.testing.assert_allclose(one_by_one, batched, atol=1e-6)
     np.testing.assert_allclose(fitted.predict_proba(texts[::-1])[::-1], batched, atol=1e-6)
+
+
+def test_threads_may_predict_and_explain_at_once(fitted: TextClassifier) -> None:
+    expected = fitted.predict_proba(TEXTS)
+
+    def use(number: int) -> None:
+        for _ in range(4):
+            chosen = slice(number, None, 2)
+            np.testing.assert_allclose(fitted.predict_proba(TEXTS[chosen]), expected[chosen], atol=1e-6)
+            fitted.explain(TEXTS[:1], LABELS[:1], LABELS[-1:])
+
+    with ThreadPoolExecutor(4) as threads:  # as a server has them
+        list(threads.map(use, range(4)))
 
 
 def test_no_texts_give_no_probabilities(fitted: TextClassifier) -> None:
@@ -498,9 +514,25 @@ def test_a_folder_without_an_encoder_is_refused(make: Callable[..., TextClassifi
     empty.mkdir()
     with pytest.raises(ModelError) as caught:
         make("transformer", encoder=str(empty)).fit(TEXTS, LABELS)
-    assert str(caught.value) == (
-        f"encoder {empty}: the folder holds no encoder that transformers can load (config.json, model.safetensors, tokenizer)"
+    assert re.fullmatch(
+        rf"encoder {empty}: the folder holds no encoder that transformers can load \(config\.json, model\.safetensors, tokenizer\); "
+        r"transformers says: \w[^\n]+",
+        str(caught.value),
     )
+
+
+def test_an_encoder_whose_tokenizer_is_written_in_python(make: Callable[..., TextClassifier], tmp_path: Path) -> None:
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    CanineModel(CanineConfig(**sizes, local_transformer_stride=16, max_position_embeddings=64)).save_pretrained(
+        tmp_path / "canine"
+    )
+    CanineTokenizer(model_max_length=64).save_pretrained(tmp_path / "canine")
+    classifier = make("embedding", encoder=str(tmp_path / "canine")).fit(TEXTS, LABELS)
+    np.testing.assert_allclose(classifier.predict_proba(TEXTS[:3]), classifier.predict_proba(TEXTS)[:3], atol=1e-5)
+    with pytest.raises(
+        ModelError, match=r"^expected an encoder with a tokenizer of the tokenizers library, found a CanineTokenizer$"
+    ):
+        make("static", encoder=str(tmp_path / "canine")).fit(TEXTS, LABELS)
 
 
 def test_a_hub_name_is_not_fetched_unless_told(make: Callable[..., TextClassifier]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +97,8 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
         raise ModelError(
             f"expected a classifier whose labels are strings, found the numbers {found}; fit it on labels as strings"
         )
+    # A figure that is not a number says nothing, and JSON cannot hold it.
+    about["metrics"] = {name: value for name, value in about.get("metrics", {}).items() if math.isfinite(value)}
     decision = classifier.decision if isinstance(classifier, DecidedClassifier) else None
     inner = classifier.classifier if isinstance(classifier, DecidedClassifier) else classifier
     with new_folder(folder) as scratch:
@@ -108,7 +111,7 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
         description = ModelDescription(
             kind=inner.kind,
             labels=[str(label) for label in inner.classes_],
-            settings=inner.get_params(deep=False),
+            settings=inner.plain_params(),
             decision=decision,
             versions=library_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -68,7 +68,7 @@ def attribute_tokens(
         additional_forward_args=tuple(rows.values()),
         n_steps=_STEPS,
     )
-    attributions: np.ndarray = found.sum(dim=-1)[0].double().cpu().numpy()
+    attributions: np.ndarray = found.sum(dim=-1)[0].cpu().double().numpy()
     return attributions
 
 

@@ -112,6 +112,11 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             ModelError: the family cannot learn from annotations.
         """
 
+    def plain_params(self) -> dict[str, Any]:
+        """The parameters as values that JSON has, by which a model folder's reader makes the same classifier."""
+        found: dict[str, Any] = self.get_params(deep=False)
+        return found
+
     @abstractmethod
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Estimate each label's probability: shape (n_texts, n_labels), the columns in the order of `classes_`.

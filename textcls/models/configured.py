@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from inspect import Parameter, Signature
+from os import PathLike, fspath
 from typing import Any, Generic, TypeVar
 
+import numpy as np
 from pydantic_core import PydanticUndefined
 
 from textcls.config import ModelSettings, check_settings, model_kinds
+from textcls.errors import ConfigError
 from textcls.models.base import TextClassifier
 from textcls.wording import did_you_mean
 
@@ -53,6 +56,10 @@ class ConfiguredClassifier(TextClassifier, Generic[S]):
         checked: S = check_settings(section, json.loads(json.dumps(values, default=_plain)), name="model")
         return checked
 
+    def plain_params(self) -> dict[str, Any]:
+        """The parameters, checked, as values that JSON has."""
+        return self.settings.model_dump(mode="json", exclude={"kind"})
+
 
 def _defaults(kind: str) -> dict[str, Any]:
     """The settings of a family with their defaults; none for one that must be given."""
@@ -65,5 +72,9 @@ def _defaults(kind: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy's, such as a grid search gives, as one of Python's."""
-    return value.item()
+    """A number of NumPy's, such as a grid search gives, as one of Python's, and a path as a string."""
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    raise ConfigError(f"expected settings that JSON has, found {value!r}")

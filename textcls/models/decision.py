@@ -17,7 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
-from textcls.errors import DataError
+from textcls.errors import DataError, ModelError
 from textcls.models.base import Annotations, Labels, Listener, TextClassifier, Texts, Weighed, label_columns
 
 _LEAST = 1e-12
@@ -148,10 +148,18 @@ class DecidedClassifier(TextClassifier):
         listener: Listener | None = None,
         checkpoints: Path | None = None,
     ) -> Self:
-        """Fit the classifier inside; the policy stays."""
+        """Fit the classifier inside; the policy stays.
+
+        Raises:
+            ModelError: the policy was learnt for another number of labels.
+        """
         self.classifier.fit(
             texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints
         )
+        found = len(self.classes_)
+        for its in (self.decision.bias, self.decision.isotonic):
+            if its is not None and len(its) != found:
+                raise ModelError(f"the decision policy is for {len(its)} labels, but these texts have {found}; learn it anew")
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

@@ -28,6 +28,7 @@ from textcls.models.encoders import (
     embed,
     fingerprint,
     load_encoder,
+    one_at_a_time,
     read_encoder,
     tokenize,
     uses_bf16,
@@ -72,11 +73,13 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         self.classes_, self.learnt = classes, np.unique(text_digests(texts))
         return self
 
+    @one_at_a_time
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Estimate each label's probability; see `TextClassifier.predict_proba`. Looks in the cache, but adds nothing to it."""
         self._check_fitted()
         return head_probabilities(self.regression_, self._features(texts))
 
+    @one_at_a_time
     def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
 

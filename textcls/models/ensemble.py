@@ -104,7 +104,7 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
             member.write(place)
             decided = isinstance(member, DecidedClassifier)
             inner, decision = (member.classifier, member.decision.model_dump()) if decided else (member, None)
-            entry = {"folder": place.name, "kind": inner.kind, "settings": inner.get_params(deep=False), "decision": decision}
+            entry = {"folder": place.name, "kind": inner.kind, "settings": inner.plain_params(), "decision": decision}
             described.append(entry)
         (folder / _MEMBERS).write_text(json.dumps(described, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 

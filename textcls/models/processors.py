@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -61,36 +62,32 @@ _READ_AT_THE_FIRST_TOKEN = ("bert", "camembert", "electra", "roberta", "xlm-robe
 """Models with a layer as BERT's, whose heads for whole texts read the first token's vector."""
 
 
-@contextmanager
-def first_token_alone(model: Any) -> Iterator[None]:
+def read_first_token_alone(model: Any) -> None:
     """Have the last layer compute what a classifier reads of it, the first token's vector, and no others, where that is known.
 
-    The other tokens still are what it attends to, so the logits stay the same. Of six layers' work a seventh is spared.
+    The other tokens still are what it attends to, so the logits stay the same. Of six layers' work a seventh is spared. For good, and not
+    for the length of a call, since several threads may predict at once.
     """
-    if model.config.model_type not in _READ_AT_THE_FIRST_TOKEN:
-        yield
-        return
-    layer = [layer for layer in model.modules() if hasattr(layer, "feed_forward_chunk")][-1]
+    if model.config.model_type in _READ_AT_THE_FIRST_TOKEN:
+        layer = [layer for layer in model.modules() if hasattr(layer, "feed_forward_chunk")][-1]
+        layer.forward = partial(_first_token, layer)
+
+
+def _first_token(layer: Any, inputs: torch.Tensor, attention_mask: torch.Tensor | None = None, *_: Any, **__: Any) -> Any:
+    """A layer as BERT's, of which only the first token's vector is computed: shape (n_texts, 1, width)."""
     attention = layer.attention.self
 
     def heads(states: torch.Tensor) -> torch.Tensor:
         return states.view(len(states), -1, attention.num_attention_heads, attention.attention_head_size).transpose(1, 2)
 
-    def forward(inputs: torch.Tensor, attention_mask: torch.Tensor | None = None, *_: Any, **__: Any) -> Any:
-        first = inputs[:, :1]
-        query, key, value = heads(attention.query(first)), heads(attention.key(inputs)), heads(attention.value(inputs))
-        if attention_mask is not None:
-            attention_mask = attention_mask[:, :, :1]
-            if attention_mask.is_floating_point():
-                attention_mask = attention_mask.to(query.dtype)
-        attended = torch.nn.functional.scaled_dot_product_attention(query, key, value, attention_mask)
-        return layer.feed_forward_chunk(layer.attention.output(attended.transpose(1, 2).flatten(2), first))
-
-    layer.forward = forward
-    try:
-        yield
-    finally:
-        del layer.forward
+    first = inputs[:, :1]
+    query, key, value = heads(attention.query(first)), heads(attention.key(inputs)), heads(attention.value(inputs))
+    if attention_mask is not None:
+        attention_mask = attention_mask[:, :, :1]
+        if attention_mask.is_floating_point():
+            attention_mask = attention_mask.to(query.dtype)
+    attended = torch.nn.functional.scaled_dot_product_attention(query, key, value, attention_mask)
+    return layer.feed_forward_chunk(layer.attention.output(attended.transpose(1, 2).flatten(2), first))
 
 
 @contextmanager

@@ -40,13 +40,14 @@ from textcls.models.encoders import (
     load_tokenizer,
     loading,
     locate_encoder,
+    one_at_a_time,
     quiet,
     uses_bf16,
     warn_of_cuts,
     write_encoder,
 )
 from textcls.models.finetuning import PREDICTION_BATCH, NotFiniteError, fine_tune, layer_of
-from textcls.models.processors import first_token_alone, quick_training
+from textcls.models.processors import quick_training, read_first_token_alone
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +102,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
         return self
 
+    @one_at_a_time
     def predict_proba(self, texts: Texts) -> np.ndarray:
         """Estimate each label's probability; see `TextClassifier.predict_proba`. Texts of similar length go together."""
         self._check_fitted()
@@ -108,17 +110,18 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         collate = DataCollatorWithPadding(self.tokenizer_)
         order = sorted(range(len(windows)), key=lambda number: len(windows[number]["input_ids"]))
         logits = torch.empty((len(windows), len(self.classes_)), dtype=torch.float64)
-        with torch.inference_mode(), first_token_alone(self.model_):
+        with torch.inference_mode():
             for start in range(0, len(order), PREDICTION_BATCH):
                 numbers = order[start : start + PREDICTION_BATCH]
                 batch = collate([windows[number] for number in numbers]).to(self.model_.device)
-                logits[numbers] = self.model_(**batch).logits.double().cpu()
+                logits[numbers] = self.model_(**batch).logits.cpu().double()
         of_texts = torch.zeros((len(texts), len(self.classes_)), dtype=torch.float64)
         of_texts.index_add_(0, torch.tensor(text_of, dtype=torch.int64), logits)
         windows_of = np.bincount(text_of, minlength=len(texts)).reshape(-1, 1)
         probabilities: np.ndarray = (of_texts / torch.from_numpy(windows_of)).softmax(dim=-1).numpy()
         return probabilities
 
+    @one_at_a_time
     def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
         """Attribute the log odds to words by integrated gradients; see `TextClassifier.explain` and `attributions`.
 
@@ -160,6 +163,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         with quiet():
             self.tokenizer_ = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        read_first_token_alone(model)
         self.model_ = model.eval().to(best_device())
         found = [self.model_.config.id2label[number] for number in range(self.model_.config.num_labels)]
         if found != list(labels):
@@ -199,7 +203,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                 logits, true, weight=weights.to(logits.device), label_smoothing=settings.label_smoothing, reduction="sum"
             )
 
-        with quiet(), quick_training(model), first_token_alone(model):
+        with quiet(), quick_training(model):
             trained: Any = fine_tune(
                 model,
                 self.tokenizer_,
@@ -232,9 +236,11 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
             for name in ("attention_probs_dropout_prob", "attention_dropout"):
                 if hasattr(config, name):
                     setattr(config, name, 0.0)
-            return AutoModelForSequenceClassification.from_pretrained(
+            model = AutoModelForSequenceClassification.from_pretrained(
                 source, config=config, use_safetensors=True, dtype=torch.float32, **local
             )
+        read_first_token_alone(model)
+        return model
 
     def _encode(self, texts: Texts, *, places: bool = False) -> tuple[list[dict[str, Any]], list[int]]:
         """Turn texts into windows of token ids, one each unless `long_texts` are read in windows.

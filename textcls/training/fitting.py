@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +91,7 @@ def measure_classifier(dataset: Dataset, fit: Fit, classifier: TextClassifier, f
     split = fit.split
     held_out = np.union1d(split.validation, split.test)
     labels = sorted({*classifier.classes_.tolist(), *dataset.select(held_out)["label"][:]})
-    started = time.monotonic()
     probabilities = _probabilities(classifier, dataset.select(split.test).to_list(), labels)
-    seconds = time.monotonic() - started
     true = dataset.select(split.test)["label"][:]
     metrics = {f"test/{metric}": value for metric, value in evaluate(true, probabilities, labels).metrics.items()}
     if classifier.abstain_below is not None:
@@ -104,7 +101,7 @@ def measure_classifier(dataset: Dataset, fit: Fit, classifier: TextClassifier, f
         rows = dataset.select(split.validation)
         validated = evaluate(rows["label"][:], _probabilities(classifier, rows.to_list(), labels), labels)
         metrics |= {f"validation/{metric}": value for metric, value in validated.metrics.items()}
-    metrics |= {"time/fit_s": fit_seconds, "time/texts_per_s": len(split.test) / max(seconds, 1e-9)}
+    metrics["time/fit_s"] = fit_seconds
     return Measurement(metrics, labels, probabilities)
 
 

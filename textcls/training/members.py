@@ -6,11 +6,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from textcls.artifacts import ModelDescription, describe_model, load_model
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, ModelError
+from textcls.models import text_digests
 from textcls.models.ensemble import EnsembleClassifier
 from textcls.tracking import Store
+from textcls.wording import counted
 
 _PARTS = ("train", "validation", "test")
 
@@ -79,6 +83,27 @@ def check_members(config: Config, members: Mapping[str, ModelDescription], ident
             raise ConfigError(
                 f"member {name} was trained with splits.repeats {repeats}, after which the final model learns from all rows, "
                 "so it knows the test rows; take one trained with splits.repeats 1"
+            )
+
+
+def check_known(ensemble: EnsembleClassifier, learnt: Sequence[str], tested: Sequence[str]) -> None:
+    """Check that no member has learnt a text that the run measures on, as far as the members themselves know: files may have changed.
+
+    Args:
+        ensemble: the ensemble, with its members.
+        learnt: the texts that the run's own split has to learn from, of which the data may have some twice.
+        tested: those that it measures on.
+
+    Raises:
+        ConfigError: a member has.
+    """
+    new = np.setdiff1d(text_digests(tested), text_digests(learnt))
+    for name, member in zip(ensemble.members, ensemble.members_, strict=True):
+        known = 0 if member.learnt is None else int(np.isin(new, member.learnt).sum())
+        if known:
+            raise ConfigError(
+                f"member {name} has learnt {known:,} of the {counted(len(new), 'text')} that the run measures on; "
+                "the files hold other rows than when it was trained: train it again, or measure on others"
             )
 
 

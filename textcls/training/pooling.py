@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from secrets import token_hex
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _MOST_LABELS_TRACKED = 20
+_TEXTS_ALONE = 25
 _WITH_INTERVAL = ("macro_f1", "accuracy")
 
 
@@ -92,11 +94,18 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: In
     return metrics
 
 
-def latency(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> float:
-    """Median milliseconds to predict one text."""
-    times = []
-    for row in rows:
-        started = time.perf_counter()
-        classifier.predict_proba([row])
-        times.append((time.perf_counter() - started) * 1000)
-    return median(times)
+def speed(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Median milliseconds to predict one text, and texts a second where many are predicted at once.
+
+    The texts are made such that they are new to the classifier, since its family may keep what it has computed.
+    """
+    new = [{**row, "text": f"{row['text']} {token_hex(4)}"} for row in rows]
+    alone = [_seconds(classifier, [row]) for row in new[:_TEXTS_ALONE]]
+    at_once = new[_TEXTS_ALONE:] or new
+    return {"latency/p50_ms": 1000 * median(alone), "time/texts_per_s": len(at_once) / max(_seconds(classifier, at_once), 1e-9)}
+
+
+def _seconds(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> float:
+    started = time.perf_counter()
+    classifier.predict_proba(rows)
+    return time.perf_counter() - started

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from textcls.artifacts import DataSummary, pip_requirements, save_model
 from textcls.config import Config, EnsembleConfig, load_config, make_config
 from textcls.dataset import dataset_identity, dataset_name, load_dataset, row_identities
@@ -24,10 +26,10 @@ from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.environment import run_tags
 from textcls.training.fitting import Outcome, fit_classifier, measure_classifier
-from textcls.training.members import make_ensemble, member_folders
+from textcls.training.members import check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import Fit, in_context, plan, protocol
-from textcls.training.pooling import final_metrics, latency, pool
+from textcls.training.pooling import final_metrics, pool, speed
 from textcls.training.record import kept_log, log_inputs, log_results
 from textcls.training.reporting import Relay, Reporter
 from textcls.training.workspace import Workspace, check_resumable, identity_in_order, open_workspace, unfinished_run
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LATENCY_TEXTS = 25
+_TIMED_TEXTS = 225
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,9 @@ def run_config(
         ensemble = None
         if isinstance(config.model, EnsembleConfig):
             ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
+            split, texts = fits[0].split, np.array(data.rows["text"][:], dtype=object)
+            others = np.concatenate([split.train, split.validation, split.calibration])
+            check_known(ensemble, texts[others].tolist(), texts[split.test].tolist())
         name = config.tracking.name or run_name(config)
 
         run = opened.enter_context(_tracked(config, data, name, within, resume, several=len(fits) > 1))
@@ -180,8 +185,7 @@ def run_config(
         if resume is None:  # how long a process that was killed was at work is not known
             metrics["time/total_s"] = time.monotonic() - started
         metrics["size/model_mb"] = folder_bytes(folder) / 1e6
-        some = data.in_context.select(range(min(_LATENCY_TEXTS, len(data.in_context)))).to_list()
-        metrics["latency/p50_ms"] = latency(classifier, some)
+        metrics |= speed(classifier, data.in_context.select(range(min(_TIMED_TEXTS, len(data.in_context)))).to_list())
         run.metrics(metrics)
         result = RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
         if within is None:  # of a trial, of which there are many, the figures are enough
