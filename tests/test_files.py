@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -107,6 +109,23 @@ def test_what_comes_meanwhile_stays(tmp_path: Path, kind: str) -> None:
 
 
 @both
+def test_of_several_at_once_one_is_kept_and_the_others_are_told(tmp_path: Path, kind: str) -> None:
+    together = threading.Barrier(4)
+
+    def written(number: int) -> bool:
+        try:
+            with opened(kind, tmp_path / "out") as place:
+                (place if kind == "file" else place / "inner.txt").write_text(str(number), encoding="utf-8")
+                together.wait()
+        except OutputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(written, range(4))) == 1
+
+
+@both
 def test_a_place_that_cannot_be_written_to(tmp_path: Path, kind: str) -> None:
     (tmp_path / "plain").write_text("a file, not a folder", encoding="utf-8")
     target = tmp_path / "plain" / "out"
@@ -119,6 +138,8 @@ def test_a_place_that_cannot_be_written_to(tmp_path: Path, kind: str) -> None:
 def test_only_what_is_wrong_with_the_place_is_said_of_it(tmp_path: Path, kind: str) -> None:
     with pytest.raises(FileNotFoundError, match="input"), opened(kind, tmp_path / "out"):
         (tmp_path / "input").read_text()
+    with pytest.raises(ConnectionResetError), opened(kind, tmp_path / "out"):
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
     with pytest.raises(OutputError, match="out: cannot be written: No space left"), opened(kind, tmp_path / "out"):
         raise OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(OutputError, match="out: cannot be written: No such file"), opened(kind, tmp_path / "out") as place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -12,6 +13,9 @@ from secrets import token_hex
 from tempfile import mkdtemp
 
 from textcls.errors import OutputError
+
+_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""What the disk says when a file that is open cannot be written on."""
 
 
 def check_new(path: str | Path) -> Path:
@@ -64,7 +68,18 @@ def new_file(path: str | Path) -> Iterator[Path]:
     target = check_new(path)
     with _beside(target) as scratch:
         yield scratch / target.name
-        (scratch / target.name).rename(check_new(target))
+        _put(scratch / target.name, target)
+
+
+def _put(file: Path, target: Path) -> None:
+    """Give a file its place, over nothing that came there meanwhile, which a rename would replace."""
+    try:
+        os.link(file, target)
+    except FileExistsError:
+        check_new(target)
+        raise
+    except OSError:  # a file system without links
+        file.rename(check_new(target))
 
 
 @contextmanager
@@ -74,14 +89,17 @@ def _beside(target: Path) -> Iterator[Path]:
         scratch.mkdir(parents=True)  # not by mkdtemp, whose folders are the owner's alone whatever the umask
         yield scratch
     except OSError as error:
-        if error.filename is not None and not _on_the_way(Path(str(error.filename)).absolute(), scratch.absolute()):
+        if not _about_the_place(error, scratch.absolute()):
             raise  # it is about something that was read meanwhile
         raise OutputError(f"{target}: cannot be written: {_reason(error)}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _on_the_way(path: Path, scratch: Path) -> bool:
+def _about_the_place(error: OSError, scratch: Path) -> bool:
+    if error.filename is None:  # in writing to a file that is open
+        return error.errno is None or error.errno in _WRITING
+    path = Path(str(error.filename)).absolute()
     return path.is_relative_to(scratch) or scratch.is_relative_to(path)  # in it, or a folder that it was to be made in
 
 
