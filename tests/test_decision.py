@@ -99,6 +99,23 @@ def test_a_wanted_risk_is_promised_with_the_confidence_that_is_said() -> None:
     assert broken <= 10  # of 100, at 5 %, all but never more
 
 
+def test_rows_of_groups_that_are_wrong_together_promise_less() -> None:
+    random = np.random.default_rng(0)
+    groups = np.repeat(np.arange(15), 60).astype(str).tolist()
+    broken = {"on their own": 0, "in groups": 0}
+    for _ in range(60):  # as above, but some groups are easy, and others hard
+        confidence = random.uniform(0.5, 1, len(groups))
+        wrong = random.random(len(groups)) < np.repeat(random.beta(0.6, 2.4, 15), 60)
+        labels, probabilities = np.where(wrong, "b", "a").tolist(), np.stack([confidence, 1 - confidence], axis=1)
+        for how, given in (("on their own", None), ("in groups", groups)):
+            try:
+                learn_decision(DecisionConfig(risk=0.19), labels, probabilities, ["a", "b"], given)
+            except DataError:
+                continue
+            broken[how] += 1
+    assert broken["in groups"] <= 4 < broken["on their own"]
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_rows_of_one_confidence_are_answered_or_none_is(order: int) -> None:
     probabilities = np.tile([0.9, 0.1], (400, 1))

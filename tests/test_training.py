@@ -177,18 +177,43 @@ def test_folds_do_not_doubt_a_label_that_stands_in_one_article_only(
     assert "4 of 36 rows are not searched for label errors" in read(Store(store_folder), result.run_id, "log.txt")
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ModelError("captum is not there"), "captum is not there"), (RuntimeError("odd"), "RuntimeError('odd')")],
+)
 def test_a_run_is_not_lost_because_nothing_can_say_what_weighed(
-    settings: Settings, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+    error: Exception, words: str, settings: Settings, store_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*given: Any) -> None:
-        raise ModelError("what weighed is told by captum")
+        raise error
 
     monkeypatch.setattr(classifier_class("tfidf"), "explain", refuse)
     given = settings(tracked=True)
     given["model"] |= {"C": 1e-6}
     result = train(given)
     assert result.run_id is not None
-    assert "what weighed is told by captum" in read(Store(store_folder), result.run_id, "log.txt")
+    assert f"what weighed is not told: {words}" in read(Store(store_folder), result.run_id, "log.txt")
+
+
+@pytest.mark.parametrize("kind", ["given", "leave-one-group-out"])
+def test_seeds_that_change_nothing_are_refused(kind: str, settings: Settings, toy_file: Path) -> None:
+    data = settings()["data"] if kind == "given" else {"train": str(toy_file)}
+    with pytest.raises(ConfigError) as caught:
+        train(settings(data=data, splits={"kind": kind, "repeats": 3}), output="model")
+    assert str(caught.value) == (
+        f"splits.repeats is 3, but with splits.kind '{kind}' a model of kind 'tfidf' is the same with every seed; set it to 1"
+    )
+
+
+def test_settings_without_effect_are_told(
+    settings: Settings, toy_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    splits = {"kind": "hash", "test": 0.5, "folds": 3}
+    given = settings(data={"train": str(toy_file)}, splits=splits, decision={"share": 0.5})
+    train(given, output=tmp_path / "model")
+    assert "splits.folds is of splits.kind 'k-fold' alone; with 'hash' it has no effect" in caplog.text
+    assert "decision.share has no effect, since decision asks for nothing that is learnt" in caplog.text
+    assert "splits.test" not in caplog.text
 
 
 # --- one split ------------------------------------------------------------------------------------------------------
@@ -422,7 +447,8 @@ def probabilities(result: RunResult) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize(("seed", "used"), [(None, 1), (7, 7)])
 def test_a_model_may_have_a_seed_of_its_own(seed: int | None, used: int, settings: Settings, tmp_path: Path) -> None:
-    given = settings(splits={"repeats": 2})
+    given = settings("static", splits={"repeats": 2})
+    given["model"]["epochs"] = 1
     given["model"]["seed"] = seed
     result = train(given, output=tmp_path / "model")
     assert result.classifier.get_params()["seed"] == used

@@ -70,6 +70,9 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     uses_validation: ClassVar[bool] = False
     """Whether `fit` makes use of validation rows."""
 
+    uses_seed: ClassVar[bool] = True
+    """Whether another seed gives another classifier."""
+
     context: Mapping[str, int] | None = None
     """How many sentences `before` and `after` each text the model reads; None reads the text alone."""
     group: str | None = None

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 from scipy.optimize import minimize_scalar
 from scipy.stats import beta
+from scipy.stats import t as student
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import f1_score
 
@@ -73,7 +74,13 @@ def check_enough(config: DecisionConfig, rows: int) -> None:
         )
 
 
-def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> Decision:
+def learn_decision(
+    config: DecisionConfig,
+    true: Sequence[str],
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    groups: Sequence[str | None] | None = None,
+) -> Decision:
     """Learn a decision policy on rows that the classifier did not learn from.
 
     Args:
@@ -81,6 +88,7 @@ def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: n
         true: n_rows labels.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns.
+        groups: each row's group, such as its article, whose rows are wrong together; a row without one is on its own.
 
     Raises:
         DataError: too few rows, or a wanted risk that no threshold keeps.
@@ -94,7 +102,7 @@ def learn_decision(config: DecisionConfig, true: Sequence[str], probabilities: n
         decision = decision.model_copy(update={"isotonic": _learn_steps(label_ids, decision.apply(probabilities))})
     below = config.abstain_below
     if config.risk is not None:
-        below = _choose_threshold(label_ids, decision.apply(probabilities), config.risk)
+        below = _choose_threshold(label_ids, decision.apply(probabilities), config.risk, groups or [None] * len(true))
     return decision.model_copy(update={"abstain_below": below})
 
 
@@ -214,22 +222,30 @@ def _learn_steps(label_ids: np.ndarray, probabilities: np.ndarray) -> list[tuple
     return steps
 
 
-def _choose_threshold(label_ids: np.ndarray, probabilities: np.ndarray, risk: float) -> float:
+def _choose_threshold(label_ids: np.ndarray, probabilities: np.ndarray, risk: float, groups: Sequence[str | None]) -> float:
     """Choose the lowest confidence to answer at such that, with 95 % confidence, at most a share `risk` of the answers is wrong.
 
-    Selective classification with guaranteed risk (Geifman and El-Yaniv 2017) by the exact binomial bound of Clopper and Pearson. Twenty
-    thresholds are tried, each with a twentieth of what may go wrong (Bonferroni): the best of all that pass at 95 % each would be wrong
-    more often than promised.
+    Selective classification with guaranteed risk (Geifman and El-Yaniv 2017) by the exact binomial bound of Clopper and Pearson, for as
+    many rows as those of the groups are worth. Twenty thresholds are tried, each with a twentieth of what may go wrong (Bonferroni): the
+    best of all that pass at 95 % each would be wrong more often than promised.
     """
+    group_of = np.unique(
+        [f"row {row}" if group is None else f"group {group}" for row, group in enumerate(groups)], return_inverse=True
+    )[1]
     confidence = probabilities.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
     ranked = confidence[order]
     tried = np.ceil(np.arange(1, _THRESHOLDS + 1) / _THRESHOLDS * len(order)).astype(int)
     # A threshold answers all rows of its confidence.
     answered = np.unique(np.searchsorted(-ranked, -ranked[tried - 1], side="right"))
-    wrong = np.cumsum((probabilities.argmax(axis=1) != label_ids)[order])[answered - 1]
-    bound = beta.ppf(1 - (1 - _CONFIDENCE) / _THRESHOLDS, wrong + 1, answered - wrong)
-    bound[wrong == answered] = 1
+    mistaken, group_of = (probabilities.argmax(axis=1) != label_ids)[order], group_of[order]
+    wrong = np.cumsum(mistaken)[answered - 1]
+    # Where there is no mistake, groups show no effect, and that of all rows is taken.
+    parts = [count if some else len(order) for count, some in zip(answered, wrong, strict=True)]
+    effects = np.array([max(1.0, _design_effect(mistaken[:count], group_of[:count])) for count in parts])
+    wrong = wrong / effects
+    bound = beta.ppf(1 - (1 - _CONFIDENCE) / _THRESHOLDS, wrong + 1, answered / effects - wrong)
+    bound[~(wrong < answered / effects)] = 1
     kept = np.flatnonzero(bound <= risk)
     if not len(kept):
         raise DataError(
@@ -237,3 +253,23 @@ def _choose_threshold(label_ids: np.ndarray, probabilities: np.ndarray, risk: fl
             f"(the least that is sure is {bound.min():.3f}); raise it or give more data"
         )
     return float(ranked[answered[kept[-1]] - 1])
+
+
+def _design_effect(mistaken: np.ndarray, group_of: np.ndarray) -> float:
+    """How many rows of groups tell as much of the share of mistakes as one row on its own would (Korn and Graubard 1998).
+
+    Args:
+        mistaken: shape (n_rows,), booleans.
+        group_of: shape (n_rows,), the number of each row's group.
+    """
+    rows, share = len(mistaken), float(mistaken.mean())
+    sizes = np.bincount(group_of)
+    excess = np.bincount(group_of, weights=mistaken - share)[sizes > 0]
+    count = len(excess)
+    if count == 1:
+        return float(rows)
+    if share in (0.0, 1.0):
+        return 1.0
+    effect = count / (count - 1) * float((excess**2).sum()) / (rows * share * (1 - share))
+    tail = (1 - _CONFIDENCE) / _THRESHOLDS
+    return effect * float(student.ppf(tail, count - 1) / student.ppf(tail, rows - 1)) ** 2

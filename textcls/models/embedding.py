@@ -44,6 +44,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
     """A linear classifier over sentence embeddings. The parameters are those of `config.EmbeddingConfig`."""
 
     kind: ClassVar[str] = "embedding"
+    uses_seed: ClassVar[bool] = False
 
     def fit(
         self,

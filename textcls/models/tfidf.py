@@ -46,6 +46,7 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
     """
 
     kind: ClassVar[str] = "tfidf"
+    uses_seed: ClassVar[bool] = False
 
     def fit(
         self,

@@ -76,7 +76,8 @@ def fit_classifier(
         kept = [number for number, label in enumerate(true) if label in known]
         probabilities = classifier.predict_proba([held_out[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
-        decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names)
+        groups = [held_out[number]["group"] for number in kept]
+        decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names, groups)
         classifier = DecidedClassifier(classifier, decision)
         if classifier.learnt is not None:
             classifier.learnt = np.union1d(classifier.learnt, text_digests(held_out))

@@ -66,8 +66,8 @@ def look_at_mistakes(
         texts = read.select([number_of[row["id"]] for row in its]).to_list()
         try:
             weighed = outcome.classifier.explain(texts, [row["prediction"] for row in its], [row["label"] for row in its])
-        except ModelError as error:  # no reason to lose a run
-            logger.warning("%s", error)
+        except Exception as error:  # after all the training, no reason whatever to lose a run
+            logger.warning("what weighed is not told: %s", error if isinstance(error, ModelError) else repr(error))
             break
         for row, pieces in zip(its, weighed or [], strict=weighed is not None):
             row["weighed"] = pieces
