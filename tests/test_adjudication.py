@@ -203,6 +203,25 @@ def test_labels_that_stand_in_one_article_only_are_not_suspected(
     ]
 
 
+def test_rare_labels_hinder_no_search_for_errors(mislabelled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [*read_rows(mislabelled), {"id": "40", "text": "king queen rook", "label": "chess"}]
+    for file, expected in (("one", ["7"]), ("all", None)):
+        config = make_config(
+            {"data": {"train": str(write_jsonl(tmp_path / f"{file}.jsonl", rows))}, "model": {"kind": "tfidf", "C": 10.0}}
+        )
+        if expected:
+            assert [row["id"] for row in suspected_errors(config, load_dataset(config.data))] == expected
+            rows = [{**row, "label": row["id"]} for row in rows]
+        else:
+            with pytest.raises(
+                DataError, match=r"need two rows and the rows two groups, but fewer than two labels have two rows$"
+            ):
+                suspected_errors(config, load_dataset(config.data))
+    assert [record.getMessage() for record in caplog.records] == [
+        "1 of 41 rows are not searched for label errors: their labels have fewer than 5 rows",
+    ]
+
+
 def test_a_suspect_names_its_article_as_the_stores_do(mislabelled: Path, tmp_path: Path) -> None:
     rows = [{**row, "article": number // 4} for number, row in enumerate(read_rows(mislabelled))]
     given = {"train": str(write_jsonl(tmp_path / "articles.jsonl", rows)), "group": "id"}

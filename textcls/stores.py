@@ -5,6 +5,7 @@ Apart from `config` and `tracking`, which take long to import: the command line 
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 DEFAULT_STORE = "experiments"
@@ -13,4 +14,4 @@ DEFAULT_STORE = "experiments"
 
 def store_hint(store: str | Path) -> str:
     """What to add to a command that is to look in a store: nothing if it does so anyway."""
-    return "" if str(store) == DEFAULT_STORE else f" --store {store}"
+    return "" if str(store) == DEFAULT_STORE else f" --store {shlex.quote(str(store))}"

@@ -30,6 +30,8 @@ MOST_EXPLAINED = 30
 """Wrong predictions that are explained: an encoder takes half a second for each."""
 
 _FOLDS = 5
+_MOST_SEARCHED = 0.95
+"""Share of the rows for whose sake there are fewer folds; those of rarer labels are left out."""
 
 
 def look_at_mistakes(
@@ -102,8 +104,9 @@ def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[
 def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None = None) -> list[dict[str, Any]]:
     """Find suspected label errors among all rows, whatever their split, as `rank_suspects` does.
 
-    Every row is predicted by a classifier that learnt from the other folds only: five, or fewer where there are fewer groups or rows of
-    a label; rows of one group share a fold. Rows whose label stands in their own fold only are left out: no classifier could know it.
+    Every row is predicted by a classifier that learnt from the other folds only: five, or fewer where there are fewer groups or labels
+    are rare; rows of one group share a fold. Rows whose label no classifier could know are left out: those of labels with fewer rows
+    than folds, and those whose label stands in their own fold only.
 
     Args:
         config: the data, the model and the seed; neither its splits nor its decision are used.
@@ -111,18 +114,20 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
         listener: told of the fits' progress.
 
     Raises:
-        DataError: all rows are of one group, or a label has one row only.
+        DataError: all rows are of one group, or fewer than two labels have two rows.
     """
     dataset = in_context(rows, config.model.context)
-    labels, groups, ids = (rows[column][:] for column in ("label", "group", "id"))
-    rarest, count = min(Counter(labels).items(), key=lambda item: item[1])
-    apart = len(set(groups) - {None}) + groups.count(None)
-    folds = min(_FOLDS, apart, count)
-    if folds < 2:
-        found = f"the label {rarest!r} has one row" if count < 2 else "all rows are of one group"
-        raise DataError(
-            f"label errors are found by folds, for which every label needs two rows and the rows two groups, but {found}"
+    counts, folds = _rows_and_folds(rows)
+    frequent = [number for number, label in enumerate(rows["label"][:]) if counts[label] >= folds]
+    if len(frequent) < len(rows):
+        logger.warning(
+            "%d of %d rows are not searched for label errors: their labels have fewer than %d rows",
+            len(rows) - len(frequent),
+            len(rows),
+            folds,
         )
+        rows, dataset = rows.select(frequent), dataset.select(frequent)
+    labels, groups, ids = (rows[column][:] for column in ("label", "group", "id"))
     splits = make_splits(
         config.splits.model_copy(update={"kind": "k-fold", "folds": folds}),
         seed=config.seed,
@@ -144,6 +149,21 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
         probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(dataset.select(split.test).to_list())
         known[split.test] = np.isin(np.array(labels, dtype=object)[split.test], classifier.classes_)
     return _doubted(_neighbours(rows), probabilities, names, known)
+
+
+def _rows_and_folds(rows: Dataset) -> tuple[Counter[str], int]:
+    """How many rows each label has; and the number of folds: as many as leave most rows a label that all folds may have."""
+    counts, groups = Counter(rows["label"][:]), rows["group"][:]
+    apart = len(set(groups) - {None}) + groups.count(None)
+    if apart < 2 or sum(count > 1 for count in counts.values()) < 2:
+        found = "all rows are of one group" if apart < 2 else "fewer than two labels have two rows"
+        raise DataError(
+            f"label errors are found by folds, for which two labels need two rows and the rows two groups, but {found}"
+        )
+    for folds in range(min(_FOLDS, apart), 2, -1):
+        if sum(count for count in counts.values() if count >= folds) >= _MOST_SEARCHED * len(rows):
+            return counts, folds
+    return counts, 2
 
 
 def _doubted(
