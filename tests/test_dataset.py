@@ -317,6 +317,17 @@ def test_a_dataset_that_the_hub_does_not_have(monkeypatch: pytest.MonkeyPatch, d
     )
 
 
+def test_what_else_is_wrong_with_a_dataset_of_the_hub_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def hub(*arguments: Any, **options: Any) -> None:
+        raise ValueError('Unknown split "train".\nShould be one of ["test"].')
+
+    monkeypatch.setattr(datasets, "load_dataset", hub)
+    expected = 'data.train: owner/reviews: datasets cannot load it: Unknown split "train". Should be one of ["test"].'
+    assert problem("owner/reviews", download=True) == expected
+
+
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from textcls.errors import DataError
+from textcls.wording import one_line
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 
@@ -64,9 +65,11 @@ def _read_hub(name: str, split: str, download: bool) -> Iterator[tuple[str, Row]
     try:
         with nullcontext() if download else _offline():
             dataset = datasets.load_dataset(repository, split=wanted or split)
-    except Exception as error:  # the hub's client raises from a dozen trees
+    except (ConnectionError, FileNotFoundError) as error:
         remedy = "check the name and the network" if download else "set data.download=true to fetch it from the hub"
         raise DataError(f"data.{split}: {name}: no such file, and no dataset of that name at hand; {remedy}") from error
+    except Exception as error:  # datasets and its hub raise from a dozen trees
+        raise DataError(f"data.{split}: {name}: datasets cannot load it: {one_line(str(error), 300)}") from error
     names = {column: feature.names for column, feature in dataset.features.items() if isinstance(feature, datasets.ClassLabel)}
     for number, row in enumerate(dataset):
         yield f"{name}, row {number}", {c: names[c][v] if c in names and v is not None else v for c, v in row.items()}
