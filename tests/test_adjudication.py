@@ -49,6 +49,17 @@ def note(annotator: str, label: str, *, start: int = 0, reason: str | None = Non
     )
 
 
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Say what is typed on the terminal."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    return lambda answers: monkeypatch.setattr("sys.stdin", Terminal(answers))
+
+
 def test_only_what_differs_is_a_difference() -> None:
     held = current([note("x", "fact"), note("y", "quote"), note("x", "fact", start=9), note("y", "fact", start=9)])
     assert [(span.start, sorted(said)) for span, said in differences(held).items()] == [(0, ["x", "y"])]
@@ -78,15 +89,11 @@ def test_an_undecided_difference_is_named() -> None:
     )
 
 
-def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
     append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
     append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
 
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr("sys.stdin", Terminal("fcat\n\nfact\n \n\nbecause\n"))
+    typed("fcat\n\nfact\n \n\nbecause\n")
     stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
     done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
     assert done.code == 0, done.err
@@ -133,10 +140,14 @@ def test_single_labels_are_kept_when_told_and_counted(tmp_path: Path, textcls: C
     assert [a.start for a in read_annotations("all.jsonl")] == [0, 9]
 
 
-def test_deciders_who_differ_are_refused() -> None:
+def test_the_last_decision_of_a_span_counts_whoever_made_it_and_whenever() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
-    with pytest.raises(DataError, match=r"^a 0–4 was decided as 'fact' and as 'quote'; keep one$"):
-        adjudicate(held, [note("j", "fact"), note("k", "quote")], annotator="all")
+    earlier = NOW.replace(year=2020)  # a wrong clock does not bring the older decision back
+    decisions = [note("j", "fact", reason="1"), note("k", "quote", reason="2").model_copy(update={"time": earlier})]
+    (merged,) = adjudicate(held, decisions, annotator="all")
+    assert (merged.label, merged.reason) == ("quote", "2")
+    (merged,) = adjudicate(held, decisions[::-1], annotator="all")
+    assert (merged.label, merged.reason) == ("fact", "1")
 
 
 def test_a_decision_on_what_nobody_labelled_is_refused() -> None:
@@ -275,8 +286,55 @@ def test_a_suspect_is_answered_by_what_is_decided_later_and_with_a_reason(tmp_pa
         undecided_suspects(suspects, [note("judge", "fact")])
 
 
-def test_what_was_reopened_takes_the_last_decision_whoever_made_it() -> None:
-    held = current([note("x", "fact"), note("y", "quote")])
-    decisions = [note("judge", "fact", reason="first"), note("other", "quote", reason="second")]
-    (merged,) = adjudicate(held, decisions, annotator="all", reopened=[Span("a", 0, 4)])
-    assert (merged.label, merged.reason) == ("quote", "second")
+def test_a_suspect_is_answered_for_good_where_the_same_label_was_suggested(tmp_path: Path) -> None:
+    held = current([note("x", "fact"), note("x", "fact", start=9)])
+    later = "2026-03-01T00:00:00+00:00"
+    rows = [doubt(time=later), doubt(id="a:9", time=later, suggestion="opinion")]
+    suspects = read_suspects(write_jsonl(tmp_path / "suspects.jsonl", rows), held)
+    kept = [note("judge", "fact", start=start, reason="as it is") for start in (0, 9)]
+    assert [span.start for span in undecided_suspects(suspects, kept)] == [0, 9]
+    decisions = [decision.model_copy(update={"suggestion": "quote"}) for decision in kept]
+    assert [span.start for span in undecided_suspects(suspects, decisions)] == [9]
+
+
+def test_a_missing_reason_is_mended_by_a_line_below(tmp_path: Path) -> None:
+    held = current([note("x", "fact")])
+    suspects = read_suspects(write_jsonl(tmp_path / "suspects.jsonl", [doubt()]), held)
+    assert undecided_suspects(suspects, [note("judge", "fact"), note("judge", "fact", reason="as it is")]) == {}
+
+
+def test_suspects_are_decided_in_rounds(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    command = ("adjudicate", tmp_path / "x.jsonl", tmp_path / "y.jsonl", "--decisions", "decisions.jsonl", "--output")
+    typed("quote\nher words\n")
+    assert textcls(*command, "0.jsonl").code == 0
+    rounds = [
+        ("2999-01-01", "quote", "fact", "fact\nnobody said it\n"),
+        ("2999-01-02", "fact", "opinion", "fact\na count\n"),
+        ("2999-01-03", "fact", "opinion", ""),  # the same question as before
+    ]
+    for number, (time, label, suggestion, answers) in enumerate(rounds, 1):
+        row = doubt(time=f"{time}T00:00:00Z", label=label, suggestion=suggestion)
+        write_jsonl(tmp_path / "suspects.jsonl", [row])
+        typed(answers)
+        done = textcls(*command, f"{number}.jsonl", "--suspects", tmp_path / "suspects.jsonl", "--annotator", f"Jo {number}")
+        assert done.code == 0, done.err
+        assert ("a classifier doubts" in done.out) == bool(answers)
+    done = textcls(*command, "after.jsonl")
+    assert (done.code, done.err) == (0, "1 labels written to after.jsonl, 1 of them decided\n")
+    (settled,) = read_annotations("after.jsonl")
+    assert (settled.label, settled.reason) == ("fact", "a count")
+
+
+def test_decisions_that_belong_to_no_store_are_refused_before_anybody_is_asked(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    append_annotations("decisions.jsonl", [note("j", "fact", start=50, reason="elsewhere")])
+    typed("quote\nher words\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert (done.code, done.out) == (1, "")
+    assert "a 50–54 was decided, but no annotator labelled it" in done.err

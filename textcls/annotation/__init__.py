@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.annotation.adjudication import adjudicate, differences, labelled_once
+from textcls.annotation.adjudication import adjudicate, differences, labelled_once, last_decisions
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
 from textcls.annotation.store import Annotation, Span, append_annotations, current, read_annotations
@@ -19,6 +19,7 @@ __all__ = [
     "current",
     "differences",
     "labelled_once",
+    "last_decisions",
     "measure_agreement",
     "read_annotations",
     "read_suspects",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-from textcls.annotation.store import Annotation, Span, current
+from textcls.annotation.store import Annotation, Span
 from textcls.errors import DataError
 
 
@@ -26,38 +26,49 @@ def labelled_once(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, d
     return {span: said for span, said in _by_span(held).items() if len(said) == 1}
 
 
+def last_decisions(held: Mapping[str, Mapping[Span, Annotation]], decisions: Iterable[Annotation]) -> dict[Span, Annotation]:
+    """Find the decision that counts for each decided span: the last in order, whoever made it and whatever its time says.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+        decisions: every decision, in the order of the file.
+
+    Raises:
+        DataError: a decision is on a span that nobody labelled.
+    """
+    decided = {decision.span: decision for decision in decisions}
+    for span in decided:
+        if not any(span in by_span for by_span in held.values()):
+            raise DataError(
+                f"{_name(span)} was decided, but no annotator labelled it; the stores and the decisions do not belong together"
+            )
+    return decided
+
+
 def adjudicate(
     held: Mapping[str, Mapping[Span, Annotation]],
     decisions: Iterable[Annotation],
     *,
     annotator: str,
     keep_single: bool = False,
-    reopened: Collection[Span] = (),
 ) -> list[Annotation]:
     """Put one set of labels together: what annotators agree on, and what was decided where they do not.
 
     Args:
         held: what each annotator holds, as `store.current` gives it.
-        decisions: labels that settle differences; they count as well against a label that all annotators share.
+        decisions: labels that settle differences, the oldest first, as of a span the last one counts; they count as well against a
+            label that all annotators share.
         annotator: whom the result is written under.
         keep_single: whether the label of a span that one annotator alone has labelled counts; else it must be decided.
-        reopened: spans that were decided anew, of whose decisions the last counts, whoever made it.
 
     Returns:
         an annotation for every span, in the order of the articles, with the time and the reason that it had from who decided, or else
         from the last by name who labelled it: the same stores and decisions always make the same labels.
 
     Raises:
-        DataError: a difference or a single label is undecided, a decision is on a span that nobody labelled, or two deciders differ.
+        DataError: a difference or a single label is undecided, or a decision is on a span that nobody labelled.
     """
-    decisions = list(decisions)
-    decided: dict[Span, Annotation] = {}
-    for by_span in current(decision for decision in decisions if decision.span not in reopened).values():
-        for span, decision in by_span.items():
-            if span in decided and decided[span].label != decision.label:
-                raise DataError(f"{_name(span)} was decided as {decided[span].label!r} and as {decision.label!r}; keep one")
-            decided[span] = decision
-    decided |= {decision.span: decision for decision in decisions if decision.span in reopened}
+    decided = last_decisions(held, decisions)
     undecided = [span for span in differences(held) if span not in decided]
     if undecided:
         count = "1 difference is" if len(undecided) == 1 else f"{len(undecided):,} differences are"
@@ -71,11 +82,6 @@ def adjudicate(
             "labels with --keep-single"
         )
     spans = {span: annotation for name in sorted(held) for span, annotation in held[name].items()}
-    for span in decided:
-        if span not in spans:
-            raise DataError(
-                f"{_name(span)} was decided, but no annotator labelled it; the stores and the decisions do not belong together"
-            )
     settled = [decided.get(span, spans[span]) for span in sorted(spans)]
     return [annotation.model_copy(update={"annotator": annotator}) for annotation in settled]
 

@@ -44,6 +44,8 @@ class Annotation(BaseModel):
     """Where the sentence stands: a line may be a row of `textcls sentences` with what the annotator adds to it."""
     reason: str | None = None
     """Why, in a line: for labels that settle a difference."""
+    suggestion: str | None = None
+    """The label that a classifier suggested to who decided on a suspected error."""
 
     @model_validator(mode="after")
     def _fits(self) -> Annotation:

@@ -17,7 +17,13 @@ def adjudicate(
     stores: Annotated[
         list[Path], typer.Argument(metavar="STORE", help="Files of annotations, of two annotators or more.", show_default=False)
     ],
-    decisions: Annotated[Path, typer.Option(help="File of what was decided, which grows with every answer.", show_default=False)],
+    decisions: Annotated[
+        Path,
+        typer.Option(
+            help="File of what was decided, which grows with every answer; of a sentence the last line counts.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="File to write the one set of labels to.", show_default=False)],
     suspects: Annotated[
         Path | None,
@@ -43,22 +49,20 @@ def adjudicate(
         check_new(decisions)  # an answer that cannot be kept would be lost
     held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
     decided = annotation.read_annotations(decisions, may_be_empty=True) if decisions.exists() else []
-    settled = {a.span for a in decided}
+    settled = annotation.last_decisions(held, decided)
     single = annotation.labelled_once(held)
     unsettled = annotation.differences(held) | ({} if keep_single else single)
     undecided = {span: said for span, said in sorted(unsettled.items()) if span not in settled}
     labels = sorted({a.label for spans in held.values() for a in spans.values()})
-    doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
-    doubts = annotation.undecided_suspects(doubted, decided)
+    doubts = annotation.undecided_suspects(annotation.read_suspects(suspects, held), decided) if suspects is not None else {}
     queue = undecided | {span: {name: its[span] for name, its in held.items() if span in its} for span in doubts}
     if sys.stdin.isatty():
-        now = {a.span: a.label for a in decided}
         for number, (span, said) in enumerate(queue.items(), 1):
-            decision = _ask(said, labels, annotator, f"{number} of {len(queue)}", doubts.get(span), now.get(span))
+            decision = _ask(said, labels, annotator, f"{number} of {len(queue)}", doubts.get(span), settled.get(span))
             annotation.append_annotations(decisions, [decision])
             decided.append(decision)
         doubts = {}
-    merged = annotation.adjudicate(held, decided, annotator="adjudicated", keep_single=keep_single, reopened=doubted)
+    merged = annotation.adjudicate(held, decided, annotator="adjudicated", keep_single=keep_single)
     if doubts:
         first = next(iter(doubts))
         raise DataError(
@@ -75,7 +79,12 @@ def adjudicate(
 
 
 def _ask(
-    said: Mapping[str, Annotation], labels: list[str], annotator: str, place: str, doubt: Suspect | None, decided: str | None
+    said: Mapping[str, Annotation],
+    labels: list[str],
+    annotator: str,
+    place: str,
+    doubt: Suspect | None,
+    decided: Annotation | None,
 ) -> Annotation:
     """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
     from datetime import UTC, datetime
@@ -86,7 +95,7 @@ def _ask(
     around = (doubt.before, doubt.after) if doubt else (None, None)
     print(f"\n{place}   {some.article} {some.start}–{some.end}")
     print("\n".join(line for line in (around[0] and f"({around[0]})", some.text, around[1] and f"({around[1]})") if line))
-    print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided}"] if decided else [])]))
+    print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided.label}"] if decided else [])]))
     if doubt:
         print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
     # With a default, an empty answer comes back, to be told why it is asked again.
@@ -94,4 +103,5 @@ def _ask(
         print(f"no label {label!r}; {did_you_mean(label, labels)}")
     while not (reason := typer.prompt("why, in a line", default="", show_default=False).strip()):
         print("a decision needs a reason, for those who read it later")
-    return some.model_copy(update={"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)})
+    answer = {"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)}
+    return some.model_copy(update=answer | {"suggestion": doubt.suggestion if doubt else None})
