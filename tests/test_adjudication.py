@@ -170,8 +170,10 @@ def test_the_news_corpus_is_what_its_stores_make() -> None:
     stores = sorted((news / "annotations").glob("annotator-*.jsonl"))
     held = current(a for store in stores for a in read_annotations(store))
     kept = read_annotations(news / "annotations" / "adjudicated.jsonl")
-    merged = adjudicate(held, read_annotations(news / "annotations" / "decisions.jsonl"), annotator="adjudicated")
-    assert merged == kept
+    decisions = read_annotations(news / "annotations" / "decisions.jsonl")
+    assert adjudicate(held, decisions, annotator="adjudicated") == kept
+    assert differences(held).keys() <= {a.span for a in decisions if a.annotator != "readers"}, "all, before anything was doubted"
+    assert all(a.reason for a in decisions)
     articles = [read_article(path) for path in find_articles(news / "articles")]
     built = build_rows(articles, kept, columns=read_columns(news / "articles.jsonl", key="article"), annotators=held)
     published = [row for split in ("train", "validation", "test") for row in read_rows(news / f"{split}.jsonl", label="label")]
