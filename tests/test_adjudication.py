@@ -104,6 +104,35 @@ def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., D
     assert (decision.label, decision.reason) == ("fact", "because")
 
 
+def test_what_somebody_else_decides_meanwhile_is_not_asked_and_counts(
+    tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9, 18)])
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *size: Any) -> str:
+            if not Path("decisions.jsonl").exists():  # the first question is on Ann's screen
+                append_annotations("decisions.jsonl", [note("bob", "quote", start=start, reason="his") for start in (0, 9)])
+            return super().readline(*size)
+
+    monkeypatch.setattr("sys.stdin", Terminal("fact\nhers\nfact\nhers\n"))
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--annotator", "ann", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert [line for line in done.out.splitlines() if " of " in line] == ["1 of 3   a 0–4", "2 of 2   a 18–22"]
+    assert done.out.count("bob decided this meanwhile: quote (his); the later answer counts") == 1
+    assert "ann decided" not in done.out
+    assert [(a.start, a.label, a.reason) for a in read_annotations("all.jsonl")] == [
+        (0, "fact", "hers"),
+        (9, "quote", "his"),
+        (18, "fact", "hers"),
+    ]
+
+
 def test_what_one_annotator_alone_has_labelled_is_not_agreed_on() -> None:
     held = current([note("x", "fact"), note("y", "fact"), note("x", "fact", start=9), note("y", "quote", start=18)])
     assert [(span.start, list(said)) for span, said in labelled_once(held).items()] == [(9, ["x"]), (18, ["y"])]

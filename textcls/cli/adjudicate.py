@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from textcls.annotation import Annotation, Suspect
+    from textcls.annotation import Annotation, Span, Suspect
+
+    Held = Mapping[str, Mapping[Span, Annotation]]
 
 
 def adjudicate(
@@ -48,22 +50,12 @@ def adjudicate(
     if not decisions.exists():
         check_new(decisions)  # an answer that cannot be kept would be lost
     held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
-    decided = annotation.read_annotations(decisions, may_be_empty=True) if decisions.exists() else []
-    settled = annotation.last_decisions(held, decided)
-    single = annotation.labelled_once(held)
-    unsettled = annotation.differences(held) | ({} if keep_single else single)
-    undecided = {span: said for span, said in sorted(unsettled.items()) if span not in settled}
-    labels = sorted({a.label for spans in held.values() for a in spans.values()})
-    doubts = annotation.undecided_suspects(annotation.read_suspects(suspects, held), decided) if suspects is not None else {}
-    queue = undecided | {span: {name: its[span] for name, its in held.items() if span in its} for span in doubts}
+    doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
     if sys.stdin.isatty():
-        for number, (span, said) in enumerate(queue.items(), 1):
-            decision = _ask(said, labels, annotator, f"{number} of {len(queue)}", doubts.get(span), settled.get(span))
-            annotation.append_annotations(decisions, [decision])
-            decided.append(decision)
-        doubts = {}
-    merged = annotation.adjudicate(held, decided, annotator="adjudicated", keep_single=keep_single)
-    if doubts:
+        _decide(held, doubted, decisions, annotator, keep_single)
+    made = _read(decisions)
+    merged = annotation.adjudicate(held, made, annotator="adjudicated", keep_single=keep_single)
+    if doubts := annotation.undecided_suspects(doubted, made):
         first = next(iter(doubts))
         raise DataError(
             f"{len(doubts)} suspected label errors are undecided, the first at {first.article} {first.start}–{first.end}; decide them on a "
@@ -71,11 +63,40 @@ def adjudicate(
         )
     with new_file(output) as scratch:
         annotation.append_annotations(scratch, merged)
-    alone = len(single.keys() - {a.span for a in decided})
+    decided = {a.span for a in made}
+    alone = len(annotation.labelled_once(held).keys() - decided)
     kept = f", {alone:,} of one annotator only" if alone else ""
-    print(
-        f"{len(merged):,} labels written to {output}, {len({a.span for a in decided}):,} of them decided{kept}", file=sys.stderr
-    )
+    print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided{kept}", file=sys.stderr)
+
+
+def _read(decisions: Path) -> list[Annotation]:
+    from textcls.annotation import read_annotations
+
+    return read_annotations(decisions, may_be_empty=True) if decisions.exists() else []
+
+
+def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annotator: str, keep_single: bool) -> None:
+    """Ask for what is undecided until nothing is, and keep each answer at once; others may answer into the same file meanwhile."""
+    from textcls.annotation import append_annotations, differences, labelled_once, last_decisions, undecided_suspects
+
+    unsettled = sorted({*differences(held), *(() if keep_single else labelled_once(held))})
+    labels = sorted({a.label for its in held.values() for a in its.values()})
+    made, answers = _read(decisions), 0
+    while True:
+        decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
+        queue = dict.fromkeys([*(span for span in unsettled if span not in decided), *doubts])
+        if not queue:
+            return
+        span = next(iter(queue))
+        said = {name: its[span] for name, its in held.items() if span in its}
+        place = f"{answers + 1} of {answers + len(queue)}"
+        decision = _ask(said, labels, annotator, place, doubts.get(span), decided.get(span))
+        append_annotations(decisions, [decision])
+        answers += 1
+        before, made = len(made), _read(decisions)
+        for other in made[before:]:
+            if other.span == span and other != decision:
+                print(f"{other.annotator} decided this meanwhile: {other.label} ({other.reason}); the later answer counts")
 
 
 def _ask(
