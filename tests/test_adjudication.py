@@ -104,6 +104,45 @@ def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., D
     assert (decision.label, decision.reason) == ("fact", "because")
 
 
+def test_a_sentence_is_shown_where_it_stands(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
+    texts = ["Rain", "Snow", "Hail", "Wind"]
+    for name, labels in (("x", ["fact"] * 4), ("y", ["quote", "fact", "quote", "fact"])):
+        notes = [note(name, label, start=9 * number) for number, label in enumerate(labels)]
+        notes = [said.model_copy(update={"text": text}) for said, text in zip(notes, texts, strict=True)]
+        elsewhere = note(name, "fact").model_copy(update={"article": "0", "text": "Heat"})
+        append_annotations(tmp_path / f"{name}.jsonl", [*notes, elsewhere])
+    typed("fact\nas it is\n" * 2)
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert "1 of 2   a 0–4\nRain\n(Snow)\nx: fact   y: quote\n" in done.out
+    assert "2 of 2   a 18–22\n(Snow)\nHail\n(Wind)\nx: fact   y: quote\n" in done.out
+
+
+def test_a_new_label_is_taken_if_it_is_typed_twice_and_is_known_from_then_on(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9)])
+    typed("fcat\nsatire\n satire \nit mocks\nsatire\nso does this\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert "no label 'satire'; known: fact, quote\na new label is taken if you type it again\n" in done.out
+    assert "label (fact, quote, satire): " in done.out
+    assert [a.label for a in read_annotations("all.jsonl")] == ["satire", "satire"]
+
+
+def test_a_label_that_no_annotator_used_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
+    decisions = [note("j", label, start=start) for start, label in ((0, "oppinion"), (9, "skip"), (18, "oppinion"))]
+    adjudicate(held, [*decisions, note("j", "fact", start=18)], annotator="all")
+    assert "no annotator used the label of 1 decision: 'oppinion' (1)" in caplog.messages
+    caplog.clear()
+    adjudicate(held, [note("j", "fact", start=start) for start in (0, 9, 18)], annotator="all")
+    assert not any("label" in message for message in caplog.messages)
+
+
 def test_what_somebody_else_decides_meanwhile_is_not_asked_and_counts(
     tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.annotation.adjudication import adjudicate, differences, labelled_once, last_decisions
+from textcls.annotation.adjudication import adjudicate, differences, labelled_once, last_decisions, neighbours
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
 from textcls.annotation.store import Annotation, Span, append_annotations, current, read_annotations
@@ -21,6 +21,7 @@ __all__ = [
     "labelled_once",
     "last_decisions",
     "measure_agreement",
+    "neighbours",
     "read_annotations",
     "read_suspects",
     "undecided_suspects",

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 
 from textcls.annotation.store import Annotation, Span
+from textcls.dataset import SKIP
 from textcls.errors import DataError
+from textcls.wording import counted
+
+logger = logging.getLogger(__name__)
 
 
 def differences(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:
@@ -24,6 +31,21 @@ def labelled_once(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, d
         held: what each annotator holds, as `store.current` gives it.
     """
     return {span: said for span, said in _by_span(held).items() if len(said) == 1}
+
+
+def neighbours(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, tuple[str | None, str | None]]:
+    """Find the texts before and after each span in its article, among those that somebody labelled; None where there is none.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+    """
+    texts = {span: annotation.text for by_span in held.values() for span, annotation in by_span.items()}
+    found: dict[Span, tuple[str | None, str | None]] = {}
+    for _, group in groupby(sorted(texts), key=lambda span: span.article):
+        spans = list(group)
+        around = [None, *(texts[span] for span in spans), None]
+        found |= {span: (around[number], around[number + 2]) for number, span in enumerate(spans)}
+    return found
 
 
 def last_decisions(held: Mapping[str, Mapping[Span, Annotation]], decisions: Iterable[Annotation]) -> dict[Span, Annotation]:
@@ -81,9 +103,19 @@ def adjudicate(
             f"{len(single)} spans are labelled by one annotator only, the first at {_name(single[0])}; decide them, or keep these "
             "labels with --keep-single"
         )
+    _warn_of_new_labels(held, decided)
     spans = {span: annotation for name in sorted(held) for span, annotation in held[name].items()}
     settled = [decided.get(span, spans[span]) for span in sorted(spans)]
     return [annotation.model_copy(update={"annotator": annotator}) for annotation in settled]
+
+
+def _warn_of_new_labels(held: Mapping[str, Mapping[Span, Annotation]], decided: Mapping[Span, Annotation]) -> None:
+    """Warn of what may be misspelt; who decides may well mean a label that no annotator thought of."""
+    used = {SKIP} | {annotation.label for by_span in held.values() for annotation in by_span.values()}
+    new = Counter(decision.label for decision in decided.values() if decision.label not in used)
+    if new:
+        listed = ", ".join(f"{label!r} ({number:,})" for label, number in sorted(new.items()))
+        logger.warning("no annotator used the label of %s: %s", counted(new.total(), "decision"), listed)
 
 
 def _by_span(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:

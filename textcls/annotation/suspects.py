@@ -26,8 +26,6 @@ class Suspect(BaseModel):
     """The probability of the given label."""
     time: datetime
     """When it was suspected; what was decided later is an answer to it."""
-    before: str | None = None
-    after: str | None = None
 
 
 def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, Suspect]:

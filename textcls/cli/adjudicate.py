@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -77,10 +77,12 @@ def _read(decisions: Path) -> list[Annotation]:
 
 def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annotator: str, keep_single: bool) -> None:
     """Ask for what is undecided until nothing is, and keep each answer at once; others may answer into the same file meanwhile."""
-    from textcls.annotation import append_annotations, differences, labelled_once, last_decisions, undecided_suspects
+    from datetime import UTC, datetime
+
+    from textcls.annotation import append_annotations, differences, labelled_once, last_decisions, neighbours, undecided_suspects
 
     unsettled = sorted({*differences(held), *(() if keep_single else labelled_once(held))})
-    labels = sorted({a.label for its in held.values() for a in its.values()})
+    used, around = {a.label for its in held.values() for a in its.values()}, neighbours(held)
     made, answers = _read(decisions), 0
     while True:
         decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
@@ -89,8 +91,12 @@ def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annota
             return
         span = next(iter(queue))
         said = {name: its[span] for name, its in held.items() if span in its}
-        place = f"{answers + 1} of {answers + len(queue)}"
-        decision = _ask(said, labels, annotator, place, doubts.get(span), decided.get(span))
+        print(f"\n{answers + 1} of {answers + len(queue)}   {span.article} {span.start}–{span.end}")
+        _show(said, around[span], doubts.get(span), decided.get(span))
+        answer = {"label": _ask_label(sorted(used | {a.label for a in decided.values()})), "reason": _ask_reason()}
+        if span in doubts:
+            answer["suggestion"] = doubts[span].suggestion
+        decision = next(iter(said.values())).model_copy(update={**answer, "annotator": annotator, "time": datetime.now(UTC)})
         append_annotations(decisions, [decision])
         answers += 1
         before, made = len(made), _read(decisions)
@@ -99,30 +105,37 @@ def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annota
                 print(f"{other.annotator} decided this meanwhile: {other.label} ({other.reason}); the later answer counts")
 
 
-def _ask(
+def _show(
     said: Mapping[str, Annotation],
-    labels: list[str],
-    annotator: str,
-    place: str,
+    around: tuple[str | None, str | None],
     doubt: Suspect | None,
     decided: Annotation | None,
-) -> Annotation:
-    """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
-    from datetime import UTC, datetime
-
-    from textcls.wording import did_you_mean
-
-    some = next(iter(said.values()))
-    around = (doubt.before, doubt.after) if doubt else (None, None)
-    print(f"\n{place}   {some.article} {some.start}–{some.end}")
-    print("\n".join(line for line in (around[0] and f"({around[0]})", some.text, around[1] and f"({around[1]})") if line))
+) -> None:
+    """Show a sentence between its neighbours, with what each annotator says of it."""
+    before, after = (f"({text})" if text else None for text in around)
+    print("\n".join(line for line in (before, next(iter(said.values())).text, after) if line))
     print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided.label}"] if decided else [])]))
     if doubt:
         print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
+
+
+def _ask_label(labels: Sequence[str]) -> str:
+    """Ask for one of the labels, or for another that is typed twice."""
+    from textcls.wording import did_you_mean
+
+    refused = ""
     # With a default, an empty answer comes back, to be told why it is asked again.
-    while (label := typer.prompt(f"label ({', '.join(labels)})", default="", show_default=False)) not in labels:
+    while (label := typer.prompt(f"label ({', '.join(labels)})", default="", show_default=False).strip()) not in labels:
+        if label and label == refused:
+            break
         print(f"no label {label!r}; {did_you_mean(label, labels)}")
+        if label:
+            print("a new label is taken if you type it again")
+        refused = label
+    return str(label)
+
+
+def _ask_reason() -> str:
     while not (reason := typer.prompt("why, in a line", default="", show_default=False).strip()):
         print("a decision needs a reason, for those who read it later")
-    answer = {"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)}
-    return some.model_copy(update=answer | {"suggestion": doubt.suggestion if doubt else None})
+    return str(reason)
