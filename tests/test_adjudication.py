@@ -135,12 +135,24 @@ def test_a_new_label_is_taken_if_it_is_typed_twice_and_is_known_from_then_on(
 
 def test_a_label_that_no_annotator_used_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
-    decisions = [note("j", label, start=start) for start, label in ((0, "oppinion"), (9, "skip"), (18, "oppinion"))]
-    adjudicate(held, [*decisions, note("j", "fact", start=18)], annotator="all")
-    assert "no annotator used the label of 1 decision: 'oppinion' (1)" in caplog.messages
+    decided = ((0, "oppinion"), (9, "skip"), (18, "oppinion"), (18, "fact"))
+    adjudicate(held, [note("j", label, start=start, reason="a verdict") for start, label in decided], annotator="all")
+    assert caplog.messages == ["no annotator used the label of 1 decision: 'oppinion' (1)"]
     caplog.clear()
-    adjudicate(held, [note("j", "fact", start=start) for start in (0, 9, 18)], annotator="all")
-    assert not any("label" in message for message in caplog.messages)
+    adjudicate(held, [note("j", "fact", start=start, reason="a count") for start in (0, 9, 18)], annotator="all")
+    assert caplog.messages == []
+
+
+def test_decisions_without_a_reason_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
+    decisions = [note("j", "fact"), note("j", "fact", start=9, reason=" "), note("j", "fact", start=18, reason="a count")]
+    adjudicate(held, decisions, annotator="all")
+    assert caplog.messages == ["2 of 3 decisions have no reason, which readers will look for"]
+    caplog.clear()
+    adjudicate(
+        held, [*decisions, note("j", "fact", reason="a date"), note("j", "fact", start=9, reason="a name")], annotator="all"
+    )
+    assert caplog.messages == []
 
 
 def test_what_somebody_else_decides_meanwhile_is_not_asked_and_counts(

@@ -104,6 +104,10 @@ def adjudicate(
             "labels with --keep-single"
         )
     _warn_of_new_labels(held, decided)
+    if unexplained := sum(not (decision.reason or "").strip() for decision in decided.values()):
+        logger.warning(
+            "%s of %s have no reason, which readers will look for", f"{unexplained:,}", counted(len(decided), "decision")
+        )
     spans = {span: annotation for name in sorted(held) for span, annotation in held[name].items()}
     settled = [decided.get(span, spans[span]) for span in sorted(spans)]
     return [annotation.model_copy(update={"annotator": annotator}) for annotation in settled]
