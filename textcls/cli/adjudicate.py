@@ -49,7 +49,7 @@ def adjudicate(
     check_new(output)
     if not decisions.exists():
         check_new(decisions)  # an answer that cannot be kept would be lost
-    held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
+    held = annotation.read_stores(stores)
     doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
     if sys.stdin.isatty():
         _decide(held, doubted, decisions, annotator, keep_single)

@@ -24,10 +24,10 @@ def agreement(
     """Print Cohen's kappa, Krippendorff's alpha and the confusion between annotators."""
     from rich.measure import Measurement
 
-    from textcls.annotation import current, measure_agreement, read_annotations
+    from textcls.annotation import measure_agreement, read_stores
     from textcls.cli.output import console, table
 
-    held = current(annotation for store in stores for annotation in read_annotations(store))
+    held = read_stores(stores)
     found = measure_agreement(held)
     out = console()
     out.print(f"{found.spans:,} sentences labelled by two annotators or more of {', '.join(found.annotators)}", soft_wrap=True)
