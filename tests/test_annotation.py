@@ -365,6 +365,22 @@ def test_rows_carry_what_annotators_said() -> None:
     assert [row["annotator_labels"] for row in rows] == [[], ["fact", "quote"], [], []]
 
 
+def test_rows_without_any_annotators_label_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    build_rows([STORM], label_storm(), annotators=current(label_storm()))
+    assert caplog.messages == []
+    build_rows([STORM], label_storm(), annotators=current(label_storm(rained=None, cold=None)))
+    assert caplog.messages == ["2 of 4 rows have no annotator's label; are all stores given?"]
+
+
+def test_labels_of_annotators_must_fit_the_articles() -> None:
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(), annotators=current([note("It rained.", 34), note(article="strom", annotator="bob")]))
+    assert str(caught.value) == "labels of annotator 'bob': article 'strom' is annotated, but not there; did you mean 'storm'?"
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(), annotators=current([note("It rained.", 33)]))
+    assert str(caught.value).startswith("labels of annotator 'ann': article 'storm' reads ")
+
+
 def test_a_heading_needs_no_label_and_a_sentence_does() -> None:
     assert len(build_rows([STORM], label_storm(By=None))) == 4
     with pytest.raises(DataError) as caught:
