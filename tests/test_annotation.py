@@ -101,6 +101,12 @@ def test_blank_lines_and_carriage_returns_are_read_over(tmp_path: Path) -> None:
     assert read_annotations(tmp_path / "a.jsonl") == [note(), note()]
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + note().model_dump_json().encode())
+    append_annotations(tmp_path / "a.jsonl", [note(label="quote")])
+    assert read_annotations(tmp_path / "a.jsonl") == [note(), note(label="quote")]
+
+
 def test_the_newest_line_counts() -> None:
     held = current(
         [
