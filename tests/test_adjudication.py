@@ -155,6 +155,53 @@ def test_decisions_without_a_reason_are_counted(caplog: pytest.LogCaptureFixture
     assert caplog.messages == []
 
 
+def test_bytes_that_are_no_text_are_asked_for_again(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    typed("fa\udce9ct\nfact\na caf\udce9\na café\n")  # as a terminal in UTF-8 gives the byte 0xe9
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert done.out.count("that holds bytes that are no text in this terminal's encoding; type it again") == 2
+    assert [(a.label, a.reason) for a in read_annotations("decisions.jsonl")] == [("fact", "a café")]
+
+
+def test_who_stops_is_told_what_is_kept(tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9)])
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *size: Any) -> str:
+            if line := super().readline(*size):
+                return line
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Terminal("fact\na count\nquote\n"))
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 130
+    assert done.err == "\nstopped: 1 answer kept in decisions.jsonl; the same command asks for the rest\n"
+    assert [(a.start, a.label) for a in read_annotations("decisions.jsonl")] == [(0, "fact")]
+
+
+@pytest.mark.parametrize("name", ["", " ", "J\udce9"])
+def test_a_name_that_no_line_can_have_is_refused_before_anybody_is_asked(
+    name: str, tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    typed("fact\na count\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl", "--annotator", name)
+    assert (done.code, done.out) == (2, "")
+    assert "expected a name" in done.err
+
+
 def test_what_somebody_else_decides_meanwhile_is_not_asked_and_counts(
     tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,8 @@ def build_rows(
 
     Raises:
         DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence;
-            an annotator's own label that does not fit its article; or further columns that an article lacks, that are for no article, or that have a name that a row's own have.
+            an annotator's own label that does not fit its article; or further columns that an article lacks, that are for no article,
+            or that have a name that a row's own have.
     """
     if columns is not None:
         _check_columns(columns, articles)

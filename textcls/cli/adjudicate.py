@@ -46,6 +46,8 @@ def adjudicate(
     from textcls.errors import DataError
     from textcls.files import check_new, new_file
 
+    if not (annotator.strip() and annotator.isprintable()):  # a line that has such a name could not be read again
+        raise typer.BadParameter(f"expected a name, found {annotator!r}", param_hint="--annotator")
     check_new(output)
     if not decisions.exists():
         check_new(decisions)  # an answer that cannot be kept would be lost
@@ -77,32 +79,32 @@ def _read(decisions: Path) -> list[Annotation]:
 
 def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annotator: str, keep_single: bool) -> None:
     """Ask for what is undecided until nothing is, and keep each answer at once; others may answer into the same file meanwhile."""
-    from datetime import UTC, datetime
-
     from textcls.annotation import append_annotations, differences, labelled_once, last_decisions, neighbours, undecided_suspects
+    from textcls.wording import counted
 
     unsettled = sorted({*differences(held), *(() if keep_single else labelled_once(held))})
     used, around = {a.label for its in held.values() for a in its.values()}, neighbours(held)
     made, answers = _read(decisions), 0
-    while True:
-        decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
-        queue = dict.fromkeys([*(span for span in unsettled if span not in decided), *doubts])
-        if not queue:
-            return
-        span = next(iter(queue))
-        said = {name: its[span] for name, its in held.items() if span in its}
-        print(f"\n{answers + 1} of {answers + len(queue)}   {span.article} {span.start}–{span.end}")
-        _show(said, around[span], doubts.get(span), decided.get(span))
-        answer = {"label": _ask_label(sorted(used | {a.label for a in decided.values()})), "reason": _ask_reason()}
-        if span in doubts:
-            answer["suggestion"] = doubts[span].suggestion
-        decision = next(iter(said.values())).model_copy(update={**answer, "annotator": annotator, "time": datetime.now(UTC)})
-        append_annotations(decisions, [decision])
-        answers += 1
-        before, made = len(made), _read(decisions)
-        for other in made[before:]:
-            if other.span == span and other != decision:
-                print(f"{other.annotator} decided this meanwhile: {other.label} ({other.reason}); the later answer counts")
+    try:
+        while True:
+            decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
+            queue = dict.fromkeys([*(span for span in unsettled if span not in decided), *doubts])
+            if not queue:
+                return
+            span = next(iter(queue))
+            said = {name: its[span] for name, its in held.items() if span in its}
+            print(f"\n{answers + 1} of {answers + len(queue)}   {span.article} {span.start}–{span.end}")
+            _show(said, around[span], doubts.get(span), decided.get(span))
+            decision = _ask(said, sorted(used | {a.label for a in decided.values()}), annotator, doubts.get(span))
+            append_annotations(decisions, [decision])
+            answers += 1
+            before, made = len(made), _read(decisions)
+            for other in made[before:]:
+                if other.span == span and other != decision:
+                    print(f"{other.annotator} decided this meanwhile: {other.label} ({other.reason}); the later answer counts")
+    except (KeyboardInterrupt, typer.Abort):
+        print(f"\nstopped: {counted(answers, 'answer')} kept in {decisions}; the same command asks for the rest", file=sys.stderr)
+        raise typer.Exit(130) from None
 
 
 def _show(
@@ -119,23 +121,43 @@ def _show(
         print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
 
 
+def _ask(said: Mapping[str, Annotation], labels: Sequence[str], annotator: str, doubt: Suspect | None) -> Annotation:
+    """Ask for the label and the reason."""
+    from datetime import UTC, datetime
+
+    answer = {"label": _ask_label(labels), "reason": _ask_reason(), "suggestion": doubt.suggestion if doubt else None}
+    return next(iter(said.values())).model_copy(update={**answer, "annotator": annotator, "time": datetime.now(UTC)})
+
+
 def _ask_label(labels: Sequence[str]) -> str:
     """Ask for one of the labels, or for another that is typed twice."""
     from textcls.wording import did_you_mean
 
     refused = ""
-    # With a default, an empty answer comes back, to be told why it is asked again.
-    while (label := typer.prompt(f"label ({', '.join(labels)})", default="", show_default=False).strip()) not in labels:
+    while (label := _typed(f"label ({', '.join(labels)})")) not in labels:
         if label and label == refused:
             break
         print(f"no label {label!r}; {did_you_mean(label, labels)}")
         if label:
             print("a new label is taken if you type it again")
         refused = label
-    return str(label)
+    return label
 
 
 def _ask_reason() -> str:
-    while not (reason := typer.prompt("why, in a line", default="", show_default=False).strip()):
+    while not (reason := _typed("why, in a line")):
         print("a decision needs a reason, for those who read it later")
-    return str(reason)
+    return reason
+
+
+def _typed(question: str) -> str:
+    """Ask until what is typed is text: a key of another encoding, or half a character, could not be kept."""
+    while True:
+        try:
+            # With a default, an empty answer comes back, to be told why it is asked again.
+            answer = str(typer.prompt(question, default="", show_default=False)).strip()
+            answer.encode()  # where the terminal is lenient, such bytes come as half a surrogate pair
+        except UnicodeError:
+            print("that holds bytes that are no text in this terminal's encoding; type it again")
+        else:
+            return answer
