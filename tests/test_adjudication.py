@@ -49,6 +49,17 @@ def note(annotator: str, label: str, *, start: int = 0, reason: str | None = Non
     )
 
 
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Say what is typed on the terminal."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    return lambda answers: monkeypatch.setattr("sys.stdin", Terminal(answers))
+
+
 def test_only_what_differs_is_a_difference() -> None:
     held = current([note("x", "fact"), note("y", "quote"), note("x", "fact", start=9), note("y", "fact", start=9)])
     assert [(span.start, sorted(said)) for span, said in differences(held).items()] == [(0, ["x", "y"])]
@@ -78,15 +89,11 @@ def test_an_undecided_difference_is_named() -> None:
     )
 
 
-def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
     append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
     append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
 
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setattr("sys.stdin", Terminal("fcat\n\nfact\n \n\nbecause\n"))
+    typed("fcat\n\nfact\n \n\nbecause\n")
     stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
     done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
     assert done.code == 0, done.err
@@ -95,6 +102,133 @@ def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., D
     assert done.out.count("a decision needs a reason") == 2
     (decision,) = read_annotations("decisions.jsonl")
     assert (decision.label, decision.reason) == ("fact", "because")
+
+
+def test_a_sentence_is_shown_where_it_stands(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
+    texts = ["Rain", "Snow", "Hail", "Wind"]
+    for name, labels in (("x", ["fact"] * 4), ("y", ["quote", "fact", "quote", "fact"])):
+        notes = [note(name, label, start=9 * number) for number, label in enumerate(labels)]
+        notes = [said.model_copy(update={"text": text}) for said, text in zip(notes, texts, strict=True)]
+        elsewhere = note(name, "fact").model_copy(update={"article": "0", "text": "Heat"})
+        append_annotations(tmp_path / f"{name}.jsonl", [*notes, elsewhere])
+    typed("fact\nas it is\n" * 2)
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert "1 of 2   a 0–4\nRain\n(Snow)\nx: fact   y: quote\n" in done.out
+    assert "2 of 2   a 18–22\n(Snow)\nHail\n(Wind)\nx: fact   y: quote\n" in done.out
+
+
+def test_a_new_label_is_taken_if_it_is_typed_twice_and_is_known_from_then_on(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9)])
+    typed("fcat\nsatire\n satire \nit mocks\nsatire\nso does this\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert "no label 'satire'; known: fact, quote\na new label is taken if you type it again\n" in done.out
+    assert "label (fact, quote, satire): " in done.out
+    assert [a.label for a in read_annotations("all.jsonl")] == ["satire", "satire"]
+
+
+def test_a_label_that_no_annotator_used_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
+    decided = ((0, "oppinion"), (9, "skip"), (18, "oppinion"), (18, "fact"))
+    adjudicate(held, [note("j", label, start=start, reason="a verdict") for start, label in decided], annotator="all")
+    assert caplog.messages == ["no annotator used the label of 1 decision: 'oppinion' (1)"]
+    caplog.clear()
+    adjudicate(held, [note("j", "fact", start=start, reason="a count") for start in (0, 9, 18)], annotator="all")
+    assert caplog.messages == []
+
+
+def test_decisions_without_a_reason_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
+    decisions = [note("j", "fact"), note("j", "fact", start=9, reason=" "), note("j", "fact", start=18, reason="a count")]
+    adjudicate(held, decisions, annotator="all")
+    assert caplog.messages == ["2 of 3 decisions have no reason, which readers will look for"]
+    caplog.clear()
+    adjudicate(
+        held, [*decisions, note("j", "fact", reason="a date"), note("j", "fact", start=9, reason="a name")], annotator="all"
+    )
+    assert caplog.messages == []
+
+
+def test_bytes_that_are_no_text_are_asked_for_again(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    typed("fa\udce9ct\nfact\na caf\udce9\na café\n")  # as a terminal in UTF-8 gives the byte 0xe9
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert done.out.count("that holds bytes that are no text in this terminal's encoding; type it again") == 2
+    assert [(a.label, a.reason) for a in read_annotations("decisions.jsonl")] == [("fact", "a café")]
+
+
+def test_who_stops_is_told_what_is_kept(tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9)])
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *size: Any) -> str:
+            if line := super().readline(*size):
+                return line
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Terminal("fact\na count\nquote\n"))
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 130
+    assert done.err == "\nstopped: 1 answer kept in decisions.jsonl; the same command asks for the rest\n"
+    assert [(a.start, a.label) for a in read_annotations("decisions.jsonl")] == [(0, "fact")]
+
+
+@pytest.mark.parametrize("name", ["", " ", "J\udce9"])
+def test_a_name_that_no_line_can_have_is_refused_before_anybody_is_asked(
+    name: str, tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    typed("fact\na count\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl", "--annotator", name)
+    assert (done.code, done.out) == (2, "")
+    assert "expected a name" in done.err
+
+
+def test_what_somebody_else_decides_meanwhile_is_not_asked_and_counts(
+    tmp_path: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9, 18)])
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *size: Any) -> str:
+            if not Path("decisions.jsonl").exists():  # the first question is on Ann's screen
+                append_annotations("decisions.jsonl", [note("bob", "quote", start=start, reason="his") for start in (0, 9)])
+            return super().readline(*size)
+
+    monkeypatch.setattr("sys.stdin", Terminal("fact\nhers\nfact\nhers\n"))
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--annotator", "ann", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert [line for line in done.out.splitlines() if " of " in line] == ["1 of 3   a 0–4", "2 of 2   a 18–22"]
+    assert done.out.count("bob decided this meanwhile: quote (his); the later answer counts") == 1
+    assert "ann decided" not in done.out
+    assert [(a.start, a.label, a.reason) for a in read_annotations("all.jsonl")] == [
+        (0, "fact", "hers"),
+        (9, "quote", "his"),
+        (18, "fact", "hers"),
+    ]
 
 
 def test_what_one_annotator_alone_has_labelled_is_not_agreed_on() -> None:
@@ -133,10 +267,14 @@ def test_single_labels_are_kept_when_told_and_counted(tmp_path: Path, textcls: C
     assert [a.start for a in read_annotations("all.jsonl")] == [0, 9]
 
 
-def test_deciders_who_differ_are_refused() -> None:
+def test_the_last_decision_of_a_span_counts_whoever_made_it_and_whenever() -> None:
     held = current([note("x", "fact"), note("y", "quote")])
-    with pytest.raises(DataError, match=r"^a 0–4 was decided as 'fact' and as 'quote'; keep one$"):
-        adjudicate(held, [note("j", "fact"), note("k", "quote")], annotator="all")
+    earlier = NOW.replace(year=2020)  # a wrong clock does not bring the older decision back
+    decisions = [note("j", "fact", reason="1"), note("k", "quote", reason="2").model_copy(update={"time": earlier})]
+    (merged,) = adjudicate(held, decisions, annotator="all")
+    assert (merged.label, merged.reason) == ("quote", "2")
+    (merged,) = adjudicate(held, decisions[::-1], annotator="all")
+    assert (merged.label, merged.reason) == ("fact", "1")
 
 
 def test_a_decision_on_what_nobody_labelled_is_refused() -> None:
@@ -159,8 +297,10 @@ def test_the_news_corpus_is_what_its_stores_make() -> None:
     stores = sorted((news / "annotations").glob("annotator-*.jsonl"))
     held = current(a for store in stores for a in read_annotations(store))
     kept = read_annotations(news / "annotations" / "adjudicated.jsonl")
-    merged = adjudicate(held, read_annotations(news / "annotations" / "decisions.jsonl"), annotator="adjudicated")
-    assert merged == kept
+    decisions = read_annotations(news / "annotations" / "decisions.jsonl")
+    assert adjudicate(held, decisions, annotator="adjudicated") == kept
+    assert differences(held).keys() <= {a.span for a in decisions if a.annotator != "readers"}, "all, before anything was doubted"
+    assert all(a.reason for a in decisions)
     articles = [read_article(path) for path in find_articles(news / "articles")]
     built = build_rows(articles, kept, columns=read_columns(news / "articles.jsonl", key="article"), annotators=held)
     published = [row for split in ("train", "validation", "test") for row in read_rows(news / f"{split}.jsonl", label="label")]
@@ -294,8 +434,55 @@ def test_a_suspect_is_answered_by_what_is_decided_later_and_with_a_reason(tmp_pa
         undecided_suspects(suspects, [note("judge", "fact")])
 
 
-def test_what_was_reopened_takes_the_last_decision_whoever_made_it() -> None:
-    held = current([note("x", "fact"), note("y", "quote")])
-    decisions = [note("judge", "fact", reason="first"), note("other", "quote", reason="second")]
-    (merged,) = adjudicate(held, decisions, annotator="all", reopened=[Span("a", 0, 4)])
-    assert (merged.label, merged.reason) == ("quote", "second")
+def test_a_suspect_is_answered_for_good_where_the_same_label_was_suggested(tmp_path: Path) -> None:
+    held = current([note("x", "fact"), note("x", "fact", start=9)])
+    later = "2026-03-01T00:00:00+00:00"
+    rows = [doubt(time=later), doubt(id="a:9", time=later, suggestion="opinion")]
+    suspects = read_suspects(write_jsonl(tmp_path / "suspects.jsonl", rows), held)
+    kept = [note("judge", "fact", start=start, reason="as it is") for start in (0, 9)]
+    assert [span.start for span in undecided_suspects(suspects, kept)] == [0, 9]
+    decisions = [decision.model_copy(update={"suggestion": "quote"}) for decision in kept]
+    assert [span.start for span in undecided_suspects(suspects, decisions)] == [9]
+
+
+def test_a_missing_reason_is_mended_by_a_line_below(tmp_path: Path) -> None:
+    held = current([note("x", "fact")])
+    suspects = read_suspects(write_jsonl(tmp_path / "suspects.jsonl", [doubt()]), held)
+    assert undecided_suspects(suspects, [note("judge", "fact"), note("judge", "fact", reason="as it is")]) == {}
+
+
+def test_suspects_are_decided_in_rounds(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    command = ("adjudicate", tmp_path / "x.jsonl", tmp_path / "y.jsonl", "--decisions", "decisions.jsonl", "--output")
+    typed("quote\nher words\n")
+    assert textcls(*command, "0.jsonl").code == 0
+    rounds = [
+        ("2999-01-01", "quote", "fact", "fact\nnobody said it\n"),
+        ("2999-01-02", "fact", "opinion", "fact\na count\n"),
+        ("2999-01-03", "fact", "opinion", ""),  # the same question as before
+    ]
+    for number, (time, label, suggestion, answers) in enumerate(rounds, 1):
+        row = doubt(time=f"{time}T00:00:00Z", label=label, suggestion=suggestion)
+        write_jsonl(tmp_path / "suspects.jsonl", [row])
+        typed(answers)
+        done = textcls(*command, f"{number}.jsonl", "--suspects", tmp_path / "suspects.jsonl", "--annotator", f"Jo {number}")
+        assert done.code == 0, done.err
+        assert ("a classifier doubts" in done.out) == bool(answers)
+    done = textcls(*command, "after.jsonl")
+    assert (done.code, done.err) == (0, "1 labels written to after.jsonl, 1 of them decided\n")
+    (settled,) = read_annotations("after.jsonl")
+    assert (settled.label, settled.reason) == ("fact", "a count")
+
+
+def test_decisions_that_belong_to_no_store_are_refused_before_anybody_is_asked(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    append_annotations("decisions.jsonl", [note("j", "fact", start=50, reason="elsewhere")])
+    typed("quote\nher words\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert (done.code, done.out) == (1, "")
+    assert "a 50–54 was decided, but no annotator labelled it" in done.err

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, Done
 
-from textcls.annotation import Annotation, append_annotations, build_rows, current, measure_agreement, read_annotations
+from textcls.annotation import (
+    Annotation,
+    append_annotations,
+    build_rows,
+    current,
+    measure_agreement,
+    read_annotations,
+    read_stores,
+)
 from textcls.annotation.store import Span, verify
 from textcls.articles import Article, find_articles, read_article
 from textcls.dataset import SKIP
@@ -92,6 +101,12 @@ def test_blank_lines_and_carriage_returns_are_read_over(tmp_path: Path) -> None:
     assert read_annotations(tmp_path / "a.jsonl") == [note(), note()]
 
 
+def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\xef\xbb\xbf" + note().model_dump_json().encode())
+    append_annotations(tmp_path / "a.jsonl", [note(label="quote")])
+    assert read_annotations(tmp_path / "a.jsonl") == [note(), note(label="quote")]
+
+
 def test_the_newest_line_counts() -> None:
     held = current(
         [
@@ -105,6 +120,31 @@ def test_the_newest_line_counts() -> None:
         "ann": {Span("storm", 0, 10): "quote", Span("storm", 11, 22): "fact"},
         "bob": {Span("storm", 0, 10): "opinion"},
     }
+
+
+def test_an_annotator_may_have_several_stores_that_do_not_differ(tmp_path: Path) -> None:
+    append_annotations(tmp_path / "1.jsonl", [note(label="quote"), note(label="fact")])  # a correction
+    append_annotations(tmp_path / "2.jsonl", [note(), note("It was wet.", 11), note(annotator="bob", label="opinion")])
+    held = read_stores([tmp_path / "1.jsonl", tmp_path / "2.jsonl"])
+    assert {name: {span.start: a.label for span, a in spans.items()} for name, spans in held.items()} == {
+        "ann": {0: "fact", 11: "fact"},
+        "bob": {0: "opinion"},
+    }
+
+
+@pytest.mark.parametrize("command", [("agreement",), ("adjudicate", "--decisions", "d", "--output", "o"), ("data", "build")])
+def test_two_people_of_one_name_are_refused(command: tuple[str, ...], tmp_path: Path, textcls: Callable[..., Done]) -> None:
+    stores = [tmp_path / f"{name}.jsonl" for name in "abc"]
+    append_annotations(stores[0], [note(), note("It was wet.", 11), note("It was dry.", 23)])
+    append_annotations(stores[1], [note(annotator="bob")])
+    append_annotations(stores[2], [note(), note("It was wet.", 11, label="quote"), note("It was dry.", 23, label="opinion")])
+    before = (ROOT / "seeds", SEEDS / "adjudicated.jsonl") if command[0] == "data" else ()
+    done = textcls(*command, *before, *stores)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"error: {stores[2]}: annotator 'ann' labels 2 sentences otherwise than in {stores[0]}, the first, storm 11–22, as 'quote' and "
+        "there as 'fact'; give two people two names, or put what one person has corrected into one file\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -329,6 +369,22 @@ def test_rows_carry_what_annotators_said() -> None:
     said = current([note("It rained.", 34, annotator=name, label=label) for name, label in (("zoe", "quote"), ("bob", "fact"))])
     rows = build_rows([STORM], label_storm(), annotators=said)
     assert [row["annotator_labels"] for row in rows] == [[], ["fact", "quote"], [], []]
+
+
+def test_rows_without_any_annotators_label_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    build_rows([STORM], label_storm(), annotators=current(label_storm()))
+    assert caplog.messages == []
+    build_rows([STORM], label_storm(), annotators=current(label_storm(rained=None, cold=None)))
+    assert caplog.messages == ["2 of 4 rows have no annotator's label; are all stores given?"]
+
+
+def test_labels_of_annotators_must_fit_the_articles() -> None:
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(), annotators=current([note("It rained.", 34), note(article="strom", annotator="bob")]))
+    assert str(caught.value) == "labels of annotator 'bob': article 'strom' is annotated, but not there; did you mean 'storm'?"
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(), annotators=current([note("It rained.", 33)]))
+    assert str(caught.value).startswith("labels of annotator 'ann': article 'storm' reads ")
 
 
 def test_a_heading_needs_no_label_and_a_sentence_does() -> None:

@@ -628,6 +628,17 @@ def test_agreement_on_many_labels_names_what_each_is_confused_with(textcls: Comm
     assert lines[3] == ["card_payment_00", "1.000"]
 
 
+def test_agreement_counts_what_it_leaves_out(textcls: Command) -> None:
+    lines = (SEEDS / "annotator-b.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    Path("cut.jsonl").write_text("".join(lines[:40]), encoding="utf-8")
+    said = textcls("agreement", SEEDS / "annotator-a.jsonl", "cut.jsonl").out.splitlines()
+    assert said[:2] == [
+        "40 sentences labelled by two annotators or more of annotator-a, annotator-b",
+        f"left out: {len(lines) - 40} sentences labelled by one alone",
+    ]
+    assert "left out" not in textcls("agreement", SEEDS / "annotator-a.jsonl", SEEDS / "annotator-b.jsonl").out
+
+
 def test_agreement_of_one_annotator(textcls: Command) -> None:
     assert_one_line(textcls("agreement", SEEDS / "annotator-a.jsonl"), "")
 

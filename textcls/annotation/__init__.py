@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from textcls.annotation.adjudication import adjudicate, differences, labelled_once
+from textcls.annotation.adjudication import adjudicate, differences, labelled_once, last_decisions, neighbours
 from textcls.annotation.agreement import Agreement, measure_agreement
 from textcls.annotation.rows import build_rows
-from textcls.annotation.store import Annotation, Span, append_annotations, current, read_annotations
+from textcls.annotation.store import Annotation, Span, append_annotations, current, read_annotations, read_stores
 from textcls.annotation.suspects import Suspect, read_suspects, undecided_suspects
 
 __all__ = [
@@ -19,8 +19,11 @@ __all__ = [
     "current",
     "differences",
     "labelled_once",
+    "last_decisions",
     "measure_agreement",
+    "neighbours",
     "read_annotations",
+    "read_stores",
     "read_suspects",
     "undecided_suspects",
 ]

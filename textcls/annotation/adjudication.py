@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import groupby
 
-from textcls.annotation.store import Annotation, Span, current
+from textcls.annotation.store import Annotation, Span
+from textcls.dataset import SKIP
 from textcls.errors import DataError
+from textcls.wording import counted
+
+logger = logging.getLogger(__name__)
 
 
 def differences(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:
@@ -26,38 +33,64 @@ def labelled_once(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, d
     return {span: said for span, said in _by_span(held).items() if len(said) == 1}
 
 
+def neighbours(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, tuple[str | None, str | None]]:
+    """Find the texts before and after each span in its article, among those that somebody labelled; None where there is none.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+    """
+    texts = {span: annotation.text for by_span in held.values() for span, annotation in by_span.items()}
+    found: dict[Span, tuple[str | None, str | None]] = {}
+    for _, group in groupby(sorted(texts), key=lambda span: span.article):
+        spans = list(group)
+        around = [None, *(texts[span] for span in spans), None]
+        found |= {span: (around[number], around[number + 2]) for number, span in enumerate(spans)}
+    return found
+
+
+def last_decisions(held: Mapping[str, Mapping[Span, Annotation]], decisions: Iterable[Annotation]) -> dict[Span, Annotation]:
+    """Find the decision that counts for each decided span: the last in order, whoever made it and whatever its time says.
+
+    Args:
+        held: what each annotator holds, as `store.current` gives it.
+        decisions: every decision, in the order of the file.
+
+    Raises:
+        DataError: a decision is on a span that nobody labelled.
+    """
+    decided = {decision.span: decision for decision in decisions}
+    for span in decided:
+        if not any(span in by_span for by_span in held.values()):
+            raise DataError(
+                f"{_name(span)} was decided, but no annotator labelled it; the stores and the decisions do not belong together"
+            )
+    return decided
+
+
 def adjudicate(
     held: Mapping[str, Mapping[Span, Annotation]],
     decisions: Iterable[Annotation],
     *,
     annotator: str,
     keep_single: bool = False,
-    reopened: Collection[Span] = (),
 ) -> list[Annotation]:
     """Put one set of labels together: what annotators agree on, and what was decided where they do not.
 
     Args:
         held: what each annotator holds, as `store.current` gives it.
-        decisions: labels that settle differences; they count as well against a label that all annotators share.
+        decisions: labels that settle differences, the oldest first, as of a span the last one counts; they count as well against a
+            label that all annotators share.
         annotator: whom the result is written under.
         keep_single: whether the label of a span that one annotator alone has labelled counts; else it must be decided.
-        reopened: spans that were decided anew, of whose decisions the last counts, whoever made it.
 
     Returns:
         an annotation for every span, in the order of the articles, with the time and the reason that it had from who decided, or else
         from the last by name who labelled it: the same stores and decisions always make the same labels.
 
     Raises:
-        DataError: a difference or a single label is undecided, a decision is on a span that nobody labelled, or two deciders differ.
+        DataError: a difference or a single label is undecided, or a decision is on a span that nobody labelled.
     """
-    decisions = list(decisions)
-    decided: dict[Span, Annotation] = {}
-    for by_span in current(decision for decision in decisions if decision.span not in reopened).values():
-        for span, decision in by_span.items():
-            if span in decided and decided[span].label != decision.label:
-                raise DataError(f"{_name(span)} was decided as {decided[span].label!r} and as {decision.label!r}; keep one")
-            decided[span] = decision
-    decided |= {decision.span: decision for decision in decisions if decision.span in reopened}
+    decided = last_decisions(held, decisions)
     undecided = [span for span in differences(held) if span not in decided]
     if undecided:
         count = "1 difference is" if len(undecided) == 1 else f"{len(undecided):,} differences are"
@@ -70,14 +103,23 @@ def adjudicate(
             f"{len(single)} spans are labelled by one annotator only, the first at {_name(single[0])}; decide them, or keep these "
             "labels with --keep-single"
         )
+    _warn_of_new_labels(held, decided)
+    if unexplained := sum(not (decision.reason or "").strip() for decision in decided.values()):
+        logger.warning(
+            "%s of %s have no reason, which readers will look for", f"{unexplained:,}", counted(len(decided), "decision")
+        )
     spans = {span: annotation for name in sorted(held) for span, annotation in held[name].items()}
-    for span in decided:
-        if span not in spans:
-            raise DataError(
-                f"{_name(span)} was decided, but no annotator labelled it; the stores and the decisions do not belong together"
-            )
     settled = [decided.get(span, spans[span]) for span in sorted(spans)]
     return [annotation.model_copy(update={"annotator": annotator}) for annotation in settled]
+
+
+def _warn_of_new_labels(held: Mapping[str, Mapping[Span, Annotation]], decided: Mapping[Span, Annotation]) -> None:
+    """Warn of what may be misspelt; who decides may well mean a label that no annotator thought of."""
+    used = {SKIP} | {annotation.label for by_span in held.values() for annotation in by_span.values()}
+    new = Counter(decision.label for decision in decided.values() if decision.label not in used)
+    if new:
+        listed = ", ".join(f"{label!r} ({number:,})" for label, number in sorted(new.items()))
+        logger.warning("no annotator used the label of %s: %s", counted(new.total(), "decision"), listed)
 
 
 def _by_span(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:

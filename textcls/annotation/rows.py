@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,9 @@ from textcls.articles import Article, segmentation_version
 from textcls.dataset import SKIP
 from textcls.errors import DataError
 from textcls.evaluation.annotators import ANNOTATORS
-from textcls.wording import did_you_mean, quoted
+from textcls.wording import counted, did_you_mean, quoted
+
+logger = logging.getLogger(__name__)
 
 _OWN = {"id", "text", "label", "article", "before", "after", ANNOTATORS}
 """Columns that every row has, or may have, of its sentence."""
@@ -37,11 +40,13 @@ def build_rows(
 
     Raises:
         DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence;
-            or further columns that an article lacks, that are for no article, or that have a name that a row's own have.
+            an annotator's own label that does not fit its article; or further columns that an article lacks, that are for no article,
+            or that have a name that a row's own have.
     """
     if columns is not None:
         _check_columns(columns, articles)
     labelled = _labels_of_one(annotations, articles)
+    _check_annotators(annotators or {}, articles)
     rows = []
     for article in articles:
         texts = [sentence.text for sentence in article.sentences]
@@ -67,6 +72,8 @@ def build_rows(
                     **({} if annotators is None else {ANNOTATORS: _said(annotation.span, annotators)}),
                 }
             )
+    if annotators is not None and (alone := sum(not row[ANNOTATORS] for row in rows)):
+        logger.warning("%s of %s have no annotator's label; are all stores given?", f"{alone:,}", counted(len(rows), "row"))
     return rows
 
 
@@ -103,6 +110,16 @@ def _labels_of_one(annotations: Sequence[Annotation], articles: Sequence[Article
             f"{labelled[strangers[0]].segmentation}, for {strangers[0].article} {strangers[0].start}–{strangers[0].end}; annotate these anew"
         )
     return labelled
+
+
+def _check_annotators(annotators: Mapping[str, Mapping[Span, Annotation]], articles: Sequence[Article]) -> None:
+    """Check that what each annotator holds fits the articles."""
+    by_id = {article.id: article for article in articles}
+    for name, labelled in annotators.items():
+        try:
+            verify(labelled.values(), by_id)
+        except DataError as error:
+            raise DataError(f"labels of annotator {name!r}: {error}") from error
 
 
 def _said(span: Span, annotators: Mapping[str, Mapping[Span, Annotation]]) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from textcls.articles import Article, BlockKind
 from textcls.errors import DataError, OutputError
-from textcls.wording import did_you_mean, quoted, refused
+from textcls.wording import counted, did_you_mean, quoted, refused
 
 
 class Span(NamedTuple):
@@ -44,6 +44,8 @@ class Annotation(BaseModel):
     """Where the sentence stands: a line may be a row of `textcls sentences` with what the annotator adds to it."""
     reason: str | None = None
     """Why, in a line: for labels that settle a difference."""
+    suggestion: str | None = None
+    """The label that a classifier suggested to who decided on a suspected error."""
 
     @model_validator(mode="after")
     def _fits(self) -> Annotation:
@@ -65,7 +67,7 @@ def read_annotations(path: str | Path, *, may_be_empty: bool = False) -> list[An
     """
     annotations = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")  # not splitlines: a text may hold a line separator
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # not splitlines: a text may hold a line separator
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; expected annotations, one JSON object a line") from error
     except (OSError, UnicodeDecodeError) as error:
@@ -125,6 +127,31 @@ def current(annotations: Iterable[Annotation]) -> dict[str, dict[Span, Annotatio
     for annotation in annotations:  # a later line is newer, whatever a clock said
         latest.setdefault(annotation.annotator, {})[annotation.span] = annotation
     return latest
+
+
+def read_stores(paths: Iterable[str | Path]) -> dict[str, dict[Span, Annotation]]:
+    """Read what each annotator holds now, as `current` does of one store; an annotator may have several, as of several articles.
+
+    Raises:
+        DataError: a store cannot be read, or one annotator has different labels for a span in two of them: the stores may be those of
+            two people, of whom one took a copy of the other's sheet.
+    """
+    held: dict[str, dict[Span, Annotation]] = {}
+    found_in: dict[tuple[str, Span], str | Path] = {}
+    for path in paths:
+        for name, labelled in current(read_annotations(path)).items():
+            others = held.setdefault(name, {})
+            differing = sorted(span for span, a in labelled.items() if span in others and others[span].label != a.label)
+            if differing:
+                span = differing[0]
+                raise DataError(
+                    f"{path}: annotator {name!r} labels {counted(len(differing), 'sentence')} otherwise than in {found_in[name, span]}, the "
+                    f"first, {span.article} {span.start}–{span.end}, as {labelled[span].label!r} and there as {others[span].label!r}; give two "
+                    "people two names, or put what one person has corrected into one file"
+                )
+            others |= labelled
+            found_in |= dict.fromkeys(((name, span) for span in labelled), path)
+    return held
 
 
 def verify(annotations: Iterable[Annotation], articles: Mapping[str, Article]) -> None:

@@ -26,8 +26,6 @@ class Suspect(BaseModel):
     """The probability of the given label."""
     time: datetime
     """When it was suspected; what was decided later is an answer to it."""
-    before: str | None = None
-    after: str | None = None
 
 
 def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, Suspect]:
@@ -67,21 +65,24 @@ def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]
 
 
 def undecided_suspects(suspects: Mapping[Span, Suspect], decisions: Iterable[Annotation]) -> dict[Span, Suspect]:
-    """Leave out the suspects that were decided after they were suspected.
+    """Leave out the suspects that are answered: decided after they were suspected, or ever with the same label suggested.
+
+    Without the latter, a label that somebody kept would be asked about again whenever errors are looked for anew.
 
     Raises:
-        DataError: such a decision has no reason.
+        DataError: the last such decision of a suspect has no reason.
     """
-    answered = set()
+    answers = {}
     for decision in decisions:
         suspect = suspects.get(decision.span)
-        if suspect is not None and _aware(decision.time) >= _aware(suspect.time):
-            if not (decision.reason or "").strip():
-                raise DataError(
-                    f"{decision.article} {decision.start}–{decision.end}: the suspected label error was decided without a reason; give one"
-                )
-            answered.add(decision.span)
-    return {span: suspect for span, suspect in suspects.items() if span not in answered}
+        if suspect is not None and (decision.suggestion == suspect.suggestion or _aware(decision.time) >= _aware(suspect.time)):
+            answers[decision.span] = decision
+    for decision in answers.values():
+        if not (decision.reason or "").strip():
+            raise DataError(
+                f"{decision.article} {decision.start}–{decision.end}: the suspected label error was decided without a reason; give one"
+            )
+    return {span: suspect for span, suspect in suspects.items() if span not in answers}
 
 
 def _aware(time: datetime) -> datetime:

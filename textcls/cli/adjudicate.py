@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from textcls.annotation import Annotation, Suspect
+    from textcls.annotation import Annotation, Span, Suspect
+
+    Held = Mapping[str, Mapping[Span, Annotation]]
 
 
 def adjudicate(
     stores: Annotated[
         list[Path], typer.Argument(metavar="STORE", help="Files of annotations, of two annotators or more.", show_default=False)
     ],
-    decisions: Annotated[Path, typer.Option(help="File of what was decided, which grows with every answer.", show_default=False)],
+    decisions: Annotated[
+        Path,
+        typer.Option(
+            help="File of what was decided, which grows with every answer; of a sentence the last line counts.",
+            show_default=False,
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="File to write the one set of labels to.", show_default=False)],
     suspects: Annotated[
         Path | None,
@@ -38,28 +46,18 @@ def adjudicate(
     from textcls.errors import DataError
     from textcls.files import check_new, new_file
 
+    if not (annotator.strip() and annotator.isprintable()):  # a line that has such a name could not be read again
+        raise typer.BadParameter(f"expected a name, found {annotator!r}", param_hint="--annotator")
     check_new(output)
     if not decisions.exists():
         check_new(decisions)  # an answer that cannot be kept would be lost
-    held = annotation.current(a for store in stores for a in annotation.read_annotations(store))
-    decided = annotation.read_annotations(decisions, may_be_empty=True) if decisions.exists() else []
-    settled = {a.span for a in decided}
-    single = annotation.labelled_once(held)
-    unsettled = annotation.differences(held) | ({} if keep_single else single)
-    undecided = {span: said for span, said in sorted(unsettled.items()) if span not in settled}
-    labels = sorted({a.label for spans in held.values() for a in spans.values()})
+    held = annotation.read_stores(stores)
     doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
-    doubts = annotation.undecided_suspects(doubted, decided)
-    queue = undecided | {span: {name: its[span] for name, its in held.items() if span in its} for span in doubts}
     if sys.stdin.isatty():
-        now = {a.span: a.label for a in decided}
-        for number, (span, said) in enumerate(queue.items(), 1):
-            decision = _ask(said, labels, annotator, f"{number} of {len(queue)}", doubts.get(span), now.get(span))
-            annotation.append_annotations(decisions, [decision])
-            decided.append(decision)
-        doubts = {}
-    merged = annotation.adjudicate(held, decided, annotator="adjudicated", keep_single=keep_single, reopened=doubted)
-    if doubts:
+        _decide(held, doubted, decisions, annotator, keep_single)
+    made = _read(decisions)
+    merged = annotation.adjudicate(held, made, annotator="adjudicated", keep_single=keep_single)
+    if doubts := annotation.undecided_suspects(doubted, made):
         first = next(iter(doubts))
         raise DataError(
             f"{len(doubts)} suspected label errors are undecided, the first at {first.article} {first.start}–{first.end}; decide them on a "
@@ -67,31 +65,99 @@ def adjudicate(
         )
     with new_file(output) as scratch:
         annotation.append_annotations(scratch, merged)
-    alone = len(single.keys() - {a.span for a in decided})
+    decided = {a.span for a in made}
+    alone = len(annotation.labelled_once(held).keys() - decided)
     kept = f", {alone:,} of one annotator only" if alone else ""
-    print(
-        f"{len(merged):,} labels written to {output}, {len({a.span for a in decided}):,} of them decided{kept}", file=sys.stderr
-    )
+    print(f"{len(merged):,} labels written to {output}, {len(decided):,} of them decided{kept}", file=sys.stderr)
 
 
-def _ask(
-    said: Mapping[str, Annotation], labels: list[str], annotator: str, place: str, doubt: Suspect | None, decided: str | None
-) -> Annotation:
-    """Show a sentence with what each annotator says of it, and ask for the label and the reason."""
-    from datetime import UTC, datetime
+def _read(decisions: Path) -> list[Annotation]:
+    from textcls.annotation import read_annotations
 
-    from textcls.wording import did_you_mean
+    return read_annotations(decisions, may_be_empty=True) if decisions.exists() else []
 
-    some = next(iter(said.values()))
-    around = (doubt.before, doubt.after) if doubt else (None, None)
-    print(f"\n{place}   {some.article} {some.start}–{some.end}")
-    print("\n".join(line for line in (around[0] and f"({around[0]})", some.text, around[1] and f"({around[1]})") if line))
-    print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided}"] if decided else [])]))
+
+def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annotator: str, keep_single: bool) -> None:
+    """Ask for what is undecided until nothing is, and keep each answer at once; others may answer into the same file meanwhile."""
+    from textcls.annotation import append_annotations, differences, labelled_once, last_decisions, neighbours, undecided_suspects
+    from textcls.wording import counted
+
+    unsettled = sorted({*differences(held), *(() if keep_single else labelled_once(held))})
+    used, around = {a.label for its in held.values() for a in its.values()}, neighbours(held)
+    made, answers = _read(decisions), 0
+    try:
+        while True:
+            decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
+            queue = dict.fromkeys([*(span for span in unsettled if span not in decided), *doubts])
+            if not queue:
+                return
+            span = next(iter(queue))
+            said = {name: its[span] for name, its in held.items() if span in its}
+            print(f"\n{answers + 1} of {answers + len(queue)}   {span.article} {span.start}–{span.end}")
+            _show(said, around[span], doubts.get(span), decided.get(span))
+            decision = _ask(said, sorted(used | {a.label for a in decided.values()}), annotator, doubts.get(span))
+            append_annotations(decisions, [decision])
+            answers += 1
+            before, made = len(made), _read(decisions)
+            for other in made[before:]:
+                if other.span == span and other != decision:
+                    print(f"{other.annotator} decided this meanwhile: {other.label} ({other.reason}); the later answer counts")
+    except (KeyboardInterrupt, typer.Abort):
+        print(f"\nstopped: {counted(answers, 'answer')} kept in {decisions}; the same command asks for the rest", file=sys.stderr)
+        raise typer.Exit(130) from None
+
+
+def _show(
+    said: Mapping[str, Annotation],
+    around: tuple[str | None, str | None],
+    doubt: Suspect | None,
+    decided: Annotation | None,
+) -> None:
+    """Show a sentence between its neighbours, with what each annotator says of it."""
+    before, after = (f"({text})" if text else None for text in around)
+    print("\n".join(line for line in (before, next(iter(said.values())).text, after) if line))
+    print("   ".join([*(f"{name}: {a.label}" for name, a in said.items()), *([f"decided: {decided.label}"] if decided else [])]))
     if doubt:
         print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
-    # With a default, an empty answer comes back, to be told why it is asked again.
-    while (label := typer.prompt(f"label ({', '.join(labels)})", default="", show_default=False)) not in labels:
+
+
+def _ask(said: Mapping[str, Annotation], labels: Sequence[str], annotator: str, doubt: Suspect | None) -> Annotation:
+    """Ask for the label and the reason."""
+    from datetime import UTC, datetime
+
+    answer = {"label": _ask_label(labels), "reason": _ask_reason(), "suggestion": doubt.suggestion if doubt else None}
+    return next(iter(said.values())).model_copy(update={**answer, "annotator": annotator, "time": datetime.now(UTC)})
+
+
+def _ask_label(labels: Sequence[str]) -> str:
+    """Ask for one of the labels, or for another that is typed twice."""
+    from textcls.wording import did_you_mean
+
+    refused = ""
+    while (label := _typed(f"label ({', '.join(labels)})")) not in labels:
+        if label and label == refused:
+            break
         print(f"no label {label!r}; {did_you_mean(label, labels)}")
-    while not (reason := typer.prompt("why, in a line", default="", show_default=False).strip()):
+        if label:
+            print("a new label is taken if you type it again")
+        refused = label
+    return label
+
+
+def _ask_reason() -> str:
+    while not (reason := _typed("why, in a line")):
         print("a decision needs a reason, for those who read it later")
-    return some.model_copy(update={"label": label, "reason": reason, "annotator": annotator, "time": datetime.now(UTC)})
+    return reason
+
+
+def _typed(question: str) -> str:
+    """Ask until what is typed is text: a key of another encoding, or half a character, could not be kept."""
+    while True:
+        try:
+            # With a default, an empty answer comes back, to be told why it is asked again.
+            answer = str(typer.prompt(question, default="", show_default=False)).strip()
+            answer.encode()  # where the terminal is lenient, such bytes come as half a surrogate pair
+        except UnicodeError:
+            print("that holds bytes that are no text in this terminal's encoding; type it again")
+        else:
+            return answer

@@ -24,13 +24,16 @@ def agreement(
     """Print Cohen's kappa, Krippendorff's alpha and the confusion between annotators."""
     from rich.measure import Measurement
 
-    from textcls.annotation import current, measure_agreement, read_annotations
+    from textcls.annotation import labelled_once, measure_agreement, read_stores
     from textcls.cli.output import console, table
+    from textcls.wording import counted
 
-    held = current(annotation for store in stores for annotation in read_annotations(store))
+    held = read_stores(stores)
     found = measure_agreement(held)
     out = console()
     out.print(f"{found.spans:,} sentences labelled by two annotators or more of {', '.join(found.annotators)}", soft_wrap=True)
+    if alone := len(labelled_once(held)):
+        out.print(f"left out: {counted(alone, 'sentence')} labelled by one alone")
     out.print(f"same label: {found.raw:.1%}   Krippendorff's alpha: {found.alpha:.3f}")
     for (first, second), kappa in found.kappa.items():
         out.print(f"Cohen's kappa, {first} and {second}: {kappa:.3f}")

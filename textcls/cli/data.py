@@ -40,14 +40,14 @@ def build(
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:
     """Make a dataset of articles and the labels of their sentences."""
-    from textcls.annotation import build_rows, current, read_annotations
+    from textcls.annotation import build_rows, read_annotations, read_stores
     from textcls.articles import find_articles, read_article
     from textcls.cli.output import check_delivery, deliver
     from textcls.dataset import read_columns
 
     check_delivery(output)
     more = read_columns(columns, key="article") if columns is not None else None
-    annotators = current(annotation for store in stores for annotation in read_annotations(store)) if stores else None
+    annotators = read_stores(stores) if stores else None
     texts = [read_article(path) for path in find_articles(articles)]
     rows = build_rows(texts, read_annotations(labels), columns=more, annotators=annotators)
     deliver(rows, output, what="rows")
