@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from textcls.articles import Article, decode_article, find_articles, read_article, segmentation_version
+from textcls.articles import Article, decode_article, decode_text, find_articles, read_article, segmentation_version
 from textcls.errors import DataError
 
 SEEDS = ROOT / "seeds"
@@ -519,6 +519,16 @@ def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
         assert str(caught.value) == (
             f"{tmp_path / 'sub' / 'a.txt'}: the article would be called 'a', as {tmp_path / 'a.txt'} is already; rename one of them"
         )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_text_may_come_in_parts(size: int) -> None:
+    raw = "\ufeffDas Café.\r\n\r\nEs öffnet.\rUm drei.\n".encode()
+    parts = [raw[start : start + size] for start in range(0, len(raw), size)]
+    assert "".join(decode_text(parts, name="x")) == "Das Café.\n\nEs öffnet.\nUm drei.\n"
+    broken = [*parts, b"\xc3"]
+    with pytest.raises(DataError, match=r"^x: expected UTF-8, found byte 0xc3 on line 5; "):
+        list(decode_text(broken, name="x"))
 
 
 def test_find_articles_where_there_are_none(tmp_path: Path) -> None:

@@ -195,7 +195,86 @@ def test_rows_come_before_all_are_read(classifier: TextClassifier, tmp_path: Pat
         list(rows)
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_rows_come_before_a_broken_one_further_on_is_read(suffix: str, classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = predict_inputs(classifier, [str(write_as(suffix, tmp_path, [{"text": "it rains"}] * 3000 + [{"text": " "}]))])
+    assert [next(rows)["text"] for _ in range(2048)] == ["it rains"] * 2048
+    with pytest.raises(DataError, match=r'(line|row) 300\d: expected a text, found " "$'):
+        list(rows)
+
+
+def test_neighbours_are_looked_for_in_all_rows_of_an_input(tmp_path: Path) -> None:
+    rows = toy_rows()
+    texts = [{**row, "after": f"after {row['label']}"} for row in rows]
+    model = classifier_class("tfidf")(min_df=1, context={"before": 0, "after": 1}).fit(texts, [row["label"] for row in rows])
+    article = [{"text": f"the council opened {number}", "article": "a"} for number in range(1100)]
+    found = predicted(model, write_jsonl(tmp_path / "rows.jsonl", article))
+    # The 1,024th row ends a batch, and has the next one's first row after it.
+    (alone,) = model.predict_proba([{**article[1023], "after": article[1024]["text"]}])
+    assert list(found[1023]["probabilities"].values()) == pytest.approx(alone, abs=1e-5)
+
+
 # --- standard input -------------------------------------------------------------------------------------------------
+
+
+class Arriving(io.RawIOBase):
+    """A pipe that gives one part after another, and calls `waited` before each."""
+
+    def __init__(self, parts: list[bytes], waited: Callable[[int], None] = lambda number: None) -> None:
+        self.parts, self.number, self.waited = parts, 0, waited
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.waited(self.number)
+        part = self.parts[self.number] if self.number < len(self.parts) else b""
+        self.number += 1
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def test_rows_of_standard_input_do_not_wait_for_those_to_come(
+    classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [b"\n", b'{"text": "it ', b'rains"}\n{"text": "it snows"}\r', b'\n{"text": "it hails"}', b'\n{"text": "it ends"}']
+    source = Arriving(parts)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(source)))
+    rows = predict_inputs(classifier, ["-"])
+    assert [(next(rows)["text"], source.number) for _ in range(4)] == [
+        ("it rains", 3),
+        ("it snows", 4),  # before which the carriage return may be a line end's first half
+        ("it hails", 5),
+        ("it ends", 6),
+    ]
+    assert list(rows) == []
+
+
+def test_predictions_are_printed_before_more_is_waited_for(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    printed, seen = io.BytesIO(), []
+    source = Arriving([b'{"text": "it rains"}\n'] * 2, lambda number: seen.append(printed.getvalue().count(b"\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(source)))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed))
+    assert textcls("predict", tmp_path / "model", "-").code == 0
+    assert seen[:3] == [0, 1, 2]
+
+
+def test_an_error_in_the_middle_says_what_was_printed_before(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    rows = write_jsonl(tmp_path / "rows.jsonl", [*[{"text": "it rains"}] * 1100, {"txt": "no text"}])
+    message = f"error: {rows}, line 1101: no column 'text'; did you mean 'txt'?"
+    done = textcls("predict", tmp_path / "model", rows)
+    assert (done.code, done.out.count("\n"), done.err) == (1, 1024, f"{message}; predictions printed before: 1,024\n")
+    done = textcls("predict", tmp_path / "model", rows, "--output", "out.jsonl")
+    assert (done.code, done.out, done.err, list(Path().iterdir())) == (1, "", f"{message}\n", [])
+    done = textcls("predict", tmp_path / "model", write_jsonl(tmp_path / "rows.jsonl", [{"text": "it rains"}, {"text": ""}]))
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f'error: {rows}, line 2: expected a text, found ""\n'
 
 
 def test_standard_input_as_an_article(classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch) -> None:

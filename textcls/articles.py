@@ -8,10 +8,12 @@ another. Sentence boundaries come from nupunkt; the rules on top of it keep a qu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from codecs import getincrementaldecoder
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from io import IncrementalNewlineDecoder
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -102,16 +104,30 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
     Raises:
         DataError: the bytes are not UTF-8.
     """
+    return Article(id=id, text="".join(decode_text([raw], name=name)))
+
+
+def decode_text(parts: Iterable[bytes], *, name: str) -> Iterator[str]:
+    """Decode a text that comes in parts, such as a pipe's: line ends become `\\n`, a byte order mark is left out.
+
+    Raises:
+        DataError: the bytes are not UTF-8; it calls them `name`.
+    """
+    decoder = IncrementalNewlineDecoder(getincrementaldecoder("utf-8-sig")(), translate=True)
+    line = 1
     try:
-        text = raw.decode("utf-8-sig")
+        for part in parts:
+            text = decoder.decode(part)
+            line += text.count("\n")
+            yield text
+        yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        perhaps = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
+        perhaps = "utf-16" if line == 1 and error.object.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
+        line += error.object.count(b"\n", 0, error.start)
         raise DataError(
             f"{name}: expected UTF-8, found byte 0x{error.object[error.start]:02x} on line {line}; "
             f"convert the file, for example with: iconv -f {perhaps} -t utf-8"
         ) from error
-    return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def find_articles(*paths: str | Path) -> list[Path]:

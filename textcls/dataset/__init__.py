@@ -14,6 +14,7 @@ from textcls.dataset.load import (
     read_columns,
     read_rows,
     read_table,
+    stream_rows,
 )
 from textcls.dataset.sources import SUFFIXES, holds_rows
 from textcls.dataset.statistics import describe_rows
@@ -47,5 +48,6 @@ __all__ = [
     "read_table",
     "row_identities",
     "similar_pairs",
+    "stream_rows",
     "write_rows",
 ]

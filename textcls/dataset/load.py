@@ -80,15 +80,19 @@ def read_rows(path: str | Path, *, text: Names = "text", label: Names | None = N
     Raises:
         DataError: the file is missing, broken, empty, or lacks a column, a text or a label.
     """
-    rows = []
+    return list(stream_rows(path, text=text, label=label))
+
+
+def stream_rows(path: str | Path, *, text: Names = "text", label: Names | None = None) -> Iterator[Row]:
+    """Yield the rows of a file one by one, for what need not hold all of them; see `read_rows`."""
+    row = None
     for where, raw in read_file(Path(path)):
         row = {**raw, "text": required_text(raw, column_of(raw, text), where)}
         if label is not None:
             row["label"] = label_of(raw, column_of(raw, label), where)
-        rows.append(row)
-    if not rows:
+        yield row
+    if row is None:
         raise DataError(f"{path}: expected rows, found none")
-    return rows
 
 
 def read_table(path: str | Path) -> list[Row]:
@@ -100,9 +104,9 @@ def read_table(path: str | Path) -> list[Row]:
     return [row for _, row in read_file(Path(path))]
 
 
-def parse_rows(lines: Iterable[str], *, name: str, text: Names = "text") -> Iterator[Row]:
-    """Read rows of JSON Lines that do not lie in a file; `name` is what an error calls them. See `read_rows`."""
-    for where, raw in parse_jsonl(lines, name):
+def parse_rows(lines: Iterable[str], *, name: str, first: int = 1, text: Names = "text") -> Iterator[Row]:
+    """Yield rows of JSON Lines that do not lie in a file; an error calls them by `name` and a number from `first` on. See `read_rows`."""
+    for where, raw in parse_jsonl(lines, name, first=first):
         yield {**raw, "text": required_text(raw, column_of(raw, text), where)}
 
 
