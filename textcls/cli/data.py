@@ -91,29 +91,14 @@ def split(
 ) -> None:
     """Part a dataset once and for all, by article, with labels and other columns balanced."""
     from textcls.cli.output import console
-    from textcls.dataset import read_rows, read_table, write_rows
-    from textcls.errors import DataError
-    from textcls.files import new_folder
-    from textcls.splits import balanced_parts
-    from textcls.wording import did_you_mean
+    from textcls.dataset import split_file
 
-    read_rows(data, text=text, label=label)  # checks that each has both
-    rows = read_table(data)
-    known = {column for row in rows for column in row}
-    for column in (group, *(balance or ())):
-        if column not in known:
-            raise DataError(f"{data}: no column {column!r}; {did_you_mean(column, known)}")
-    columns = [[str(row.get(column)) for row in rows] for column in (label, *(balance or ()))]
-    # As everywhere, a row without a group is on its own.
-    units = [f"row {number}" if row.get(group) in (None, "") else str(row[group]) for number, row in enumerate(rows)]
-    shares = [1 - validation - test, validation, test]
-    part_of = balanced_parts(units, columns, shares, seed=seed)
-    with new_folder(output) as scratch:
-        table = _markdown(["split", "rows", group])
-        for number, name in enumerate(("train", "validation", "test")):
-            chosen = [row for row, part in enumerate(part_of) if part == number]
-            write_rows((rows[row] for row in chosen), scratch / f"{name}.jsonl")
-            table.add_row(name, f"{len(chosen):,}", f"{len({units[row] for row in chosen}):,}")
+    parts = split_file(
+        data, output, validation=validation, test=test, group=group, balance=balance or (), seed=seed, text=text, label=label
+    )
+    table = _markdown(["split", "rows", group])
+    for part in parts:
+        table.add_row(part.name, f"{part.rows:,}", f"{part.groups:,}")
     console().print(table)
 
 

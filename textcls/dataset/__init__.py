@@ -16,6 +16,7 @@ from textcls.dataset.load import (
     read_table,
     stream_rows,
 )
+from textcls.dataset.parting import Part, split_file
 from textcls.dataset.sources import SUFFIXES, holds_rows
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.values import Names, group_column, group_of, optional_text
@@ -27,6 +28,7 @@ __all__ = [
     "SUFFIXES",
     "Finding",
     "Names",
+    "Part",
     "add_context",
     "check_dataset",
     "check_new_rows",
@@ -48,6 +50,7 @@ __all__ = [
     "read_table",
     "row_identities",
     "similar_pairs",
+    "split_file",
     "stream_rows",
     "write_rows",
 ]
