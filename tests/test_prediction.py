@@ -544,16 +544,21 @@ def test_a_model_that_reads_context_on_one_side(article: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_neighbour_that_is_no_string_is_none_as_in_training(suffix: str, tmp_path: Path) -> None:
+def test_a_neighbour_that_is_no_sentence_is_none_as_in_training(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = toy_rows()
-    texts = [{**row, "before": f"before {row['label']}"} for row in rows]
+    texts = [{**row, "before": f"2026-05-04 before {row['label']}"} for row in rows]
     model = classifier_class("tfidf")(min_df=1, context={"before": 1, "after": 0}).fit(texts, [row["label"] for row in rows])
     alone = [{"text": row["text"], "label": row["label"]} for row in rows]
-    for value in (3, float("nan")):
+    for value, shown in ((3, "3"), (float("nan"), None), ("2026-05-04", "'2026-05-04'")):
         file = write_as(suffix, tmp_path, alone)
         without = predicted(model, file), evaluate_file(model, file).evaluation
         file = write_as(suffix, tmp_path, [{**row, "before": value} for row in alone])
+        caplog.clear()
         assert (predicted(model, file), evaluate_file(model, file).evaluation) == without
+        said = f"{file} has a column 'before', in which {shown} is no sentence and is left out; rename it to keep it"
+        assert [message for message in caplog.messages if "column" in message] == ([said, said] if shown else [])
 
 
 def test_a_label_that_the_classifier_does_not_know(classifier: TextClassifier, tmp_path: Path) -> None:

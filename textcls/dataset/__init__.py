@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textcls.dataset.annotations import SKIP
 from textcls.dataset.checks import Finding, check_dataset
-from textcls.dataset.context import add_context
+from textcls.dataset.context import add_context, only_sentences
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
 from textcls.dataset.load import (
@@ -43,6 +43,7 @@ __all__ = [
     "load_dataset",
     "near_duplicates",
     "normalize_text",
+    "only_sentences",
     "optional_text",
     "parse_rows",
     "read_columns",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from textcls.config import DataConfig
 from textcls.dataset.annotations import known_annotations, row_annotations
+from textcls.dataset.context import only_sentences
 from textcls.dataset.sources import Row, parse_jsonl, read_file, read_source
 from textcls.dataset.values import Names, column_of, group_of, label_of, of_one_type, optional_text, required_text
 from textcls.errors import DataError
@@ -33,7 +34,8 @@ COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "sp
 def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Dataset:
     """Load every file that the config names into one checked dataset.
 
-    It warns of a column of the data whose name one of the dataset's own columns takes.
+    It warns of a column of the data whose name one of the dataset's own columns takes, and of one called `before` or `after` that holds
+    something else than sentences.
 
     Args:
         config: the files and their columns.
@@ -62,6 +64,7 @@ def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Data
                     seen.setdefault(column, getattr(config, split))
     for column, source in seen.items():
         logger.warning("%s has a column %r, %s", source, column, taken[column])
+    rows = only_sentences(rows, lambda row: str(getattr(config, row["split"])))
     _check_labels(rows, config)
     _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
@@ -160,9 +163,9 @@ def _make_row(raw: Row, config: DataConfig, split: str, where: str) -> Row:
     row["label"] = label_of(raw, config.label, where)
     row["id"] = _identify(raw, config.id, where)
     row["group"] = required_text(raw, config.group, where) if config.group else group_of(raw, None, where)
-    row["before"], row["after"] = (
-        optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
-    )
+    for side in ("before", "after"):
+        if isinstance(raw.get(side), str):  # whether it is a sentence is seen when all rows are known
+            row[side] = optional_text(raw, side, where)
     # What is only measured on needs none.
     learnt = config.annotations if split == "train" else None
     row["annotations"] = row_annotations(raw, learnt, where) if learnt is not None else None

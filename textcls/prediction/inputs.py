@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from textcls.articles import Article, decode_text, find_articles, read_article
-from textcls.dataset import SUFFIXES, Names, add_context, holds_rows, parse_rows, stream_rows
+from textcls.dataset import SUFFIXES, Names, add_context, holds_rows, only_sentences, parse_rows, stream_rows
 from textcls.errors import DataError
 from textcls.models import TextClassifier
 from textcls.wording import counted, did_you_mean
@@ -145,12 +145,16 @@ def _holds_lines(kinds: Sequence[str]) -> bool:
     return kinds.count("heading") > len(kinds) / 2 or list(pairwise(body)).count(("heading", "heading")) > 1
 
 
-def in_context(classifier: TextClassifier, rows: Sequence[Row]) -> Sequence[Row]:
-    """Give all rows of an input the sentences around them, where the classifier reads these."""
+def in_context(classifier: TextClassifier, rows: Sequence[Row], *, file: str | None = None) -> Sequence[Row]:
+    """Give all rows of an input the sentences around them, where the classifier reads these.
+
+    Args:
+        classifier: the classifier.
+        rows: the rows.
+        file: what to call a file of rows, whose columns `before` and `after` may hold something else; None for sentences of articles.
+    """
     if classifier.context is None:
         return rows
-    # As in training, what is no string is no sentence, such as a number in a column of that name.
-    sentences = [
-        {**row, **{side: row[side] if isinstance(row.get(side), str) else None for side in ("before", "after")}} for row in rows
-    ]
-    return add_context(sentences, **{side: classifier.context.get(side, 0) for side in ("before", "after")})
+    if file is not None:
+        rows = only_sentences(rows, lambda row: file)
+    return add_context(rows, **{side: classifier.context.get(side, 0) for side in ("before", "after")})

@@ -11,6 +11,7 @@ import numpy as np
 
 from textcls.articles import Article, find_articles
 from textcls.artifacts import load_model
+from textcls.dataset import Names
 from textcls.errors import ModelError, TrackingError
 from textcls.models import TextClassifier
 from textcls.prediction.inputs import holds_articles, in_context, named, read_input, sentences_of
@@ -81,7 +82,7 @@ def predict_inputs(
     """
     find_articles(*filter(holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
     names = named(text, classifier, "text")
-    rows = chain.from_iterable(_read_for(classifier, read_input(name, names, id, classifier.group)) for name in inputs)
+    rows = chain.from_iterable(_read_for(classifier, name, names, id) for name in inputs)
     for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
@@ -92,9 +93,13 @@ def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     return list(_predict_batch(classifier, in_context(classifier, list(sentences_of(article.id, [article])))))
 
 
-def _read_for(classifier: TextClassifier, rows: Iterator[Row | None]) -> Iterable[Row | None]:
+def _read_for(classifier: TextClassifier, name: str, text: Names, id: str) -> Iterable[Row | None]:
     """An input as a classifier reads it: as it comes, or all of it where there are neighbours to be found."""
-    return rows if classifier.context is None else in_context(classifier, [row for row in rows if row is not None])
+    rows = read_input(name, text, id, classifier.group)
+    if classifier.context is None:
+        return rows
+    file = None if holds_articles(name) else "standard input" if name == "-" else name
+    return in_context(classifier, [row for row in rows if row is not None], file=file)
 
 
 def _batches(rows: Iterable[Row | None], size: int) -> Iterator[list[Row]]:

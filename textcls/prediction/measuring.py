@@ -97,5 +97,5 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
     for number, row in enumerate(rows, 1):
         if row["label"] not in labels:
             raise DataError(f"{where}, row {number}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
-    probabilities: np.ndarray = classifier.predict_proba(in_context(classifier, rows))
+    probabilities: np.ndarray = classifier.predict_proba(in_context(classifier, rows, file=where))
     return probabilities
