@@ -85,6 +85,14 @@ def test_a_folder_is_read_by_name(classifier: TextClassifier, tmp_path: Path) ->
     assert [row["article"] for row in predicted(classifier, tmp_path)] == ["a", "b", "c"]
 
 
+def test_a_store_among_articles_is_told_once(
+    classifier: TextClassifier, article: Path, store_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (store_folder / "log.txt").write_text("It rains.")
+    assert {row["article"] for row in predicted(classifier, article.parent)} == {"bridge"}
+    assert caplog.messages == [f"{article.parent}: left out 1 .txt file in the store of runs {store_folder}"]
+
+
 def test_windows_line_ends_are_normalised_before_offsets_are_counted(classifier: TextClassifier, tmp_path: Path) -> None:
     (tmp_path / "windows.txt").write_bytes(b"\xef\xbb\xbfIt rains.\r\n\r\nIt snows.\r\n")
     text = "It rains.\n\nIt snows.\n"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BufferedReader
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, cast
 
-from textcls.articles import Article, decode_text, find_articles, read_article
+from textcls.articles import Article, check_names, decode_text, find_articles, read_article
 from textcls.dataset import SUFFIXES, Names, add_context, holds_rows, only_sentences, parse_rows, stream_rows
 from textcls.errors import DataError
 from textcls.models import TextClassifier
@@ -31,11 +31,25 @@ def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
     return column if column is not None else (classifier.columns[what], what)
 
 
-def read_input(name: str, text: Names, id: str, group: str | None) -> Iterator[Row | None]:
+def find_inputs(names: Sequence[str]) -> dict[str, list[Path]]:
+    """Find the articles of the inputs that are articles or folders of them.
+
+    Raises:
+        DataError: one is missing or empty, or two articles have one name.
+    """
+    found = {name: find_articles(name) for name in names if holds_articles(name)}
+    check_names(chain.from_iterable(found.values()))
+    return found
+
+
+def read_input(
+    name: str, articles: Mapping[str, Sequence[Path]], text: Names, id: str, group: str | None
+) -> Iterator[Row | None]:
     """Read one input, no further than it is asked for: an article, a folder of them, a file of rows, or `-` for standard input.
 
     Args:
         name: the input.
+        articles: what `find_inputs` found.
         text, id: the columns of the text and of what rows are known by, for rows.
         group: the column of what rows belong to, if it is not `article`.
 
@@ -50,8 +64,8 @@ def read_input(name: str, text: Names, id: str, group: str | None) -> Iterator[R
         yield from _read_standard_input(text, id, group)
     elif holds_rows(path):
         yield from (_known_columns(row, id, group, name) for row in stream_rows(path, text=text))
-    elif holds_articles(name):
-        yield from sentences_of(name, map(read_article, find_articles(path)))
+    elif name in articles:
+        yield from sentences_of(name, map(read_article, articles[name]))
     elif path.exists():
         raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
     else:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from textcls.articles import Article, find_articles
+from textcls.articles import Article
 from textcls.artifacts import load_model
 from textcls.dataset import Names
 from textcls.errors import ModelError, TrackingError
 from textcls.models import TextClassifier
-from textcls.prediction.inputs import holds_articles, in_context, named, read_input, sentences_of
+from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
 
@@ -80,9 +80,9 @@ def predict_inputs(
         DataError: an input is missing or broken, or two articles have one name.
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
-    find_articles(*filter(holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
+    articles = find_inputs(inputs)  # before work is spent on any
     names = named(text, classifier, "text")
-    rows = chain.from_iterable(_read_for(classifier, name, names, id) for name in inputs)
+    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in inputs)
     for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
@@ -93,12 +93,14 @@ def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     return list(_predict_batch(classifier, in_context(classifier, list(sentences_of(article.id, [article])))))
 
 
-def _read_for(classifier: TextClassifier, name: str, text: Names, id: str) -> Iterable[Row | None]:
+def _read_for(
+    classifier: TextClassifier, name: str, articles: Mapping[str, Sequence[Path]], text: Names, id: str
+) -> Iterable[Row | None]:
     """An input as a classifier reads it: as it comes, or all of it where there are neighbours to be found."""
-    rows = read_input(name, text, id, classifier.group)
+    rows = read_input(name, articles, text, id, classifier.group)
     if classifier.context is None:
         return rows
-    file = None if holds_articles(name) else "standard input" if name == "-" else name
+    file = None if name in articles else "standard input" if name == "-" else name
     return in_context(classifier, [row for row in rows if row is not None], file=file)
 
 
