@@ -7,9 +7,8 @@ from typing import Any
 
 from textcls.annotation.store import Annotation, Span, current, verify
 from textcls.articles import Article, segmentation_version
-from textcls.dataset import SKIP
+from textcls.dataset import ANNOTATORS, SKIP
 from textcls.errors import DataError
-from textcls.evaluation.annotators import ANNOTATORS
 from textcls.wording import did_you_mean, quoted
 
 _OWN = {"id", "text", "label", "article", "before", "after", ANNOTATORS}

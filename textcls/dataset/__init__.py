@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.dataset.annotations import SKIP
+from textcls.dataset.annotations import ANNOTATORS, SKIP
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context, only_sentences
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
@@ -23,6 +23,7 @@ from textcls.dataset.values import Names, group_column, group_of, optional_text
 from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [
+    "ANNOTATORS",
     "COLUMNS",
     "SKIP",
     "SUFFIXES",

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from textcls.dataset import group_column, group_of, optional_text, read_rows
+from textcls.dataset import ANNOTATORS, group_column, group_of, optional_text, read_rows
 from textcls.errors import DataError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
-from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
+from textcls.evaluation.annotators import Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier, text_digests
 from textcls.prediction.inputs import in_context, named
 from textcls.wording import did_you_mean
