@@ -12,12 +12,12 @@ import os
 import signal
 import sys
 import threading
+from importlib.metadata import version
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-import textcls
 from textcls.cli import (
     adjudicate,
     agreement,
@@ -51,7 +51,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(textcls.__version__)
+        print(version("textcls"))
         raise typer.Exit
 
 
