@@ -13,6 +13,7 @@ from textcls.articles import Article
 from textcls.artifacts import load_model
 from textcls.dataset import Names
 from textcls.errors import ModelError, TrackingError
+from textcls.evaluation.abstention import is_answered
 from textcls.models import TextClassifier
 from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
 from textcls.stores import DEFAULT_STORE
@@ -120,8 +121,7 @@ def _batches(rows: Iterable[Row | None], size: int) -> Iterator[list[Row]]:
 def _predict_batch(classifier: TextClassifier, rows: Sequence[Row]) -> Iterator[Row]:
     probabilities = classifier.predict_proba(rows)
     labels = [str(label) for label in classifier.classes_]
-    for row, of_labels in zip(rows, probabilities, strict=True):
-        sure = classifier.abstain_below is None or of_labels.max() >= classifier.abstain_below
+    for row, of_labels, sure in zip(rows, probabilities, is_answered(probabilities, classifier.abstain_below), strict=True):
         yield {
             **{key: row[key] for key in _WRITTEN if key in row},
             "label": labels[int(np.argmax(of_labels))] if sure else None,
