@@ -17,7 +17,7 @@ from textcls.dataset.load import (
     stream_rows,
 )
 from textcls.dataset.parting import Part, split_file
-from textcls.dataset.sources import SUFFIXES, holds_rows
+from textcls.dataset.sources import SUFFIXES, Row, holds_rows
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.values import Names, group_column, group_of, optional_text
 from textcls.dataset.write import check_new_rows, json_line, write_rows
@@ -30,6 +30,7 @@ __all__ = [
     "Finding",
     "Names",
     "Part",
+    "Row",
     "add_context",
     "check_dataset",
     "check_new_rows",

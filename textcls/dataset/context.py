@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from textcls.dataset.sources import Row
 from textcls.wording import one_line
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 _NUMBERS = re.compile(r"[\W\d_TZ]*")
 """Numbers, and dates and times, of which ISO 8601 writes some with a T and a Z."""

@@ -18,6 +18,7 @@ from textcls.errors import DataError
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 
 Row = dict[str, Any]
+"""What a row holds, by the names of its columns."""
 
 _PARQUET_ROWS = 1024
 """Rows of a Parquet file that are made at a time."""

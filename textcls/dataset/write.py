@@ -8,12 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textcls.dataset.sources import SUFFIXES, holds_rows
+from textcls.dataset.sources import SUFFIXES, Row, holds_rows
 from textcls.dataset.values import of_one_type
 from textcls.errors import OutputError
 from textcls.files import check_new, new_file
-
-Row = dict[str, Any]
 
 
 def write_rows(rows: Iterable[Row], path: str | Path) -> int:

@@ -9,17 +9,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BufferedReader
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from textcls.articles import Article, check_names, decode_text, find_articles, read_article
-from textcls.dataset import SUFFIXES, Names, add_context, holds_rows, only_sentences, parse_rows, stream_rows
+from textcls.dataset import SUFFIXES, Names, Row, add_context, holds_rows, only_sentences, parse_rows, stream_rows
 from textcls.errors import DataError
 from textcls.models import TextClassifier
 from textcls.wording import counted, did_you_mean
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 _STANDARD_INPUT = "standard input"
 _PART_BYTES = 1 << 16

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from textcls.articles import Article
 from textcls.artifacts import load_model
-from textcls.dataset import Names
+from textcls.dataset import Names, Row
 from textcls.errors import ModelError, TrackingError
 from textcls.evaluation.abstention import is_answered
 from textcls.models import TextClassifier
 from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
-
-Row = dict[str, Any]
 
 _BATCH = 1024
 _EXPLAINED_BATCH = 64

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from textcls.dataset import ANNOTATORS, group_column, group_of, optional_text, read_rows
+from textcls.dataset import ANNOTATORS, Row, group_column, group_of, optional_text, read_rows
 from textcls.errors import DataError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
@@ -19,8 +19,6 @@ from textcls.prediction.inputs import in_context, named
 from textcls.wording import did_you_mean
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 
 class FileEvaluation(NamedTuple):
