@@ -18,7 +18,7 @@ from conftest import ROOT, Done, toy_rows, write_jsonl
 
 from textcls.articles import read_article
 from textcls.artifacts import save_model
-from textcls.dataset import write_rows
+from textcls.dataset import json_line, write_rows
 from textcls.errors import DataError, ModelError, OutputError
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
@@ -451,6 +451,18 @@ def test_csv_holds_lists_and_objects_as_json(tmp_path: Path) -> None:
     with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as lines:
         (row,) = csv.DictReader(lines)
     assert {name: json.loads(cell) for name, cell in row.items()} == held
+
+
+def test_what_is_missing_is_null_in_json_and_nothing_in_csv(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    file = write_as(".parquet", tmp_path, [{"id": 1.5, "text": "It rained."}, {"id": float("nan"), "text": "It snowed."}])
+    printed = textcls("predict", tmp_path / "model", file)
+    assert [line.partition(",")[0] for line in printed.out.splitlines()] == ['{"id": 1.5', '{"id": null']
+    assert textcls("predict", tmp_path / "model", file, "--output", "p.csv").code == 0
+    assert [line.partition(",")[0] for line in Path("p.csv").read_text().splitlines()] == ["id", "1.5", ""]
+    assert json_line([1, {"a": (float("inf"), "NaN")}]) == '[1, {"a": [null, "NaN"]}]'
 
 
 def test_an_id_that_is_a_date_is_printed_as_it_is_written(
