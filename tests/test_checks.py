@@ -73,6 +73,12 @@ def test_what_counts_as_a_modal_verb_and_as_a_quotation(text: str, modal: bool, 
     assert found == [modal, quoted]
 
 
+def test_rows_without_a_group_are_no_group() -> None:
+    rows = [{"text": "x", "label": "y", "article": article} for article in ("a", "a", None, "", " ", float("nan"), float("nan"))]
+    assert describe_rows(rows)["articles"] == "1"
+    assert "articles" not in describe_rows(rows[2:])
+
+
 def test_no_part_is_left_empty() -> None:
     assert sorted(balanced_parts([*"abcd"], [], [0.2, 0.4, 0.4], seed=1)) in ([0, 0, 1, 2], [0, 1, 1, 2], [0, 1, 2, 2])
 

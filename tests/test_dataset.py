@@ -215,8 +215,9 @@ def test_neighbours_that_are_no_sentences_are_told_and_left_out(
     assert caplog.messages == ([said] if shown else [])
 
 
-def test_a_column_whose_name_is_taken_may_be_empty(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    load(write_csv(tmp_path / "rows.csv", [{"text": name, "label": name, "group": "", "split": ""} for name in "ab"]))
+@pytest.mark.parametrize("empty", [None, "", " ", float("nan")])
+def test_a_column_whose_name_is_taken_may_be_empty(empty: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(write_jsonl(tmp_path / "rows.jsonl", [{"text": name, "label": name, "group": empty, "split": empty} for name in "ab"]))
     assert caplog.messages == []
 
 

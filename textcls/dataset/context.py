@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from textcls.dataset.sources import Row
+from textcls.dataset.values import is_blank
 from textcls.wording import one_line
 
 logger = logging.getLogger(__name__)
@@ -60,10 +61,10 @@ def only_sentences(rows: Sequence[Mapping[str, Any]], source_of: Callable[[Mappi
     beside = {}
     for side in ("before", "after"):
         values = [row.get(side) for row in rows]
-        found = [value if isinstance(value, str) and value.strip() else None for value in values]
+        found = [value if isinstance(value, str) and not is_blank(value) else None for value in values]
         if all(_NUMBERS.fullmatch(sentence) for sentence in found if sentence is not None):
             found = [None] * len(rows)
-        lost = [place for place, value in enumerate(values) if found[place] is None and not _is_blank(value)]
+        lost = [place for place, value in enumerate(values) if found[place] is None and not is_blank(value)]
         if lost:
             logger.warning(
                 "%s has a column %r, in which %s is no sentence and is left out; rename it to keep it",
@@ -75,14 +76,9 @@ def only_sentences(rows: Sequence[Mapping[str, Any]], source_of: Callable[[Mappi
     return [{**row, "before": before, "after": after} for row, before, after in zip(rows, *beside.values(), strict=True)]
 
 
-def _is_blank(value: Any) -> bool:
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
 def _article(row: Mapping[str, Any]) -> str | None:
     for found in (row.get("article"), row.get("group")):
-        # Of files to predict, in which it may be anything: 0 is a name too, and NaN, which is not equal to itself, is none.
-        if found is not None and found == found and str(found).strip():
+        if not is_blank(found):  # of files to predict, in which it may be anything: 0 is a name too
             return str(found)
     return None
 

@@ -18,7 +18,7 @@ from textcls.config import DataConfig
 from textcls.dataset.annotations import known_annotations, row_annotations
 from textcls.dataset.context import only_sentences
 from textcls.dataset.sources import Row, parse_jsonl, read_file, read_source
-from textcls.dataset.values import Names, column_of, group_of, label_of, of_one_type, optional_text, required_text
+from textcls.dataset.values import Names, column_of, group_of, is_blank, label_of, of_one_type, optional_text, required_text
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
@@ -60,7 +60,7 @@ def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Data
         for raw, row in _load_split(config, split, repeated, faults):
             rows.append(row)
             for column in taken:
-                if raw.get(column) not in (None, ""):
+                if not is_blank(raw.get(column)):
                     seen.setdefault(column, getattr(config, split))
     for column, source in seen.items():
         logger.warning("%s has a column %r, %s", source, column, taken[column])
