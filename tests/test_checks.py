@@ -175,6 +175,8 @@ def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path)
     described = CliRunner().invoke(app, ["data", "stats", *map(str, parts)])
     assert described.exit_code == 0
     assert "| rows" in described.stdout
+    misnamed = CliRunner().invoke(app, ["data", "stats", source, "--group", "artcle"])
+    assert str(misnamed.exception) == f"{source}: no column 'artcle'; did you mean 'article'?"
     renamed = [{"body": row["text"], "queue": row["label"], "text": None, "article": row["article"]} for row in rows]
     other = [write(tmp_path / "other.jsonl", renamed), "--text", "body", "--label", "queue", "--output", str(tmp_path / "others")]
     assert CliRunner().invoke(app, ["data", "split", *other]).exit_code == 0

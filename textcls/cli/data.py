@@ -60,13 +60,24 @@ def stats(
     ],
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
-    group: Annotated[str, typer.Option(help="Column of what the rows belong to.")] = "article",
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column of what the rows belong to; by default article, if they have it.", show_default=False),
+    ] = None,
 ) -> None:
     """Describe datasets side by side, as a Markdown table: labels, lengths, quotation marks, modal verbs."""
     from textcls.cli.output import console
     from textcls.dataset import describe_rows, read_rows
+    from textcls.errors import DataError
+    from textcls.wording import did_you_mean
 
-    described = [describe_rows(read_rows(file, text=text, label=label), group=group) for file in files]
+    described, known = [], set()
+    for file in files:
+        rows = read_rows(file, text=text, label=label)
+        known |= {column for row in rows for column in row}
+        described.append(describe_rows(rows, group=group or "article"))
+    if group is not None and group not in known:
+        raise DataError(f"{', '.join(map(str, files))}: no column {group!r}; {did_you_mean(group, known)}")
     names = dict.fromkeys(name for figures in described for name in figures)
     out = console()
     table = _markdown(["", *map(str, files)])
