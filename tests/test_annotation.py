@@ -92,6 +92,11 @@ def test_blank_lines_and_carriage_returns_are_read_over(tmp_path: Path) -> None:
     assert read_annotations(tmp_path / "a.jsonl") == [note(), note()]
 
 
+def test_a_store_that_an_editor_gave_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f"\ufeff{note().model_dump_json()}\n", encoding="utf-8")
+    assert read_annotations(tmp_path / "a.jsonl") == [note()]
+
+
 def test_the_newest_line_counts() -> None:
     held = current(
         [

@@ -65,7 +65,7 @@ def read_annotations(path: str | Path, *, may_be_empty: bool = False) -> list[An
     """
     annotations = []
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")  # not splitlines: a text may hold a line separator
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")  # not splitlines: a text may hold a line separator
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; expected annotations, one JSON object a line") from error
     except (OSError, UnicodeDecodeError) as error:
