@@ -276,7 +276,8 @@ def test_three_annotators_that_share_some_spans() -> None:
     assert found.annotators == ["a", "b", "c"]
     assert found.spans == 3  # the fourth is one annotator's alone
     assert set(found.kappa) == {("a", "b"), ("a", "c")}  # b and c share nothing
-    assert found.kappa == {("a", "b"): 1.0, ("a", "c"): 1.0}
+    assert found.kappa["a", "c"] == 1.0
+    assert math.isnan(found.kappa["a", "b"])  # who share one sentence, and so use one label
     assert found.raw == found.alpha == 1.0
     assert found.differences == []
 
@@ -287,10 +288,14 @@ def test_disagreement_throughout() -> None:
     assert found.kappa["a", "b"] == pytest.approx(-1.0)
 
 
-def test_one_label_only_is_full_agreement() -> None:
+def test_with_one_label_only_agreement_beyond_chance_is_undefined() -> None:
     found = measure_agreement(hold(a="xxx", b="xxx"))
-    assert (found.raw, found.alpha, found.kappa["a", "b"], found.per_label) == (1.0, 1.0, 1.0, {"x": 1.0})
+    assert (found.raw, found.confusion.tolist()) == (1.0, [[3]])
+    assert all(map(math.isnan, (found.alpha, found.kappa["a", "b"], found.per_label["x"])))
+    found = measure_agreement(hold(a="xxx..", b="xxxyy", c="...yx"))
+    assert math.isnan(found.kappa["a", "b"]), "though others use two"
     assert not math.isnan(found.alpha)
+    assert not any(map(math.isnan, found.per_label.values()))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from textcls.articles import Article, decode_article, find_articles, read_article, segmentation_version
+from textcls.articles import Article, decode_article, decode_text, find_articles, read_article, segmentation_version
 from textcls.errors import DataError
 
 SEEDS = ROOT / "seeds"
@@ -496,17 +496,28 @@ def test_articles_may_have_an_upper_case_suffix(tmp_path: Path) -> None:
     assert find_articles(tmp_path) == [tmp_path / "A.TXT"]
 
 
-def test_what_a_store_of_runs_holds_is_no_article(tmp_path: Path) -> None:
-    (tmp_path / "experiments" / "artifacts").mkdir(parents=True)
-    for name in ("a.txt", "experiments/mlflow.db", "experiments/log.txt", "experiments/artifacts/environment.txt"):
-        (tmp_path / name).touch()
-    assert find_articles(tmp_path) == [tmp_path / "a.txt"]
-    store = tmp_path / "experiments"
+def test_what_a_store_of_runs_holds_is_no_article(store_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    place = store_folder.parent / "here"
+    store = place / store_folder.name
+    place.mkdir()
+    store_folder.rename(store)
+    for name in ("a.txt", "experiments/log.txt", "experiments/artifacts/1/environment.txt"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+    left_out = f"2 .txt files in the store of runs {store}"
+    assert find_articles(place) == [place / "a.txt"]
+    assert caplog.messages == [f"{place}: left out {left_out}"]
     with pytest.raises(DataError) as caught:
         find_articles(store)
-    assert str(caught.value) == (
-        f"{store}: expected a folder with .txt articles, found none in it, apart from the store of runs {store}"
-    )
+    assert str(caught.value) == (f"{store}: expected a folder with .txt articles, found none in it, apart from {left_out}")
+
+
+@pytest.mark.parametrize("other", ["mlflow.db", "store.json"])
+def test_articles_beside_what_others_store_are_articles(other: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / other).touch()
+    (tmp_path / "a.txt").touch()
+    assert find_articles(tmp_path) == [tmp_path / "a.txt"]
+    assert caplog.messages == []
 
 
 def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -519,6 +530,16 @@ def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
         assert str(caught.value) == (
             f"{tmp_path / 'sub' / 'a.txt'}: the article would be called 'a', as {tmp_path / 'a.txt'} is already; rename one of them"
         )
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_text_may_come_in_parts(size: int) -> None:
+    raw = "\ufeffDas Café.\r\n\r\nEs öffnet.\rUm drei.\n".encode()
+    parts = [raw[start : start + size] for start in range(0, len(raw), size)]
+    assert "".join(decode_text(parts, name="x")) == "Das Café.\n\nEs öffnet.\nUm drei.\n"
+    broken = [*parts, b"\xc3"]
+    with pytest.raises(DataError, match=r"^x: expected UTF-8, found byte 0xc3 on line 5; "):
+        list(decode_text(broken, name="x"))
 
 
 def test_find_articles_where_there_are_none(tmp_path: Path) -> None:

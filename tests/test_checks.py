@@ -7,14 +7,15 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from typer.testing import CliRunner
 
 from textcls.cli import app
 from textcls.config import DataConfig
-from textcls.dataset import check_dataset, describe_rows, load_dataset
+from textcls.dataset import check_dataset, describe_rows, load_dataset, split_file
+from textcls.dataset.parting import balanced_parts
 from textcls.errors import DataError
-from textcls.splits import balanced_parts
 
 SENTENCES = [
     "The council approved the new bridge on Tuesday evening.",
@@ -72,6 +73,12 @@ def test_what_counts_as_a_modal_verb_and_as_a_quotation(text: str, modal: bool, 
     assert found == [modal, quoted]
 
 
+def test_rows_without_a_group_are_no_group() -> None:
+    rows = [{"text": "x", "label": "y", "article": article} for article in ("a", "a", None, "", " ", float("nan"), float("nan"))]
+    assert describe_rows(rows)["articles"] == "1"
+    assert "articles" not in describe_rows(rows[2:])
+
+
 def test_no_part_is_left_empty() -> None:
     assert sorted(balanced_parts([*"abcd"], [], [0.2, 0.4, 0.4], seed=1)) in ([0, 0, 1, 2], [0, 1, 1, 2], [0, 1, 2, 2])
 
@@ -95,6 +102,20 @@ def test_parts_are_even_keep_groups_together_and_follow_the_seed() -> None:
 def test_fewer_groups_than_parts_is_an_error() -> None:
     with pytest.raises(DataError, match=r"^expected 3 groups or more to part, found 2$"):
         balanced_parts(["a", "b"], [], [0.5, 0.25, 0.25], seed=0)
+
+
+def test_rows_without_a_group_are_parted_on_their_own() -> None:
+    for groups in ([None, None, None], [None, "row 0", "row 2"]):
+        assert sorted(balanced_parts(groups, [], [0.4, 0.3, 0.3], seed=1)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("none", [None, float("nan"), "", " "])
+def test_a_group_that_is_none_keeps_no_rows_together(none: object, tmp_path: Path) -> None:
+    rows = [{"text": f"It rains {number}.", "label": "xy"[number % 2], "article": none} for number in range(40)]
+    file = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    parts = split_file(file, tmp_path / "parts")
+    assert parts == [("train", 28, 28), ("validation", 6, 6), ("test", 6, 6)]
 
 
 def test_checks_find_leaks_conflicts_and_repetitions_of_others(tmp_path: Path) -> None:
@@ -154,6 +175,8 @@ def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path)
     described = CliRunner().invoke(app, ["data", "stats", *map(str, parts)])
     assert described.exit_code == 0
     assert "| rows" in described.stdout
+    misnamed = CliRunner().invoke(app, ["data", "stats", source, "--group", "artcle"])
+    assert str(misnamed.exception) == f"{source}: no column 'artcle'; did you mean 'article'?"
     renamed = [{"body": row["text"], "queue": row["label"], "text": None, "article": row["article"]} for row in rows]
     other = [write(tmp_path / "other.jsonl", renamed), "--text", "body", "--label", "queue", "--output", str(tmp_path / "others")]
     assert CliRunner().invoke(app, ["data", "split", *other]).exit_code == 0

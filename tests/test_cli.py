@@ -639,6 +639,23 @@ def test_agreement_counts_what_it_leaves_out(textcls: Command) -> None:
     assert "left out" not in textcls("agreement", SEEDS / "annotator-a.jsonl", SEEDS / "annotator-b.jsonl").out
 
 
+def test_agreement_with_one_label_only_is_not_called_perfect(textcls: Command) -> None:
+    made = {"article": "a", "text": "abcd", "label": "x", "time": "2024-01-01T00:00:00Z", "guidelines": "1", "segmentation": "s"}
+    for name in ("p", "q"):
+        write_jsonl(Path(f"{name}.jsonl"), [{**made, "start": n, "end": n + 4, "annotator": name} for n in (0, 10, 20)])
+    done = textcls("agreement", "p.jsonl", "q.jsonl")
+    assert (done.code, done.err) == (0, "")
+    *said, head, _, row = done.out.splitlines()
+    assert said == [
+        "3 sentences labelled by two annotators or more of p, q",
+        "same label: 100.0%   Krippendorff's alpha: –",
+        "Cohen's kappa, p and q: –",
+        "–: undefined where only one label is in use, since chance alone would make all agree",
+        "confusion: rows are the first of a pair of annotators, columns the second",
+    ]
+    assert (head.split(), row.split()) == (["x", "kappa"], ["x", "3", "–"])
+
+
 def test_agreement_of_one_annotator(textcls: Command) -> None:
     assert_one_line(textcls("agreement", SEEDS / "annotator-a.jsonl"), "")
 

@@ -191,8 +191,33 @@ def test_a_column_of_the_data_whose_name_is_taken_is_told_once(
     assert told == ([f"{train} has a column {column!r}, {said}"] if said else [])
 
 
-def test_a_column_whose_name_is_taken_may_be_empty(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    load(write_csv(tmp_path / "rows.csv", [{"text": name, "label": name, "group": "", "split": ""} for name in "ab"]))
+@pytest.mark.parametrize(
+    ("values", "shown", "kept"),
+    [
+        ([3, 4, 5, 6], "3", [None] * 4),
+        (["2026-05-04", "", "2026-05-04T10:00:00Z", "12:30"], "'2026-05-04'", [None] * 4),
+        (["3", "-4.5", " ", None], "'3'", [None] * 4),
+        (["It rains.", None, 7, "$24."], "7", ["It rains.", None, None, "$24."]),
+        (["It rains.", float("nan"), " ", "$24."], None, ["It rains.", None, None, "$24."]),
+        ([None, "8:52 p.m.", "", "雨。"], None, [None, "8:52 p.m.", None, "雨。"]),
+    ],
+)
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_neighbours_that_are_no_sentences_are_told_and_left_out(
+    side: str, values: list[Any], shown: str | None, kept: list[str | None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{"text": f"text {n}", "label": "ab"[n % 2], side: value} for n, value in enumerate(values)]
+    found = load(write_jsonl(tmp_path / "rows.jsonl", rows))
+    assert [row[side] for row in found] == kept
+    said = (
+        f"{tmp_path / 'rows.jsonl'} has a column {side!r}, in which {shown} is no sentence and is left out; rename it to keep it"
+    )
+    assert caplog.messages == ([said] if shown else [])
+
+
+@pytest.mark.parametrize("empty", [None, "", " ", float("nan")])
+def test_a_column_whose_name_is_taken_may_be_empty(empty: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    load(write_jsonl(tmp_path / "rows.jsonl", [{"text": name, "label": name, "group": empty, "split": empty} for name in "ab"]))
     assert caplog.messages == []
 
 

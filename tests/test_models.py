@@ -353,7 +353,9 @@ def test_tfidf_equals_scikit_learns_own(n_labels: int, settings: dict[str, Any],
     assert list(ours.parts_) == list(theirs)
     order = []
     for name, part in theirs.items():
-        ngrams = ours.parts_[name].names()
+        named = ours.parts_[name].names(np.arange(len(part.vocabulary_)))
+        ngrams = [named[column] for column in range(len(named))]
+        assert ours.parts_[name].names(np.array([-1, 0, len(named) - 1])) == {0: ngrams[0], len(named) - 1: ngrams[-1]}
         assert sorted(ngrams) == sorted(part.vocabulary_)
         columns = [part.vocabulary_[ngram] for ngram in ngrams]
         found = ours.parts_[name].transform(ours._pieces(unseen, unseen)[name])

@@ -18,7 +18,7 @@ from conftest import ROOT, Done, toy_rows, write_jsonl
 
 from textcls.articles import read_article
 from textcls.artifacts import save_model
-from textcls.dataset import write_rows
+from textcls.dataset import json_line, write_rows
 from textcls.errors import DataError, ModelError, OutputError
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
@@ -83,6 +83,14 @@ def test_a_folder_is_read_by_name(classifier: TextClassifier, tmp_path: Path) ->
         (tmp_path / f"{name}.txt").write_text("It rains.")
     (tmp_path / "notes.md").write_text("not an article")
     assert [row["article"] for row in predicted(classifier, tmp_path)] == ["a", "b", "c"]
+
+
+def test_a_store_among_articles_is_told_once(
+    classifier: TextClassifier, article: Path, store_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (store_folder / "log.txt").write_text("It rains.")
+    assert {row["article"] for row in predicted(classifier, article.parent)} == {"bridge"}
+    assert caplog.messages == [f"{article.parent}: left out 1 .txt file in the store of runs {store_folder}"]
 
 
 def test_windows_line_ends_are_normalised_before_offsets_are_counted(classifier: TextClassifier, tmp_path: Path) -> None:
@@ -195,7 +203,86 @@ def test_rows_come_before_all_are_read(classifier: TextClassifier, tmp_path: Pat
         list(rows)
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_rows_come_before_a_broken_one_further_on_is_read(suffix: str, classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = predict_inputs(classifier, [str(write_as(suffix, tmp_path, [{"text": "it rains"}] * 3000 + [{"text": " "}]))])
+    assert [next(rows)["text"] for _ in range(2048)] == ["it rains"] * 2048
+    with pytest.raises(DataError, match=r'(line|row) 300\d: expected a text, found " "$'):
+        list(rows)
+
+
+def test_neighbours_are_looked_for_in_all_rows_of_an_input(tmp_path: Path) -> None:
+    rows = toy_rows()
+    texts = [{**row, "after": f"after {row['label']}"} for row in rows]
+    model = classifier_class("tfidf")(min_df=1, context={"before": 0, "after": 1}).fit(texts, [row["label"] for row in rows])
+    article = [{"text": f"the council opened {number}", "article": "a"} for number in range(1100)]
+    found = predicted(model, write_jsonl(tmp_path / "rows.jsonl", article))
+    # The 1,024th row ends a batch, and has the next one's first row after it.
+    (alone,) = model.predict_proba([{**article[1023], "after": article[1024]["text"]}])
+    assert list(found[1023]["probabilities"].values()) == pytest.approx(alone, abs=1e-5)
+
+
 # --- standard input -------------------------------------------------------------------------------------------------
+
+
+class Arriving(io.RawIOBase):
+    """A pipe that gives one part after another, and calls `waited` before each."""
+
+    def __init__(self, parts: list[bytes], waited: Callable[[int], None] = lambda number: None) -> None:
+        self.parts, self.number, self.waited = parts, 0, waited
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.waited(self.number)
+        part = self.parts[self.number] if self.number < len(self.parts) else b""
+        self.number += 1
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def test_rows_of_standard_input_do_not_wait_for_those_to_come(
+    classifier: TextClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [b"\n", b'{"text": "it ', b'rains"}\n{"text": "it snows"}\r', b'\n{"text": "it hails"}', b'\n{"text": "it ends"}']
+    source = Arriving(parts)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(source)))
+    rows = predict_inputs(classifier, ["-"])
+    assert [(next(rows)["text"], source.number) for _ in range(4)] == [
+        ("it rains", 3),
+        ("it snows", 4),  # before which the carriage return may be a line end's first half
+        ("it hails", 5),
+        ("it ends", 6),
+    ]
+    assert list(rows) == []
+
+
+def test_predictions_are_printed_before_more_is_waited_for(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    printed, seen = io.BytesIO(), []
+    source = Arriving([b'{"text": "it rains"}\n'] * 2, lambda number: seen.append(printed.getvalue().count(b"\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(source)))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed))
+    assert textcls("predict", tmp_path / "model", "-").code == 0
+    assert seen[:3] == [0, 1, 2]
+
+
+def test_an_error_in_the_middle_says_what_was_printed_before(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    rows = write_jsonl(tmp_path / "rows.jsonl", [*[{"text": "it rains"}] * 1100, {"txt": "no text"}])
+    message = f"error: {rows}, line 1101: no column 'text'; did you mean 'txt'?"
+    done = textcls("predict", tmp_path / "model", rows)
+    assert (done.code, done.out.count("\n"), done.err) == (1, 1024, f"{message}; predictions printed before: 1,024\n")
+    done = textcls("predict", tmp_path / "model", rows, "--output", "out.jsonl")
+    assert (done.code, done.out, done.err, list(Path().iterdir())) == (1, "", f"{message}\n", [])
+    done = textcls("predict", tmp_path / "model", write_jsonl(tmp_path / "rows.jsonl", [{"text": "it rains"}, {"text": ""}]))
+    assert (done.code, done.out) == (1, "")
+    assert done.err == f'error: {rows}, line 2: expected a text, found ""\n'
 
 
 def test_standard_input_as_an_article(classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,6 +453,18 @@ def test_csv_holds_lists_and_objects_as_json(tmp_path: Path) -> None:
     assert {name: json.loads(cell) for name, cell in row.items()} == held
 
 
+def test_what_is_missing_is_null_in_json_and_nothing_in_csv(
+    classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path
+) -> None:
+    save_model(classifier, tmp_path / "model")
+    file = write_as(".parquet", tmp_path, [{"id": 1.5, "text": "It rained."}, {"id": float("nan"), "text": "It snowed."}])
+    printed = textcls("predict", tmp_path / "model", file)
+    assert [line.partition(",")[0] for line in printed.out.splitlines()] == ['{"id": 1.5', '{"id": null']
+    assert textcls("predict", tmp_path / "model", file, "--output", "p.csv").code == 0
+    assert [line.partition(",")[0] for line in Path("p.csv").read_text().splitlines()] == ["id", "1.5", ""]
+    assert json_line([1, {"a": (float("inf"), "NaN")}]) == '[1, {"a": [null, "NaN"]}]'
+
+
 def test_an_id_that_is_a_date_is_printed_as_it_is_written(
     classifier: TextClassifier, textcls: Callable[..., Done], tmp_path: Path
 ) -> None:
@@ -465,16 +564,21 @@ def test_a_model_that_reads_context_on_one_side(article: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
-def test_a_neighbour_that_is_no_string_is_none_as_in_training(suffix: str, tmp_path: Path) -> None:
+def test_a_neighbour_that_is_no_sentence_is_none_as_in_training(
+    suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = toy_rows()
-    texts = [{**row, "before": f"before {row['label']}"} for row in rows]
+    texts = [{**row, "before": f"2026-05-04 before {row['label']}"} for row in rows]
     model = classifier_class("tfidf")(min_df=1, context={"before": 1, "after": 0}).fit(texts, [row["label"] for row in rows])
     alone = [{"text": row["text"], "label": row["label"]} for row in rows]
-    for value in (3, float("nan")):
+    for value, shown in ((3, "3"), (float("nan"), None), ("2026-05-04", "'2026-05-04'")):
         file = write_as(suffix, tmp_path, alone)
         without = predicted(model, file), evaluate_file(model, file).evaluation
         file = write_as(suffix, tmp_path, [{**row, "before": value} for row in alone])
+        caplog.clear()
         assert (predicted(model, file), evaluate_file(model, file).evaluation) == without
+        said = f"{file} has a column 'before', in which {shown} is no sentence and is left out; rename it to keep it"
+        assert [message for message in caplog.messages if "column" in message] == ([said, said] if shown else [])
 
 
 def test_a_label_that_the_classifier_does_not_know(classifier: TextClassifier, tmp_path: Path) -> None:

@@ -7,16 +7,22 @@ another. Sentence boundaries come from nupunkt; the rules on top of it keep a qu
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator
+from codecs import getincrementaldecoder
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
+from io import IncrementalNewlineDecoder
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from textcls.errors import DataError
+from textcls.wording import counted
+
+logger = logging.getLogger(__name__)
 
 BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 
@@ -102,33 +108,56 @@ def decode_article(raw: bytes, *, id: str, name: str) -> Article:
     Raises:
         DataError: the bytes are not UTF-8.
     """
+    return Article(id=id, text="".join(decode_text([raw], name=name)))
+
+
+def decode_text(parts: Iterable[bytes], *, name: str) -> Iterator[str]:
+    """Decode a text that comes in parts, such as a pipe's: line ends become `\\n`, a byte order mark is left out.
+
+    Raises:
+        DataError: the bytes are not UTF-8; it calls them `name`.
+    """
+    decoder = IncrementalNewlineDecoder(getincrementaldecoder("utf-8-sig")(), translate=True)
+    line = 1
     try:
-        text = raw.decode("utf-8-sig")
+        for part in parts:
+            text = decoder.decode(part)
+            line += text.count("\n")
+            yield text
+        yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        perhaps = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
+        perhaps = "utf-16" if line == 1 and error.object.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
+        line += error.object.count(b"\n", 0, error.start)
         raise DataError(
             f"{name}: expected UTF-8, found byte 0x{error.object[error.start]:02x} on line {line}; "
             f"convert the file, for example with: iconv -f {perhaps} -t utf-8"
         ) from error
-    return Article(id=id, text=text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def find_articles(*paths: str | Path) -> list[Path]:
     """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name.
 
-    What lies in the store of runs is left out: it is the output of textcls, whose logs are `.txt` files too.
+    What lies in a store of runs is left out, with a warning: it is the output of textcls, whose logs are `.txt` files too.
 
     Raises:
         DataError: a path does not exist, a folder holds no article, or two files would be articles of one name.
     """
     found = [file for path in paths for file in _find_articles(path)]
+    check_names(found)
+    return found
+
+
+def check_names(files: Iterable[Path]) -> None:
+    """Check that no two files would be articles of one name.
+
+    Raises:
+        DataError: two would.
+    """
     first: dict[str, Path] = {}
-    for file in found:
+    for file in files:
         other = first.setdefault(file.stem, file)
         if other != file and not other.samefile(file):  # who names a file twice means it
             raise DataError(f"{file}: the article would be called {file.stem!r}, as {other} is already; rename one of them")
-    return found
 
 
 def _find_articles(place: str | Path) -> list[Path]:
@@ -137,16 +166,26 @@ def _find_articles(place: str | Path) -> list[Path]:
         return [path]
     if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
         raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
-    stores = [database.parent for database in path.rglob("mlflow.db")]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() == ".txt" and not any(file.is_relative_to(store) for store in stores)
-    )
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() == ".txt")
+    left_out = []
+    for store in _stores(path):
+        inside = [file for file in found if file.is_relative_to(store)]
+        if inside:
+            found = [file for file in found if not file.is_relative_to(store)]
+            left_out.append(f"{counted(len(inside), '.txt file')} in the store of runs {store}")
     if not found:
-        left_out = f", apart from the store of runs {stores[0]}" if stores else ""
-        raise DataError(f"{path}: expected a folder with .txt articles, found none in it{left_out}")
+        apart = f", apart from {' and '.join(left_out)}" if left_out else ""
+        raise DataError(f"{path}: expected a folder with .txt articles, found none in it{apart}")
+    for what in left_out:
+        logger.warning("%s: left out %s", path, what)
     return found
+
+
+def _stores(path: Path) -> Iterator[Path]:
+    """The stores of runs below a folder, that of textcls alone: another's `mlflow.db` may lie beside articles."""
+    for state in sorted(path.rglob("store.json")):
+        if (state.parent / "mlflow.db").is_file():
+            yield state.parent
 
 
 # --- blocks ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textcls.artifacts import load_model
 from textcls.errors import DataError
+from textcls.evaluation.abstention import is_answered
 from textcls.models import TextClassifier
 
 if TYPE_CHECKING:
@@ -32,15 +33,12 @@ class _PyfuncModel:
         rows = [dict(zip(read, row, strict=True)) for row in values.where(values.notna(), None).to_numpy()]
         probabilities = self.classifier.predict_proba(rows)
         labels = [str(label) for label in self.classifier.classes_]
-        scores = probabilities.max(axis=1, initial=0.0)
-        least = self.classifier.abstain_below or 0.0
-        answers = [
-            labels[best] if score >= least else None for best, score in zip(probabilities.argmax(axis=1), scores, strict=True)
-        ]
+        sure = is_answered(probabilities, self.classifier.abstain_below)
+        answers = [labels[best] if its else None for best, its in zip(probabilities.argmax(axis=1), sure, strict=True)]
         return pandas.DataFrame(
             {
                 "label": pandas.Series(answers, dtype=object),  # as strings, pandas would make None a NaN
-                "score": scores,
+                "score": probabilities.max(axis=1),
                 "probabilities": [dict(zip(labels, map(float, row), strict=True)) for row in probabilities],
             }
         )

@@ -1,6 +1,7 @@
 """Decide which rows a model learns from, stops early on and is measured on; rows of one group never fall apart.
 
-Texts are not looked at here, save for which of them are the same: `dataset.near_duplicates` says that.
+Texts are not looked at here, save for which of them are the same: `dataset.near_duplicates` says that. A dataset is parted once and for
+all in `dataset.parting`.
 """
 
 from __future__ import annotations
@@ -24,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 Rows = np.ndarray
 """Shape (n,), integers: numbers of rows of the dataset, ascending."""
-
-_SWAPS = 20_000
-"""How many `balanced_parts` tries."""
 
 
 @dataclass(frozen=True)
@@ -256,56 +254,3 @@ def _units(groups: Sequence[str | None], ids: Sequence[str]) -> tuple[list[str],
 def _hash(unit: str, seed: int) -> float:
     """A number in [0, 1) that depends on the unit and the seed only, so that rows stay put when the data grow."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{unit}".encode()).digest()[:8], "big") / 2**64
-
-
-def balanced_parts(groups: Sequence[str], columns: Sequence[Sequence[str]], shares: Sequence[float], *, seed: int) -> list[int]:
-    """Part rows by group, such that every part has about the same mix of values in every column.
-
-    Starts from a random parting and keeps those of many random swaps of two groups that make it more even.
-
-    Args:
-        groups: each row's group.
-        columns: for each column to balance, each row's value.
-        shares: the parts' shares of the groups, which sum to 1.
-        seed: another seed parts otherwise.
-
-    Returns:
-        each row's part, a number from 0 on.
-
-    Raises:
-        DataError: fewer groups than parts.
-    """
-    names, group_of = np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)
-    if len(names) < len(shares):
-        raise DataError(f"expected {len(shares)} groups or more to part, found {len(names)}")
-    tables = [np.bincount(group_of, minlength=len(names))[:, None].astype(float)]  # the number of rows counts as a column
-    for column in columns:
-        values, value_of = np.unique(np.array(column, dtype=object).astype(str), return_inverse=True)
-        table = np.zeros((len(names), len(values)))
-        np.add.at(table, (group_of, value_of), 1)
-        tables.append(table)
-    counts = np.hstack(tables)
-    sizes = np.maximum(1, np.round(np.array(shares) * len(names)).astype(int))
-    sizes[0] += max(0, len(names) - sizes.sum())
-    while sizes.sum() > len(names):  # no part is left without a group
-        sizes[np.argmax(sizes)] -= 1
-
-    random = np.random.default_rng(seed)
-    part_of = random.permutation(np.repeat(np.arange(len(shares)), sizes))
-    found = np.eye(len(shares))[part_of].T @ counts
-    expected = np.array(shares)[:, None] * counts.sum(axis=0)
-    for first, second in random.integers(len(names), size=(_SWAPS, 2)):
-        a, b = part_of[first], part_of[second]
-        if a == b:
-            continue
-        swapped = found.copy()
-        swapped[a] += counts[second] - counts[first]
-        swapped[b] += counts[first] - counts[second]
-        if _unevenness(swapped, expected) < _unevenness(found, expected):
-            found, part_of[first], part_of[second] = swapped, b, a
-    return [int(part) for part in part_of[group_of]]
-
-
-def _unevenness(found: np.ndarray, expected: np.ndarray) -> float:
-    """How far the parts' counts, shape (n_parts, n_values), are from what their shares ask for: chi-square."""
-    return float(((found - expected) ** 2 / expected).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -16,6 +17,8 @@ from textcls.errors import DataError
 @dataclass(frozen=True)
 class Agreement:
     """Agreement of annotators over the spans that two or more of them labelled.
+
+    Alpha and kappa are NaN where only one label is in use: chance explains all agreement then, and they would be 0 / 0.
 
     Attributes:
         annotators: their names, sorted.
@@ -93,8 +96,8 @@ def _confusion(first: Sequence[str], second: Sequence[str], labels: Sequence[str
 
 
 def _kappa(first: Sequence[str], second: Sequence[str]) -> float:
-    if len({*first, *second}) == 1:  # chance explains everything, and kappa would be 0 / 0
-        return 1.0
+    if len({*first, *second}) == 1:  # of which scikit-learn warns
+        return math.nan
     return float(cohen_kappa_score(first, second))
 
 
@@ -103,8 +106,8 @@ def _alpha(
 ) -> float:
     import krippendorff
 
-    if len(labels) == 1:
-        return 1.0
+    if len(labels) == 1:  # which krippendorff refuses
+        return math.nan
     number = {label: float(index) for index, label in enumerate(labels)}
     table = [[number[held[name][span].label] if span in held[name] else np.nan for span in spans] for name in annotators]
     return float(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal"))

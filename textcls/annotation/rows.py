@@ -8,9 +8,8 @@ from typing import Any
 
 from textcls.annotation.store import Annotation, Span, current, verify
 from textcls.articles import Article, segmentation_version
-from textcls.dataset import SKIP
+from textcls.dataset import ANNOTATORS, SKIP
 from textcls.errors import DataError
-from textcls.evaluation.annotators import ANNOTATORS
 from textcls.wording import counted, did_you_mean, quoted
 
 logger = logging.getLogger(__name__)

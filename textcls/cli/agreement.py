@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,14 +35,16 @@ def agreement(
     out.print(f"{found.spans:,} sentences labelled by two annotators or more of {', '.join(found.annotators)}", soft_wrap=True)
     if alone := len(labelled_once(held)):
         out.print(f"left out: {counted(alone, 'sentence')} labelled by one alone")
-    out.print(f"same label: {found.raw:.1%}   Krippendorff's alpha: {found.alpha:.3f}")
+    out.print(f"same label: {found.raw:.1%}   Krippendorff's alpha: {_figure(found.alpha)}")
     for (first, second), kappa in found.kappa.items():
-        out.print(f"Cohen's kappa, {first} and {second}: {kappa:.3f}")
+        out.print(f"Cohen's kappa, {first} and {second}: {_figure(kappa)}")
+    if any(map(math.isnan, (found.alpha, *found.kappa.values()))):
+        out.print("–: undefined where only one label is in use, since chance alone would make all agree", soft_wrap=True)
 
     columns = (*found.labels, "kappa")
     confusion = table("", *columns, right=columns)
     for label, row in zip(found.labels, found.confusion.tolist(), strict=True):
-        confusion.add_row(label, *map(str, row), f"{found.per_label[label]:.3f}")
+        confusion.add_row(label, *map(str, row), _figure(found.per_label[label]))
     fits = Measurement.get(out, out.options.update(max_width=_UNBOUNDED), confusion).maximum <= out.width
     if fits:
         out.print("confusion: rows are the first of a pair of annotators, columns the second", soft_wrap=True)
@@ -56,6 +59,10 @@ def agreement(
             )
 
 
+def _figure(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
 def _confused(found: Agreement) -> Table:
     """A line a label, for labels whose confusion is too wide to be read: those with the lowest kappa first."""
     from textcls.cli.output import table
@@ -65,5 +72,5 @@ def _confused(found: Agreement) -> Table:
     for label, row in sorted(zip(found.labels, either, strict=True), key=lambda its: found.per_label[its[0]]):
         others = [(number, name) for number, name in zip(row, found.labels, strict=True) if name != label]
         times, other = max(others, key=lambda its: its[0], default=(0, ""))
-        shown.add_row(label, f"{found.per_label[label]:.3f}", *((other, f"{times:,}") if times else ("", "")))
+        shown.add_row(label, _figure(found.per_label[label]), *((other, f"{times:,}") if times else ("", "")))
     return shown

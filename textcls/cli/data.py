@@ -60,13 +60,24 @@ def stats(
     ],
     text: Annotated[str, typer.Option(help="Column of the text.")] = "text",
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
-    group: Annotated[str, typer.Option(help="Column of what the rows belong to.")] = "article",
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column of what the rows belong to; by default article, if they have it.", show_default=False),
+    ] = None,
 ) -> None:
     """Describe datasets side by side, as a Markdown table: labels, lengths, quotation marks, modal verbs."""
     from textcls.cli.output import console
     from textcls.dataset import describe_rows, read_rows
+    from textcls.errors import DataError
+    from textcls.wording import did_you_mean
 
-    described = [describe_rows(read_rows(file, text=text, label=label), group=group) for file in files]
+    described, known = [], set()
+    for file in files:
+        rows = read_rows(file, text=text, label=label)
+        known |= {column for row in rows for column in row}
+        described.append(describe_rows(rows, group=group or "article"))
+    if group is not None and group not in known:
+        raise DataError(f"{', '.join(map(str, files))}: no column {group!r}; {did_you_mean(group, known)}")
     names = dict.fromkeys(name for figures in described for name in figures)
     out = console()
     table = _markdown(["", *map(str, files)])
@@ -91,29 +102,14 @@ def split(
 ) -> None:
     """Part a dataset once and for all, by article, with labels and other columns balanced."""
     from textcls.cli.output import console
-    from textcls.dataset import read_rows, read_table, write_rows
-    from textcls.errors import DataError
-    from textcls.files import new_folder
-    from textcls.splits import balanced_parts
-    from textcls.wording import did_you_mean
+    from textcls.dataset import split_file
 
-    read_rows(data, text=text, label=label)  # checks that each has both
-    rows = read_table(data)
-    known = {column for row in rows for column in row}
-    for column in (group, *(balance or ())):
-        if column not in known:
-            raise DataError(f"{data}: no column {column!r}; {did_you_mean(column, known)}")
-    columns = [[str(row.get(column)) for row in rows] for column in (label, *(balance or ()))]
-    # As everywhere, a row without a group is on its own.
-    units = [f"row {number}" if row.get(group) in (None, "") else str(row[group]) for number, row in enumerate(rows)]
-    shares = [1 - validation - test, validation, test]
-    part_of = balanced_parts(units, columns, shares, seed=seed)
-    with new_folder(output) as scratch:
-        table = _markdown(["split", "rows", group])
-        for number, name in enumerate(("train", "validation", "test")):
-            chosen = [row for row, part in enumerate(part_of) if part == number]
-            write_rows((rows[row] for row in chosen), scratch / f"{name}.jsonl")
-            table.add_row(name, f"{len(chosen):,}", f"{len({units[row] for row in chosen}):,}")
+    parts = split_file(
+        data, output, validation=validation, test=test, group=group, balance=balance or (), seed=seed, text=text, label=label
+    )
+    table = _markdown(["split", "rows", group])
+    for part in parts:
+        table.add_row(part.name, f"{part.rows:,}", f"{part.groups:,}")
     console().print(table)
 
 

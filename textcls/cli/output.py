@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textcls.errors import TextclsError
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -24,12 +26,22 @@ def check_delivery(output: Path | None) -> None:
 
 
 def deliver(rows: Iterable[dict[str, Any]], output: Path | None, *, what: str) -> None:
-    """Write rows to a file, with a bar on a terminal, and say so; or print them as JSON Lines."""
+    """Write rows to a file, with a bar on a terminal, and say so; or print them as JSON Lines, each as soon as it is there.
+
+    An error in the middle leaves no file, and says how many rows were printed, if any were.
+    """
     from textcls.dataset import json_line, write_rows
 
     if output is None:
-        for row in rows:
-            print(json_line(row))
+        printed = 0
+        try:
+            for row in rows:
+                print(json_line(row), flush=True)
+                printed += 1
+        except TextclsError as error:
+            if not printed:
+                raise
+            raise type(error)(f"{error}; {what} printed before: {printed:,}") from error
     else:
         from rich.console import Console
         from rich.progress import track

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from textcls.artifacts import describe_model, load_model
 from textcls.dataset import (
     Names,
+    Row,
     group_column,
     group_of,
     holds_rows,
@@ -26,8 +26,6 @@ from textcls.tracking import RunSummary, Store
 from textcls.tracking.kept import read_predictions
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from textcls.dataset.annotations import SKIP
+from textcls.dataset.annotations import ANNOTATORS, SKIP
 from textcls.dataset.checks import Finding, check_dataset
-from textcls.dataset.context import add_context
+from textcls.dataset.context import add_context, only_sentences
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
 from textcls.dataset.identity import dataset_identity, dataset_name, row_identities
 from textcls.dataset.load import (
@@ -14,18 +14,23 @@ from textcls.dataset.load import (
     read_columns,
     read_rows,
     read_table,
+    stream_rows,
 )
-from textcls.dataset.sources import SUFFIXES, holds_rows
+from textcls.dataset.parting import Part, split_file
+from textcls.dataset.sources import SUFFIXES, Row, holds_rows
 from textcls.dataset.statistics import describe_rows
 from textcls.dataset.values import Names, group_column, group_of, optional_text
 from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [
+    "ANNOTATORS",
     "COLUMNS",
     "SKIP",
     "SUFFIXES",
     "Finding",
     "Names",
+    "Part",
+    "Row",
     "add_context",
     "check_dataset",
     "check_new_rows",
@@ -40,6 +45,7 @@ __all__ = [
     "load_dataset",
     "near_duplicates",
     "normalize_text",
+    "only_sentences",
     "optional_text",
     "parse_rows",
     "read_columns",
@@ -47,5 +53,7 @@ __all__ = [
     "read_table",
     "row_identities",
     "similar_pairs",
+    "split_file",
+    "stream_rows",
     "write_rows",
 ]

@@ -10,6 +10,9 @@ from typing import Any
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
+ANNOTATORS = "annotator_labels"
+"""The column of data that holds what annotators said of each row, before their differences were settled: a list of labels."""
+
 SKIP = "skip"
 """The label of what is not a sentence: a byline, or a heading that makes no claim. No row has it."""
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-Row = dict[str, Any]
+from textcls.dataset.sources import Row
+from textcls.dataset.values import is_blank
+from textcls.wording import one_line
+
+logger = logging.getLogger(__name__)
+
+_NUMBERS = re.compile(r"[\W\d_TZ]*")
+"""Numbers, and dates and times, of which ISO 8601 writes some with a T and a Z."""
+_MOST_SHOWN = 60
+"""Characters of a value that are shown."""
 
 
 def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -> list[Row]:
@@ -35,10 +46,39 @@ def add_context(rows: Sequence[Mapping[str, Any]], *, before: int, after: int) -
     return found
 
 
+def only_sentences(rows: Sequence[Mapping[str, Any]], source_of: Callable[[Mapping[str, Any]], str]) -> list[Row]:
+    """Keep of what rows hold as `before` and `after` the sentences, for data may call something else so; of that it warns.
+
+    No sentence is what is no string. Where a column has but numbers, dates or times, it has no sentences, though each may be one.
+
+    Args:
+        rows: all rows of the data.
+        source_of: what to call the data that a row is from.
+
+    Returns:
+        the rows, all of them with `before` and `after`, each None where there is no sentence.
+    """
+    beside = {}
+    for side in ("before", "after"):
+        values = [row.get(side) for row in rows]
+        found = [value if isinstance(value, str) and not is_blank(value) else None for value in values]
+        if all(_NUMBERS.fullmatch(sentence) for sentence in found if sentence is not None):
+            found = [None] * len(rows)
+        lost = [place for place, value in enumerate(values) if found[place] is None and not is_blank(value)]
+        if lost:
+            logger.warning(
+                "%s has a column %r, in which %s is no sentence and is left out; rename it to keep it",
+                source_of(rows[lost[0]]),
+                side,
+                one_line(repr(values[lost[0]]), _MOST_SHOWN),
+            )
+        beside[side] = found
+    return [{**row, "before": before, "after": after} for row, before, after in zip(rows, *beside.values(), strict=True)]
+
+
 def _article(row: Mapping[str, Any]) -> str | None:
     for found in (row.get("article"), row.get("group")):
-        # Of files to predict, in which it may be anything: 0 is a name too, and NaN, which is not equal to itself, is none.
-        if found is not None and found == found and str(found).strip():
+        if not is_blank(found):  # of files to predict, in which it may be anything: 0 is a name too
             return str(found)
     return None
 

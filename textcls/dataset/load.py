@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from textcls.config import DataConfig
 from textcls.dataset.annotations import known_annotations, row_annotations
+from textcls.dataset.context import only_sentences
 from textcls.dataset.sources import Row, parse_jsonl, read_file, read_source
-from textcls.dataset.values import Names, column_of, group_of, label_of, of_one_type, optional_text, required_text
+from textcls.dataset.values import Names, column_of, group_of, is_blank, label_of, of_one_type, optional_text, required_text
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
@@ -33,7 +34,8 @@ COLUMNS = ("id", "text", "label", "group", "before", "after", "annotations", "sp
 def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Dataset:
     """Load every file that the config names into one checked dataset.
 
-    It warns of a column of the data whose name one of the dataset's own columns takes.
+    It warns of a column of the data whose name one of the dataset's own columns takes, and of one called `before` or `after` that holds
+    something else than sentences.
 
     Args:
         config: the files and their columns.
@@ -58,10 +60,11 @@ def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Data
         for raw, row in _load_split(config, split, repeated, faults):
             rows.append(row)
             for column in taken:
-                if raw.get(column) not in (None, ""):
+                if not is_blank(raw.get(column)):
                     seen.setdefault(column, getattr(config, split))
     for column, source in seen.items():
         logger.warning("%s has a column %r, %s", source, column, taken[column])
+    rows = only_sentences(rows, lambda row: str(getattr(config, row["split"])))
     _check_labels(rows, config)
     _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
@@ -80,15 +83,19 @@ def read_rows(path: str | Path, *, text: Names = "text", label: Names | None = N
     Raises:
         DataError: the file is missing, broken, empty, or lacks a column, a text or a label.
     """
-    rows = []
+    return list(stream_rows(path, text=text, label=label))
+
+
+def stream_rows(path: str | Path, *, text: Names = "text", label: Names | None = None) -> Iterator[Row]:
+    """Yield the rows of a file one by one, for what need not hold all of them; see `read_rows`."""
+    row = None
     for where, raw in read_file(Path(path)):
         row = {**raw, "text": required_text(raw, column_of(raw, text), where)}
         if label is not None:
             row["label"] = label_of(raw, column_of(raw, label), where)
-        rows.append(row)
-    if not rows:
+        yield row
+    if row is None:
         raise DataError(f"{path}: expected rows, found none")
-    return rows
 
 
 def read_table(path: str | Path) -> list[Row]:
@@ -100,9 +107,9 @@ def read_table(path: str | Path) -> list[Row]:
     return [row for _, row in read_file(Path(path))]
 
 
-def parse_rows(lines: Iterable[str], *, name: str, text: Names = "text") -> Iterator[Row]:
-    """Read rows of JSON Lines that do not lie in a file; `name` is what an error calls them. See `read_rows`."""
-    for where, raw in parse_jsonl(lines, name):
+def parse_rows(lines: Iterable[str], *, name: str, first: int = 1, text: Names = "text") -> Iterator[Row]:
+    """Yield rows of JSON Lines that do not lie in a file; an error calls them by `name` and a number from `first` on. See `read_rows`."""
+    for where, raw in parse_jsonl(lines, name, first=first):
         yield {**raw, "text": required_text(raw, column_of(raw, text), where)}
 
 
@@ -156,9 +163,9 @@ def _make_row(raw: Row, config: DataConfig, split: str, where: str) -> Row:
     row["label"] = label_of(raw, config.label, where)
     row["id"] = _identify(raw, config.id, where)
     row["group"] = required_text(raw, config.group, where) if config.group else group_of(raw, None, where)
-    row["before"], row["after"] = (
-        optional_text(raw, side, where) if isinstance(raw.get(side), str) else None for side in ("before", "after")
-    )
+    for side in ("before", "after"):
+        if isinstance(raw.get(side), str):  # whether it is a sentence is seen when all rows are known
+            row[side] = optional_text(raw, side, where)
     # What is only measured on needs none.
     learnt = config.annotations if split == "train" else None
     row["annotations"] = row_annotations(raw, learnt, where) if learnt is not None else None

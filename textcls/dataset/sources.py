@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ from textcls.wording import one_line
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 
 Row = dict[str, Any]
+"""What a row holds, by the names of its columns."""
+
+_PARQUET_ROWS = 1024
+"""Rows of a Parquet file that are made at a time."""
 
 
 def holds_rows(path: str | Path) -> bool:
@@ -118,13 +123,13 @@ def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
         yield from parse_jsonl(lines, str(path))
 
 
-def parse_jsonl(lines: Iterable[str], name: str) -> Iterator[tuple[str, Row]]:
-    """Yield where each row of JSON Lines stands, and the row; `name` is what their file is called.
+def parse_jsonl(lines: Iterable[str], name: str, *, first: int = 1) -> Iterator[tuple[str, Row]]:
+    """Yield where each row of JSON Lines stands, and the row; `name` is what their file is called, `first` the number of the first line.
 
     Raises:
         DataError: a line is not a JSON object.
     """
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines, first):
         if not line.strip():
             continue
         try:
@@ -165,11 +170,12 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
     import pyarrow.parquet
 
     try:
-        table = pyarrow.parquet.read_table(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            batches = file.iter_batches(_PARQUET_ROWS)
+            for number, row in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches)):
+                yield f"{path}, row {number}", row
     except pyarrow.ArrowInvalid as error:
         raise DataError(f"{path}: not valid Parquet: {str(error).splitlines()[0]}") from error
-    for number, row in enumerate(table.to_pylist()):
-        yield f"{path}, row {number}", row
 
 
 def _or(words: Sequence[str]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from textcls.dataset.values import is_blank
+
 # A single mark opens before a word, save for one of digits such as '90s, and closes after another mark: after a letter it is an apostrophe.
 _QUOTATION_MARK = re.compile(r"[\"“”«»]|(?<!\w)[‘'](?!\d)|(?<=[^\w\s])[’'](?!\w)")
 # May with a capital is a month, all but always.
@@ -35,7 +37,7 @@ def describe_rows(rows: Sequence[dict[str, Any]], *, group: str = "article") -> 
     deciles = np.percentile(lengths, [10, 50, 90])
     labels = Counter(row["label"] for row in rows)
     described = {"rows": f"{len(rows):,}"}
-    groups = Counter(row[group] for row in rows if row.get(group) not in (None, ""))
+    groups = Counter(row[group] for row in rows if not is_blank(row.get(group)))
     if groups:
         its = ("articles", "an article") if group == "article" else ("groups", "a group")
         described |= {its[0]: f"{len(groups):,}", f"rows {its[1]}, mean": f"{np.mean(list(groups.values())):.1f}"}

@@ -17,6 +17,11 @@ Names = str | Sequence[str]
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
+def is_blank(value: Any) -> bool:
+    """Whether there is no value: None, a string of white space, as CSV has it, or the NaN that pandas makes of either."""
+    return value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
+
+
 def column_of(row: Row, names: Names) -> str:
     """The first of several columns that a row has; the first of all if it has none."""
     several = (names,) if isinstance(names, str) else names
@@ -56,12 +61,12 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
         DataError: it is neither a string, a whole number nor a truth value; `where` says where the row stands.
     """
     value = row.get(column)
-    if value is None or (isinstance(value, float) and value != value):
+    if is_blank(value):
         return None
     if isinstance(value, str):
         if _SURROGATE.search(value):
             raise DataError(f"{where}: expected {column} in Unicode, found half of a surrogate pair: {json.dumps(value)}")
-        return value if value.strip() else None
+        return value
     if isinstance(value, int):  # as bool is too
         return str(value)
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from textcls.dataset.sources import SUFFIXES, holds_rows
+from textcls.dataset.sources import SUFFIXES, Row, holds_rows
 from textcls.dataset.values import of_one_type
 from textcls.errors import OutputError
 from textcls.files import check_new, new_file
-
-Row = dict[str, Any]
 
 
 def write_rows(rows: Iterable[Row], path: str | Path) -> int:
@@ -31,8 +30,23 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> int:
 
 
 def json_line(value: Row | list[Any]) -> str:
-    """Write a row, or what a cell of it holds, as one line of JSON, in which what JSON does not know, such as a date, is a string."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """Write a row, or what a cell of it holds, as one line of JSON.
+
+    In it, what JSON does not know, such as a date, is a string, and a number that is none, as pandas makes of what is missing, is null.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, default=str)
+
+
+def _finite(value: Any) -> Any:
+    """A value with None in place of NaN and infinities, at any depth."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def check_new_rows(path: str | Path) -> Path:
@@ -88,4 +102,4 @@ def _flatten(row: Row) -> Row:
 
 
 def _cell(value: Any) -> Any:
-    return json_line(value) if isinstance(value, list | dict) else value
+    return json_line(value) if isinstance(value, list | dict) else _finite(value)

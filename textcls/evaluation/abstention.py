@@ -29,9 +29,20 @@ class Answered:
     risk: float | None
 
 
+def is_answered(probabilities: np.ndarray, abstain_below: float | None) -> np.ndarray:
+    """Whether the best label of each row is probable enough to be an answer: shape (n_rows,), truth values.
+
+    Args:
+        probabilities: shape (n_rows, n_labels).
+        abstain_below: the classifier's threshold; None answers always.
+    """
+    sure: np.ndarray = probabilities.max(axis=1) >= (abstain_below or 0)
+    return sure
+
+
 def answered(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], abstain_below: float) -> Answered:
     """Measure what is answered at a threshold; `true`, `probabilities` and `labels` are those of `risk_coverage`."""
-    sure = probabilities.max(axis=1) >= abstain_below
+    sure = is_answered(probabilities, abstain_below)
     wrong = _wrong(true, probabilities, labels)[sure]
     return Answered(abstain_below, float(sure.mean()), float(wrong.mean()) if sure.any() else None)
 

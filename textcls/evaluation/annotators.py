@@ -14,9 +14,6 @@ from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval, replicat
 from textcls.evaluation.sums import Sums, accuracy, label_f1, sum_rows
 from textcls.evaluation.units import Units, bundle, find_units
 
-ANNOTATORS = "annotator_labels"
-"""The column of data that holds what annotators said of each row, before their differences were settled: a list of labels."""
-
 _MOST_UNITS = 1_000
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, Evaluation
-from textcls.evaluation.page import in_context, listed, page, picture, row, table
+from textcls.evaluation.page import listed, marked_text, page, picture, row, table
 from textcls.evaluation.verdict import best_of, probability, word_difference, word_overall, word_tested
 from textcls.wording import counted
 
@@ -159,7 +159,7 @@ def _sentence(its: Mapping[str, Any]) -> str:
         f"{its[name]} ({its[f'score_{name}']:.2f})" + (f", right {its[f'right_{name}']:.0%}" if f"right_{name}" in its else "")
         for name in ("a", "b")
     )
-    return row(str(its["label"]), *said, str(its["article"] or ""), words=4, text=in_context(its))
+    return row(str(its["label"]), *said, str(its["article"] or ""), words=4, text=marked_text(its))
 
 
 def _tested(pairs: Sequence[Comparison]) -> Iterator[str]:

@@ -49,12 +49,12 @@ def table(heads: Sequence[str], rows: Iterable[str], *, words: int = 1) -> Itera
 
 
 def row(*cells: str, words: int = 1, text: str | None = None) -> str:
-    """A row of a table; the first cells are words, the others numbers. What `in_context` gives may stand before all of them."""
+    """A row of a table; the first cells are words, the others numbers. What `marked_text` gives may stand before all of them."""
     first = "" if text is None else f'<td class="text">{text}</td>'
     return f"<tr>{first}" + "".join(f"<td{_kind(place, words)}>{escape(cell)}</td>" for place, cell in enumerate(cells)) + "</tr>"
 
 
-def in_context(its: Mapping[str, Any]) -> str:
+def marked_text(its: Mapping[str, Any]) -> str:
     """A row's text, marked, between the sentences `before` and `after` it, as far as they are known."""
     before, after = (
         f'<span class="near">{escape(str(its[side]))}</span>' if its.get(side) else "" for side in ("before", "after")

@@ -10,7 +10,7 @@ from typing import Any
 from textcls.evaluation.annotators import Ceiling
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, Evaluation
-from textcls.evaluation.page import in_context, listed, page, picture, row, table, word_range
+from textcls.evaluation.page import listed, marked_text, page, picture, row, table, word_range
 from textcls.evaluation.slices import Slice, worst_slices
 from textcls.evaluation.weighed import strongest
 
@@ -167,7 +167,7 @@ def _wrong(wrong: Sequence[Mapping[str, Any]], group: str) -> Iterator[str]:
 
 def _weighed(its: Mapping[str, Any]) -> str:
     """A text between its neighbours, and what weighed."""
-    lines = [in_context(its)]
+    lines = [marked_text(its)]
     for label, pieces in zip((its["prediction"], its["label"]), strongest(its.get("weighed") or ()), strict=True):
         if pieces:
             named = " ".join(f"<code>{escape(name)}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)

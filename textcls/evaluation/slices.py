@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from textcls.evaluation.annotators import ANNOTATORS, judgements
+from textcls.dataset import ANNOTATORS
+from textcls.evaluation.annotators import judgements
 from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import OWN, Predictions

@@ -98,19 +98,21 @@ class NgramWeights:
         counts = _counts(np.concatenate(rows), np.concatenate(columns), shape=(len(lengths), len(self.idf)))
         return self._weigh(pieces.counts() @ counts if self.sort == "characters" else counts)
 
-    def names(self) -> list[str]:
-        """The n-grams in the order of their columns, as scikit-learn writes them: words, and what stands for them in patterns, with a
-        space between. An edge is shown as `¶`."""
-        named = [""] * len(self.idf)
-        symbols = ngrams = ["¶" if symbol == EDGE else symbol for symbol in self.symbols]
+    def names(self, columns: np.ndarray) -> dict[int, str]:
+        """Spell the n-grams of some columns, which are few of hundreds of thousands, by column.
+
+        They are as scikit-learn writes them: words, and what stands for them in patterns, with a space between. An edge is shown as `¶`.
+        """
+        symbols = np.array(["¶" if symbol == EDGE else symbol for symbol in self.symbols], dtype=object)
         joint = "" if self.sort == "characters" else " "
-        for length, columns in enumerate(self.columns, 1):
-            if length > 1:
-                beginnings, lasts = np.divmod(self.keys[length - 2], len(symbols))
-                ngrams = [ngrams[first] + joint + symbols[last] for first, last in zip(beginnings, lasts, strict=True)]
-            for ngram, column in zip(ngrams, columns, strict=True):
-                if column >= 0:
-                    named[column] = ngram
+        named: dict[int, str] = {}
+        for length, of_length in enumerate(self.columns, 1):
+            numbers = np.flatnonzero(np.isin(of_length, columns) & (of_length >= 0))
+            chosen, spelt = of_length[numbers].tolist(), []
+            for shorter in range(length - 1, 0, -1):
+                numbers, last = np.divmod(self.keys[shorter - 1][numbers], len(symbols))
+                spelt.append(symbols[last])
+            named |= zip(chosen, map(joint.join, zip(symbols[numbers], *reversed(spelt), strict=True)), strict=True)
         return named
 
     def _sequences(self, pieces: Pieces) -> Sequences:

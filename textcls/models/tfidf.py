@@ -95,7 +95,12 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
         checked = check_texts(texts)
         columns_of = self._column_pairs(checked, labels, others)
         features, coef = self._features(checked, texts), self.regression_.coef
-        names = [Weighed(ngram, 0.0, name) for name, part in self.parts_.items() for ngram in part.names()]
+        names: dict[int, Weighed] = {}
+        before = 0  # columns of earlier parts
+        for name, part in self.parts_.items():
+            ngrams = part.names(np.unique(features.indices) - before)
+            names |= {before + column: Weighed(ngram, 0.0, name) for column, ngram in ngrams.items()}
+            before += len(part.idf)
         explained = []
         for row, (label, other) in enumerate(columns_of):
             span = slice(*features.indptr[row : row + 2])

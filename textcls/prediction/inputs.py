@@ -5,20 +5,23 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import BufferedReader
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from textcls.articles import Article, decode_article, find_articles, read_article
-from textcls.dataset import SUFFIXES, Names, add_context, holds_rows, parse_rows, read_rows
+from textcls.articles import Article, check_names, decode_text, find_articles, read_article
+from textcls.dataset import SUFFIXES, Names, Row, add_context, holds_rows, only_sentences, parse_rows, stream_rows
 from textcls.errors import DataError
 from textcls.models import TextClassifier
 from textcls.wording import counted, did_you_mean
 
 logger = logging.getLogger(__name__)
 
-Row = dict[str, Any]
+_STANDARD_INPUT = "standard input"
+_PART_BYTES = 1 << 16
+"""What is read of standard input at most at a time: what a pipe holds."""
 
 
 def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
@@ -26,13 +29,30 @@ def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
     return column if column is not None else (classifier.columns[what], what)
 
 
-def read_input(name: str, text: Names, id: str, group: str | None) -> Iterator[Row]:
-    """Read one input: an article, a folder of them, a file of rows, or `-` for standard input.
+def find_inputs(names: Sequence[str]) -> dict[str, list[Path]]:
+    """Find the articles of the inputs that are articles or folders of them.
+
+    Raises:
+        DataError: one is missing or empty, or two articles have one name.
+    """
+    found = {name: find_articles(name) for name in names if holds_articles(name)}
+    check_names(chain.from_iterable(found.values()))
+    return found
+
+
+def read_input(
+    name: str, articles: Mapping[str, Sequence[Path]], text: Names, id: str, group: str | None
+) -> Iterator[Row | None]:
+    """Read one input, no further than it is asked for: an article, a folder of them, a file of rows, or `-` for standard input.
 
     Args:
         name: the input.
+        articles: what `find_inputs` found.
         text, id: the columns of the text and of what rows are known by, for rows.
         group: the column of what rows belong to, if it is not `article`.
+
+    Yields:
+        its rows, and None wherever standard input has no more of them for now.
 
     Raises:
         DataError: it is missing or broken, or holds something else.
@@ -41,33 +61,54 @@ def read_input(name: str, text: Names, id: str, group: str | None) -> Iterator[R
     if name == "-":
         yield from _read_standard_input(text, id, group)
     elif holds_rows(path):
-        yield from (_known_columns(row, id, group, name) for row in read_rows(path, text=text))
-    elif holds_articles(name):
-        yield from sentences_of(name, map(read_article, find_articles(path)))
+        yield from (_known_columns(row, id, group, name) for row in stream_rows(path, text=text))
+    elif name in articles:
+        yield from sentences_of(name, map(read_article, articles[name]))
     elif path.exists():
         raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
     else:
         raise DataError(f"{path}: no such file or folder")
 
 
-def _read_standard_input(text: Names, id: str, group: str | None) -> Iterator[Row]:
-    article = decode_article(sys.stdin.buffer.read(), id="-", name="standard input")
-    begins = article.text.lstrip()
-    if not begins.startswith("{"):
-        if re.match(r"\[\s*[{\"]", begins):
-            raise DataError(
-                "standard input: expected an article or JSONL, found a JSON array; write each object on a line of its own"
-            )
-        first = begins.partition("\n")[0].rstrip()
-        names = {text} if isinstance(text, str) else {*text}
-        if any(names & {cell.strip('"') for cell in first.split(mark)} for mark in ",;\t" if mark in first):
-            raise DataError(
-                f"standard input: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
-            )
-        yield from sentences_of("standard input", [article])
-        return
-    lines = article.text.split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
-    yield from (_known_columns(row, id, group, "standard input") for row in parse_rows(lines, name="standard input", text=text))
+def _read_standard_input(text: Names, id: str, group: str | None) -> Iterator[Row | None]:
+    stream = cast(BufferedReader, sys.stdin.buffer)
+    # What is there already, without waiting for the rest, which may never come.
+    parts = decode_text(iter(lambda: stream.read1(_PART_BYTES), b""), name=_STANDARD_INPUT)
+    begun = ""
+    while not begun.strip() and (part := next(parts, None)) is not None:
+        begun += part
+    if begun.lstrip().startswith("{"):
+        for row in _arriving_rows(chain([begun], parts), text):
+            yield _known_columns(row, id, group, _STANDARD_INPUT) if row is not None else None
+    else:
+        article = Article(id="-", text=begun + "".join(parts))
+        _check_prose(article.text.lstrip(), text)
+        yield from sentences_of(_STANDARD_INPUT, [article])
+
+
+def _arriving_rows(parts: Iterable[str], text: Names) -> Iterator[Row | None]:
+    """The rows of JSON Lines, and None at the end of what has come of them so far."""
+    number, unfinished = 1, ""
+    for part in parts:
+        *lines, unfinished = (unfinished + part).split("\n")  # not splitlines, which cuts at marks that JSON allows in a text
+        yield from parse_rows(lines, name=_STANDARD_INPUT, first=number, text=text)
+        yield None
+        number += len(lines)
+    yield from parse_rows([unfinished], name=_STANDARD_INPUT, first=number, text=text)
+
+
+def _check_prose(begins: str, text: Names) -> None:
+    """Refuse what is no article: a JSON array, and a CSV that has a column of the text."""
+    if re.match(r"\[\s*[{\"]", begins):
+        raise DataError(
+            f"{_STANDARD_INPUT}: expected an article or JSONL, found a JSON array; write each object on a line of its own"
+        )
+    first = begins.partition("\n")[0].rstrip()
+    names = {text} if isinstance(text, str) else {*text}
+    if any(names & {cell.strip('"') for cell in first.split(mark)} for mark in ",;\t" if mark in first):
+        raise DataError(
+            f"{_STANDARD_INPUT}: expected an article or JSONL, found the head of a CSV, {first!r}; name the file itself"
+        )
 
 
 def holds_articles(name: str) -> bool:
@@ -116,12 +157,16 @@ def _holds_lines(kinds: Sequence[str]) -> bool:
     return kinds.count("heading") > len(kinds) / 2 or list(pairwise(body)).count(("heading", "heading")) > 1
 
 
-def in_context(classifier: TextClassifier, rows: Iterable[Row]) -> Iterable[Row]:
-    """Give rows the sentences around them where the classifier reads these; that takes all rows of an input at once."""
+def in_context(classifier: TextClassifier, rows: Sequence[Row], *, file: str | None = None) -> Sequence[Row]:
+    """Give all rows of an input the sentences around them, where the classifier reads these.
+
+    Args:
+        classifier: the classifier.
+        rows: the rows.
+        file: what to call a file of rows, whose columns `before` and `after` may hold something else; None for sentences of articles.
+    """
     if classifier.context is None:
         return rows
-    # As in training, what is no string is no sentence, such as a number in a column of that name.
-    sentences = [
-        {**row, **{side: row[side] if isinstance(row.get(side), str) else None for side in ("before", "after")}} for row in rows
-    ]
-    return add_context(sentences, **{side: classifier.context.get(side, 0) for side in ("before", "after")})
+    if file is not None:
+        rows = only_sentences(rows, lambda row: file)
+    return add_context(rows, **{side: classifier.context.get(side, 0) for side in ("before", "after")})

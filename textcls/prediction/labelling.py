@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from textcls.articles import Article, find_articles
+from textcls.articles import Article
 from textcls.artifacts import load_model
+from textcls.dataset import Names, Row
 from textcls.errors import ModelError, TrackingError
+from textcls.evaluation.abstention import is_answered
 from textcls.models import TextClassifier
-from textcls.prediction.inputs import holds_articles, in_context, named, read_input, sentences_of
+from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
-
-Row = dict[str, Any]
 
 _BATCH = 1024
 _EXPLAINED_BATCH = 64
@@ -56,6 +55,9 @@ def predict_inputs(
 ) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
+    It is labelled in batches as it is read: no more is held, and rows of standard input do not wait for those that are yet to come.
+    Only a model that reads neighbouring sentences takes all rows of an input at once.
+
     Args:
         classifier: a fitted classifier.
         inputs: each a `.txt` article, a folder of them, a JSONL, CSV or Parquet file, or `-` for standard input, which is read
@@ -76,24 +78,47 @@ def predict_inputs(
         DataError: an input is missing or broken, or two articles have one name.
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
-    find_articles(*filter(holds_articles, inputs))  # all there, and no two of one name, before work is spent on any
+    articles = find_inputs(inputs)  # before work is spent on any
     names = named(text, classifier, "text")
-    rows = (row for name in inputs for row in in_context(classifier, read_input(name, names, id, classifier.group)))
-    while batch := list(islice(rows, _EXPLAINED_BATCH if explain else _BATCH)):
+    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in inputs)
+    for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
 
 
 def predict_article(classifier: TextClassifier, article: Article) -> list[Row]:
     """Label the sentences of an article; see `predict_inputs` for what a row holds, and which sentences have none."""
-    return list(_predict_batch(classifier, list(in_context(classifier, sentences_of(article.id, [article])))))
+    return list(_predict_batch(classifier, in_context(classifier, list(sentences_of(article.id, [article])))))
 
 
-def _predict_batch(classifier: TextClassifier, rows: list[Row]) -> Iterator[Row]:
+def _read_for(
+    classifier: TextClassifier, name: str, articles: Mapping[str, Sequence[Path]], text: Names, id: str
+) -> Iterable[Row | None]:
+    """An input as a classifier reads it: as it comes, or all of it where there are neighbours to be found."""
+    rows = read_input(name, articles, text, id, classifier.group)
+    if classifier.context is None:
+        return rows
+    file = None if name in articles else "standard input" if name == "-" else name
+    return in_context(classifier, [row for row in rows if row is not None], file=file)
+
+
+def _batches(rows: Iterable[Row | None], size: int) -> Iterator[list[Row]]:
+    """Rows in lists of a size, and of fewer at the end and at a None, after which they may be long in coming."""
+    batch: list[Row] = []
+    for row in rows:
+        if row is not None:
+            batch.append(row)
+        if len(batch) == size or (row is None and batch):
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _predict_batch(classifier: TextClassifier, rows: Sequence[Row]) -> Iterator[Row]:
     probabilities = classifier.predict_proba(rows)
     labels = [str(label) for label in classifier.classes_]
-    for row, of_labels in zip(rows, probabilities, strict=True):
-        sure = classifier.abstain_below is None or of_labels.max() >= classifier.abstain_below
+    for row, of_labels, sure in zip(rows, probabilities, is_answered(probabilities, classifier.abstain_below), strict=True):
         yield {
             **{key: row[key] for key in _WRITTEN if key in row},
             "label": labels[int(np.argmax(of_labels))] if sure else None,

@@ -5,22 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from textcls.dataset import group_column, group_of, optional_text, read_rows
+from textcls.dataset import ANNOTATORS, Row, group_column, group_of, optional_text, read_rows
 from textcls.errors import DataError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
-from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
+from textcls.evaluation.annotators import Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier, text_digests
 from textcls.prediction.inputs import in_context, named
 from textcls.wording import did_you_mean
 
 logger = logging.getLogger(__name__)
-
-Row = dict[str, Any]
 
 
 class FileEvaluation(NamedTuple):
@@ -97,5 +95,5 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
     for number, row in enumerate(rows, 1):
         if row["label"] not in labels:
             raise DataError(f"{where}, row {number}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
-    probabilities: np.ndarray = classifier.predict_proba(list(in_context(classifier, rows)))
+    probabilities: np.ndarray = classifier.predict_proba(in_context(classifier, rows, file=where))
     return probabilities

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from textcls.dataset import COLUMNS
+from textcls.dataset import ANNOTATORS, COLUMNS
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, summarize
-from textcls.evaluation.annotators import ANNOTATORS
 from textcls.evaluation.predictions import OWN
 from textcls.evaluation.slices import parts_rows
 from textcls.models import TextClassifier

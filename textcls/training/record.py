@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config
-from textcls.dataset import dataset_identity
+from textcls.dataset import ANNOTATORS, dataset_identity
 from textcls.evaluation import Evaluation, Interval, Intervals, Predictions
-from textcls.evaluation.annotators import ANNOTATORS, Ceiling, judgements, measure_annotators
+from textcls.evaluation.annotators import Ceiling, judgements, measure_annotators
 from textcls.evaluation.drawing import as_png
 from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
