@@ -282,6 +282,15 @@ def test_three_annotators_that_share_some_spans() -> None:
     assert found.differences == []
 
 
+def test_many_labels_take_neither_long_nor_much_memory() -> None:
+    held = hold(a="x" * 2000, b="x" * 2000)
+    for by_span in held.values():
+        for number, (span, said) in enumerate(by_span.items()):
+            by_span[span] = said.model_copy(update={"label": f"label {number % 800}"})
+    found = measure_agreement(held)
+    assert (len(found.labels), found.alpha, found.per_label["label 7"]) == (800, 1.0, 1.0)
+
+
 def test_disagreement_throughout() -> None:
     found = measure_agreement(hold(a="xxyy", b="yyxx"))
     assert found.raw == 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -73,17 +74,16 @@ def measure_agreement(held: Mapping[str, Mapping[Span, Annotation]]) -> Agreemen
         kappa[first, second] = _kappa(a, b)
         first_labels += a
         second_labels += b
+    confusion = _confusion(first_labels, second_labels, labels)
     return Agreement(
         annotators=annotators,
         labels=labels,
         spans=len(spans),
         raw=float(np.mean([a == b for a, b in zip(first_labels, second_labels, strict=True)])),
-        alpha=_alpha(held, annotators, spans, labels),
+        alpha=_alpha(held, spans),
         kappa=kappa,
-        per_label={
-            label: _kappa([str(a == label) for a in first_labels], [str(b == label) for b in second_labels]) for label in labels
-        },
-        confusion=_confusion(first_labels, second_labels, labels),
+        per_label=dict(zip(labels, _kappa_of_each(confusion), strict=True)),
+        confusion=confusion,
         differences=[span for span in spans if len({held[name][span].label for name in annotators if span in held[name]}) > 1],
     )
 
@@ -91,7 +91,7 @@ def measure_agreement(held: Mapping[str, Mapping[Span, Annotation]]) -> Agreemen
 def _confusion(first: Sequence[str], second: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     """As scikit-learn's, which warns where there is only one label."""
     confusion = np.zeros((len(labels), len(labels)), dtype=int)
-    np.add.at(confusion, ([labels.index(label) for label in first], [labels.index(label) for label in second]), 1)
+    np.add.at(confusion, (np.searchsorted(labels, first), np.searchsorted(labels, second)), 1)
     return confusion
 
 
@@ -101,13 +101,23 @@ def _kappa(first: Sequence[str], second: Sequence[str]) -> float:
     return float(cohen_kappa_score(first, second))
 
 
-def _alpha(
-    held: Mapping[str, Mapping[Span, Annotation]], annotators: Sequence[str], spans: Sequence[Span], labels: Sequence[str]
-) -> float:
-    import krippendorff
+def _kappa_of_each(confusion: np.ndarray) -> list[float]:
+    """Kappa of each label against all others."""
+    pairs, both = confusion.sum(), np.diag(confusion)
+    of_first, of_second = confusion.sum(axis=1), confusion.sum(axis=0)
+    agreed = (pairs - of_first - of_second + 2 * both) / pairs
+    by_chance = (of_first * of_second + (pairs - of_first) * (pairs - of_second)) / pairs**2
+    return [(a - c) / (1 - c) if c < 1 else math.nan for a, c in zip(agreed.tolist(), by_chance.tolist(), strict=True)]
 
-    if len(labels) == 1:  # which krippendorff refuses
-        return math.nan
-    number = {label: float(index) for index, label in enumerate(labels)}
-    table = [[number[held[name][span].label] if span in held[name] else np.nan for span in spans] for name in annotators]
-    return float(krippendorff.alpha(reliability_data=table, level_of_measurement="nominal"))
+
+def _alpha(held: Mapping[str, Mapping[Span, Annotation]], spans: Sequence[Span]) -> float:
+    """Section C of the paper: one less the disagreement that was found, divided by the one to be expected by chance."""
+    total: Counter[str] = Counter()
+    alike = 0.0
+    for span in spans:
+        said = Counter(by_span[span].label for by_span in held.values() if span in by_span)
+        total += said
+        alike += sum(count * (count - 1) for count in said.values()) / (said.total() - 1)
+    values = total.total()
+    by_chance = values**2 - sum(count**2 for count in total.values())
+    return 1 - (values - 1) * (values - alike) / by_chance if by_chance else math.nan
