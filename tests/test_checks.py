@@ -125,11 +125,38 @@ def test_checks_find_leaks_conflicts_and_repetitions_of_others(tmp_path: Path) -
     config = DataConfig(train=write(tmp_path / "train.jsonl", train), test=write(tmp_path / "test.jsonl", test))
     others = write(tmp_path / "others.jsonl", [{"text": str(train[3]["text"]).upper()}])
     found = check_dataset(load_dataset(config), against=[others])
-    assert [finding.problem for finding in found] == [True, False, True, True, True]
-    assert "such as Monday1 and Friday1 (1.00): 'Monday Farmers said" in found[0].message
-    assert found[2].message.startswith("1 text with more than one label, such as")
-    assert found[3].message == "1 group in more than one split, such as Monday-1"
-    assert found[4].message.startswith(f"2 pairs of near-duplicates with {others}; the highest similarity is 1.00")
+    assert [finding.problem for finding in found] == [False, True, False, True, True, True]
+    assert "such as Monday1 and Friday1 (1.00): 'Monday Farmers said" in found[1].message
+    assert found[3].message.startswith("1 text with more than one label, such as")
+    assert found[4].message == "1 group in more than one split, such as Monday-1"
+    assert found[5].message.startswith(f"2 pairs of near-duplicates with {others}; the highest similarity is 1.00")
+    dropped = check_dataset(load_dataset(config), duplicates="drop")
+    assert [finding.problem for finding in dropped] == [False, False, False, False, True], "a group still leaks"
+    assert dropped[1].message.endswith("(splits.duplicates is 'drop')")
+
+
+def test_a_label_that_no_test_row_carries_is_found(tmp_path: Path) -> None:
+    test = [{**row, "label": "x"} for row in rows_of("Friday")]
+    config = DataConfig(train=write(tmp_path / "train.jsonl", rows_of("Monday")), test=write(tmp_path / "test.jsonl", test))
+    found = check_dataset(load_dataset(config))[0]
+    assert (found.problem, found.message) == (True, "1 label without a row in test, such as 'y'")
+
+
+def test_every_row_that_cannot_be_used_is_listed(tmp_path: Path) -> None:
+    test = [
+        *rows_of("Friday"),
+        {"id": "new", "text": "a", "label": "Y"},
+        {"id": "Friday0", "text": "b", "label": "y"},
+        {"label": "y"},
+    ]
+    config = DataConfig(train=write(tmp_path / "train.jsonl", rows_of("Monday")), test=write(tmp_path / "test.jsonl", test))
+    faults: list[str] = []
+    assert len(load_dataset(config, faults=faults)) == 8
+    assert [re.search(r"line (\d): (unknown label|the id|no column 'text')", fault).groups() for fault in faults] == [  # type: ignore[union-attr]
+        ("7", "no column 'text'"),
+        ("5", "unknown label"),
+        ("6", "the id"),
+    ]
 
 
 def test_sound_data_have_no_problem(tmp_path: Path) -> None:

@@ -150,7 +150,7 @@ def check(
 
     listed = "".join(f"; {fault}" for fault in faults[:_MOST_FAULTS]) + ("; …" if len(faults) > _MOST_FAULTS else "")
     findings = [Finding(bool(faults), f"{counted(len(faults), 'row')} that cannot be used{listed}")]
-    findings += check_dataset(dataset, against=against or [], text=settings.data.text)
+    findings += check_dataset(dataset, duplicates=settings.splits.duplicates, against=against or [], text=settings.data.text)
     if settings.splits.kind != "given":  # which the checks above are about
         try:
             plan(settings, dataset)

@@ -23,11 +23,15 @@ class Finding:
     message: str
 
 
-def check_dataset(dataset: Dataset, *, against: Sequence[str | Path] = (), text: str = "text") -> list[Finding]:
+def check_dataset(
+    dataset: Dataset, *, duplicates: str = "stop", against: Sequence[str | Path] = (), text: str = "text"
+) -> list[Finding]:
     """Check a loaded dataset.
 
     Args:
         dataset: as `load_dataset` gives it.
+        duplicates: what a run does about texts that repeat or contradict each other (`splits.duplicates`); unless it stops, they are no
+            problem.
         against: files of texts, such as test sets of others, that the data must not repeat.
         text: the column of the text in these; `text` where they have none of that name.
 
@@ -37,11 +41,13 @@ def check_dataset(dataset: Dataset, *, against: Sequence[str | Path] = (), text:
     Raises:
         DataError: a file of `against` cannot be read.
     """
-    return list(_findings(dataset, against, text))
+    return list(_findings(dataset, duplicates, against, text))
 
 
-def _findings(dataset: Dataset, against: Sequence[str | Path], text: str) -> Iterator[Finding]:
+def _findings(dataset: Dataset, duplicates: str, against: Sequence[str | Path], text: str) -> Iterator[Finding]:
     texts, labels, groups, splits, ids = (dataset[column][:] for column in ("text", "label", "group", "split", "id"))
+    stops, remedy = duplicates == "stop", "" if duplicates == "stop" else f" (splits.duplicates is {duplicates!r})"
+    yield from _missing_labels(labels, splits)
     pairs = similar_pairs(texts)
     inside = [pair for pair in pairs if splits[pair[0]] == splits[pair[1]]]
     across = [pair for pair in pairs if splits[pair[0]] != splits[pair[1]]]
@@ -52,7 +58,9 @@ def _findings(dataset: Dataset, against: Sequence[str | Path], text: str) -> Ite
         first, second, similarity = found[0]
         return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {quoted(texts[first], 80)}"
 
-    yield Finding(bool(across), f"{counted(len(across), 'pair')} of near-duplicates across splits{example(across)}")
+    yield Finding(
+        bool(across) and stops, f"{counted(len(across), 'pair')} of near-duplicates across splits{example(across)}{remedy}"
+    )
     yield Finding(False, f"{counted(len(inside), 'pair')} of near-duplicates within a split{example(inside)}")
 
     contradicting = conflicts(texts, labels)
@@ -60,7 +68,7 @@ def _findings(dataset: Dataset, against: Sequence[str | Path], text: str) -> Ite
     shown = (
         f", such as {quoted(some[0], 80)} ({', '.join(f'{count} {label}' for label, count in some[1].items())})" if some else ""
     )
-    yield Finding(bool(contradicting), f"{counted(len(contradicting), 'text')} with more than one label{shown}")
+    yield Finding(bool(contradicting) and stops, f"{counted(len(contradicting), 'text')} with more than one label{shown}{remedy}")
 
     splits_of: dict[str, set[str]] = {}
     for group, split in zip(groups, splits, strict=True):
@@ -79,3 +87,13 @@ def _findings(dataset: Dataset, against: Sequence[str | Path], text: str) -> Ite
         yield Finding(
             bool(repeated), f"{counted(repeated, 'pair')} of near-duplicates with {file}; the highest similarity is {closest}"
         )
+
+
+def _missing_labels(labels: Sequence[str], splits: Sequence[str]) -> Iterator[Finding]:
+    """What figures on validation and test rows say nothing of."""
+    known = set(labels)
+    for name in ("validation", "test"):
+        if name in splits:
+            missing = sorted(known - {label for label, split in zip(labels, splits, strict=True) if split == name})
+            some = f", such as {missing[0]!r}" if missing else ""
+            yield Finding(bool(missing), f"{counted(len(missing), 'label')} without a row in {name}{some}")

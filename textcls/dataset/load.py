@@ -39,7 +39,7 @@ def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Data
 
     Args:
         config: the files and their columns.
-        faults: a list to which a line is added for every row that lacks something and is left out; without it the first one is raised.
+        faults: a list to which a line is added for every row that cannot be used and is left out; without it the first one is raised.
 
     Returns:
         a dataset with the columns `id`, `text`, `label`, `group`, `before`, `after` (strings; the last three may be
@@ -65,8 +65,8 @@ def load_dataset(config: DataConfig, *, faults: list[str] | None = None) -> Data
     for column, source in seen.items():
         logger.warning("%s has a column %r, %s", source, column, taken[column])
     rows = only_sentences(rows, lambda row: str(getattr(config, row["split"])))
+    rows = _usable(rows, config, faults)
     _check_labels(rows, config)
-    _check_ids(rows)
     extra = sorted({column for row in rows for column in row} - {*COLUMNS, "_where"})
     columns = {column: [row.get(column) for row in rows] for column in (*COLUMNS, *extra)}
     return Dataset.from_dict(columns | {column: of_one_type(columns[column]) for column in extra})
@@ -199,28 +199,39 @@ def _identify(raw: Row, column: str | None, where: str) -> str | None:
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 
-def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
+def _usable(rows: Sequence[Row], config: DataConfig, faults: list[str] | None) -> list[Row]:
+    """Leave out the rows whose label or annotators' label is unknown, or whose id stands already."""
     known = set(config.labels or (row["label"] for row in rows if row["split"] == "train"))
+    first: dict[str, str] = {}
+    usable = []
     for row in rows:
-        if row["label"] not in known:
-            raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
-        row["annotations"] = known_annotations(row, known)
-    for first, second in pairwise(sorted(known, key=lambda label: (label.casefold(), label))):
-        if first.casefold() == second.casefold():
+        try:
+            if row["label"] not in known:
+                raise DataError(f"{row['_where']}: unknown label {row['label']!r}; {did_you_mean(row['label'], known)}")
+            row["annotations"] = known_annotations(row, known)
+            if row["id"] in first:
+                raise DataError(
+                    f"{row['_where']}: the id {row['id']!r} stands already at {first[row['id']]}; "
+                    "with data.id null, rows are known by their text"
+                )
+        except DataError as error:
+            if faults is None:
+                raise
+            faults.append(str(error))
+            continue
+        first[row["id"]] = row["_where"]
+        usable.append(row)
+    return usable
+
+
+def _check_labels(rows: Sequence[Row], config: DataConfig) -> None:
+    known = set(config.labels or ()) | {row["label"] for row in rows}
+    for one, other in pairwise(sorted(known, key=lambda label: (label.casefold(), label))):
+        if one.casefold() == other.casefold():
             logger.warning(
-                "the labels %r and %r differ only in their capitals; if they mean the same, write them alike", first, second
+                "the labels %r and %r differ only in their capitals; if they mean the same, write them alike", one, other
             )
     seen = {row["label"] for row in rows if row["split"] == "train"}
     if len(seen) < 2:
-        raise DataError(f"data.train: {config.train}: expected two labels or more, found only {seen.pop()!r}")
-
-
-def _check_ids(rows: Sequence[Row]) -> None:
-    first: dict[str, str] = {}
-    for row in rows:
-        if row["id"] in first:
-            raise DataError(
-                f"{row['_where']}: the id {row['id']!r} stands already at {first[row['id']]}; "
-                "with data.id null, rows are known by their text"
-            )
-        first[row["id"]] = row["_where"]
+        found = f"only {seen.pop()!r}" if seen else "none"
+        raise DataError(f"data.train: {config.train}: expected two labels or more, found {found}")
