@@ -334,6 +334,49 @@ def test_runs_are_found_by_id_beginning_and_name(config: TrackingConfig, store_f
     assert [run.id for run in store.runs(["first"])] == [ids[2]], "of two runs of a name, the newest"
 
 
+def test_a_run_is_found_without_reading_others(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = ["it's", 'a "run"', 'it\'s "odd"', "it's =odd=", "100%", "100_", "\\"]
+    ids = {}
+    for name in (*odd, "parent"):
+        with tracked(config, name) as run, run.child(f"fold of {name}", "fold"):
+            ids[name] = str(run.id)
+    store = Store(store_folder)
+    search, read = store.client.search_runs, []
+
+    def watched(*given: Any, **named: Any) -> Any:
+        found = search(*given, **named)
+        read.extend(run.info.run_id for run in found)
+        return found
+
+    monkeypatch.setattr(store.client, "search_runs", watched)
+    for name, id in ids.items():
+        for given in (name, id, id[:8], id[:6]):
+            read.clear()
+            assert store.run(given).id == id
+            # What fits a name with both sorts of quotes but for these is read too.
+            assert set(read) <= {id} | ({ids["it's =odd="]} if given == 'it\'s "odd"' else set()), given
+    read.clear()
+    (child,) = store.children_of(store.run("parent"))
+    assert (child.name, set(read)) == ("fold of parent", {child.id, ids["parent"]})
+
+
+def test_a_run_that_was_deleted_is_not_found(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config) as run:
+        pass
+    store = Store(store_folder)
+    store.client.delete_run(run.id)
+    for name in (run.id, run.id[:8], "a run"):
+        with pytest.raises(TrackingError, match="no runs yet"):
+            store.run(name)
+    assert store.find(run.id) is store.find("") is store.find("0" * 32) is None
+    store.client.restore_run(run.id)
+    assert store.run(run.id).name == "a run"
+    store.client.delete_experiment(store.client.get_run(run.id).info.experiment_id)
+    assert store.find(run.id) is None
+
+
 def test_a_name_means_a_trial_only_if_no_run_of_its_own_bears_it(config: TrackingConfig, store_folder: Path) -> None:
     with tracked(config, "tfidf-C1-s42") as run:
         pass

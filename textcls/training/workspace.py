@@ -142,23 +142,22 @@ class Leftover:
 
 def leftovers(store: Store) -> list[Leftover]:
     """Find the working folders that runs have left in a store's folder, by name; runs that a server tracks are looked up there."""
-    folders = sorted((store.folder / _UNFINISHED).glob("*"))  # first, so that a run that begins just now is known below
 
     @cache
-    def runs_at(uri: str | None) -> dict[str, RunSummary] | None:
+    def store_at(uri: str | None) -> Store | None:
         try:
-            return {run.id: run for run in (Store(uri) if uri else store).runs(children=True)}
+            return Store(uri) if uri else store
         except TrackingError as error:
             logger.warning("%s; the working folders of its runs are kept", error)
             return None
 
     found = []
-    for folder in folders:
+    for folder in sorted((store.folder / _UNFINISHED).glob("*")):
         noted = _noted(folder)
-        runs = runs_at(noted["config"]["tracking"]["uri"] if noted else None)
-        if runs is None:
+        at = store_at(noted["config"]["tracking"]["uri"] if noted else None)
+        if at is None:
             continue
-        run = runs.get(folder.name)
+        run = at.find(folder.name)
         at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
         if not at_work and not _is_held(folder):
             resumable = run is not None and is_resumable(store.folder, run)
