@@ -23,7 +23,7 @@ from textcls.errors import ConfigError, OutputError, TrackingError
 from textcls.evaluation.drawing import as_png
 from textcls.models import classifier_class
 from textcls.prediction import load
-from textcls.tracking import NullRun, Store, outbox, track
+from textcls.tracking import NullRun, Store, outbox, this_process, track
 from textcls.tracking import run as tracking_run
 from textcls.tracking.outbox import KeptRun, kept_folders, kept_run, send_kept
 
@@ -158,10 +158,10 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     assert any("the tracking server fails: it does not answer; the run goes on" in message for message in caplog.messages)
     assert any(f"{kept.calls} calls are kept in {kept.folder}; send them with" in message for message in caplog.messages)
     about = kept.folder / "run.json"
-    about.write_text(about.read_text().replace(f":{os.getpid()}", f":{os.getppid()}"))
+    about.write_text(about.read_text().replace(this_process(), f"{socket.gethostname()}:{os.getppid()}"))
     with pytest.raises(TrackingError, match="cut: the run still goes on; it will send what is kept itself when it ends"):
         send_kept(kept.folder)
-    about.write_text(about.read_text().replace(f":{os.getppid()}", ":999999999"))
+    about.write_text(about.read_text().replace(f':{os.getppid()}"', ':999999999"'))
     done = textcls("runs", "sync", "--store", folder)
     assert (done.code, f"{uri}: no tracking server answers" in done.err) == (1, True)
 
@@ -200,7 +200,7 @@ def test_what_was_kept_of_a_run_is_sent_before_it_is_resumed(
     server(there=True)
     about = kept_runs(folder)[0].folder / "run.json"
     noted = about.read_text()
-    about.write_text(noted.replace(f":{os.getpid()}", f":{os.getppid()}"))
+    about.write_text(noted.replace(this_process(), f"{socket.gethostname()}:{os.getppid()}"))
     with pytest.raises(TrackingError, match=r"^a run: the run still goes on"), tracked(run.id):
         raise AssertionError("the block is not entered")
     about.write_text(noted)

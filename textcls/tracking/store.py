@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlparse
 from textcls.errors import TrackingError
 from textcls.tracking.finding import choose_run, find_run, pages, search_runs
 from textcls.tracking.folder import opened_folder
-from textcls.tracking.processes import is_alive
+from textcls.tracking.processes import UNFINISHED, is_alive, is_held, is_here
 from textcls.tracking.remote import reach, reason, server_uri
 from textcls.tracking.summaries import CHILDREN, RunSummary
 from textcls.tracking.views import VIEW_TAG, page_of, run_table
@@ -174,16 +174,28 @@ class Store:
         return search_runs(self.client, deleted=True)
 
     def _end_dead_runs(self) -> None:
-        """Mark as failed what still counts as running though its process on this machine is gone.
+        """Mark as failed what still counts as running though the process of this machine that made it is gone.
 
         The processes of a sweep share its run, which names one of them: it goes on while any of them is at a trial.
         """
         running = search_runs(self.client, "attributes.status = 'RUNNING'")
-        dead = [run for run in running if is_alive(run.tags.get("textcls.process", "")) is False]
+        dead = [run for run in running if self._goes_on(run) is False]
         shared = {run.parent for run in running if run not in dead}
         for run in dead:
             if run.id not in shared:
                 self.client.set_terminated(run.id, status="FAILED")
+
+    def _goes_on(self, run: RunSummary) -> bool | None:
+        """Whether a process makes a run; None if that cannot be known."""
+        process = run.tags.get("textcls.process", "")
+        # Over a network, a file system may keep the locks of each machine to itself.
+        if is_here(process) and not self.is_server:
+            # The folds of a run are made where it is; a sweep, which several processes share, has no such folder.
+            for id in filter(None, (run.id, run.parent)):
+                held = is_held(self.folder / UNFINISHED / id)
+                if held is not None:
+                    return held
+        return is_alive(process)
 
     # --- what runs hold ---------------------------------------------------------------------------------------------
 
