@@ -260,6 +260,24 @@ def test_a_run_is_resumed_with_the_settings_it_was_begun_with(settings: dict[str
     )
 
 
+def test_a_run_is_resumed_that_was_begun_before_a_setting_was_known(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    noted = Path(settings["tracking"]["folder"]) / "unfinished" / run / "run.json"
+    content = json.loads(noted.read_text())
+    del content["config"]["model"]["sublinear_tf"], content["config"]["decision"]
+    noted.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"with other settings: model\.sublinear_tf was true, found false; resume"):
+        train(settings, overrides=["model.sublinear_tf=false"], resume=run)
+    content["config"]["model"]["forgotten"] = 1  # which this textcls does not take
+    noted.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"with other settings: .*model\.forgotten was 1, found null"):
+        train(settings, resume=run)
+    del content["config"]["model"]["forgotten"]
+    noted.write_text(json.dumps(content))
+    assert train(settings, resume=run).run_id == run
+
+
 def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, Any]) -> None:
     settings["model"] = {"kind": "tfidf", "min_df": 1}
     run = interrupted(settings)

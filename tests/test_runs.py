@@ -425,6 +425,15 @@ def test_a_run_is_reproduced_to_the_last_digit(textcls: Command, store: Path) ->
     assert len(Store(store).runs()) == 2, "the run again is not tracked"
 
 
+def test_a_run_of_before_a_setting_was_known_has_its_default(textcls: Command, store: Path) -> None:
+    run = Store(store).run("first")
+    file = store / "artifacts" / "toy" / run.id / "artifacts" / "config" / "resolved.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "sublinear_tf" not in line))
+    assert len(file.read_text().splitlines()) == len(lines) - 1
+    assert "\nconfig      the same" in textcls("reproduce", "first", "--store", store).out
+
+
 def test_what_cannot_be_restored_is_named(textcls: Command, store: Path, two_runs: Path) -> None:
     done = textcls("reproduce", "first", "--set", f"data.train={two_runs / 'second.jsonl'}", "--store", store)
     assert done.code == 1

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from textcls.config import make_config
+from textcls.errors import ConfigError
 from textcls.tracking.kept import RowIdentity, commit_of, read_config, read_row_identities, read_versions
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
@@ -111,6 +113,14 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, 
     """The names under which two mappings hold different things, with both; None where one holds nothing."""
     names = sorted({*first, *second})
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
+
+
+def read_today(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A kept config with the defaults of settings that an older textcls did not have; as it is if this one does not take it."""
+    try:
+        return make_config(settings).model_dump(mode="json")
+    except ConfigError:
+        return settings
 
 
 def flatten(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

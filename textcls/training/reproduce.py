@@ -14,7 +14,7 @@ from textcls.config import Config, make_config
 from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
 from textcls.tracking import CHILDREN, METRIC_DIGITS, RunSummary, Store
-from textcls.tracking.difference import compare_rows, differing, flatten
+from textcls.tracking.difference import compare_rows, differing, flatten, read_today
 from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
 from textcls.training.environment import installed_versions, machine, run_tags
 from textcls.training.reporting import Reporter
@@ -102,7 +102,7 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
 
 
 def _config(settings: Mapping[str, Any], config: Config) -> Restored:
-    changed = differing(flatten(settings), flatten(config.model_dump(mode="json")))
+    changed = differing(flatten(read_today(settings)), flatten(config.model_dump(mode="json")))
     changed.pop("tracking.enabled", None)
     words = ", ".join(f"{key} was {then}, is {now}" for key, (then, now) in changed.items())
     return Restored("config", not changed, words)

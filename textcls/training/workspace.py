@@ -27,7 +27,7 @@ from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.files import folder_bytes
 from textcls.tracking import UNFINISHED, RunSummary, Store, is_another, is_held, work_lock
-from textcls.tracking.difference import differing, flatten
+from textcls.tracking.difference import differing, flatten, read_today
 from textcls.training.fitting import Measurement
 
 logger = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         DataError: the data differ, or the order of their rows, their ids or their splits.
     """
     begun = _read_json(Path(store) / UNFINISHED / run / "run.json")
-    other = differing(flatten(begun["config"]), flatten(config.model_dump(mode="json")))
+    other = differing(flatten(read_today(begun["config"])), flatten(config.model_dump(mode="json")))
     if other:
         words = "; ".join(f"{key} was {json.dumps(then)}, found {json.dumps(now)}" for key, (then, now) in other.items())
         raise ConfigError(f"the run was begun with other settings: {words}; resume it with the same ones, or start a new run")
