@@ -161,9 +161,10 @@ def test_diff_names_settings_and_the_rows_added_removed_relabelled_and_reworded(
         "~ a:fact:1  fact → quote",
         "~ a:opinion:0  another text",
     ]
-    assert lines[-2:] == ["commit: not known of either", "libraries: the same versions"]
+    assert lines[-2:] == ["commit of the folder started in: not known of either", "libraries: the same versions"]
     opened = Store(store)
-    for name, line in (("first", "commit: abcdef012345 and an unknown commit"), ("second", "commit: the same")):
+    for name, words in (("first", "abcdef012345 and an unknown commit"), ("second", "the same")):
+        line = f"commit of the folder started in: {words}"
         opened.client.set_tag(opened.run(name).id, "mlflow.source.git.commit", "abcdef0123456789")
         assert line in textcls("runs", "diff", "first", "second", "--store", store).out.splitlines()
     assert (
@@ -419,7 +420,7 @@ def test_a_run_is_reproduced_to_the_last_digit(textcls: Command, store: Path) ->
     done = textcls("reproduce", "first", "--store", store)
     assert done.code == 0, done
     assert "data        the same" in done.out
-    assert "commit      not known: textcls 0.1.0 then and now, neither in a repository" in done.out
+    assert "commit      not known: started in no repository, then and now" in done.out
     assert "predictions 24 of 24 match" in done.out
     assert done.out.endswith("\nreproduced\n")
     assert len(Store(store).runs()) == 2, "the run again is not tracked"
@@ -452,7 +453,10 @@ def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Pa
     done = textcls("reproduce", "first", "--store", store)
     assert done.code == 0
     assert f"versions    not restored: numpy was 1.0.0, is {np.__version__}" in done.out
-    assert "commit      not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
+    assert "commit      not restored: it was started in a folder at abcdef012345, this one is at an unknown commit" in done.out
+    assert (
+        "made by   textcls 0.1.0, started in a folder at abcdef012345\n" in textcls("runs", "show", "first", "--store", store).out
+    )
 
 
 def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
@@ -472,7 +476,7 @@ def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
     opened.client.set_tag(run.id, "mlflow.source.git.commit", "abcdef0123456789")
     opened.client.set_tag(run.id, "textcls.git_dirty", "false")
     done = textcls("reproduce", "first", "--store", store)
-    words = "textcls 0.1.0 at abcdef012345 then and now; git could not say whether there were uncommitted changes"
+    words = "started in a folder at abcdef012345 then and now; git could not say whether there were uncommitted changes"
     assert f"commit      not known: {words}\n" in done.out
 
 

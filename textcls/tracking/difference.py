@@ -50,7 +50,7 @@ class RunDifference:
         settings: settings of the configs in full.
         same_data: whether the data are the same: their identities, which leave out who is in which split, and their rows.
         rows: what became of the rows; None where a run has not kept which it had.
-        commits: commits of the code, as words; None where they are known to be the same.
+        commits: commits of the folders that they were started in, as words; None where they are known to be the same.
         versions: versions of libraries.
     """
 

@@ -1,4 +1,4 @@
-"""What a run has kept of itself: its config, its rows, its predictions, and the code and libraries that it was made with."""
+"""What a run has kept of itself: its config, its rows, its predictions, and the commit and the libraries that it was made with."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read_predictions(store: Store, run: RunSummary) -> list[dict[str, Any]]:
 
 
 def commit_of(run: RunSummary) -> str:
-    """Word the commit that a run was made at."""
+    """Word the commit of the folder that a run was started in, which may hold its config and its data."""
     changed = " with uncommitted changes" if run.tags.get("textcls.git_dirty") == "true" else ""
     return f"{run.commit[:12]}{changed}" if run.commit else "an unknown commit"
 

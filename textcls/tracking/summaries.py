@@ -47,7 +47,7 @@ class RunSummary:
 
     @property
     def commit(self) -> str:
-        """The commit of the code that made it; nothing where that is not known."""
+        """The commit of the folder that it was started in; nothing where that is not known."""
         return self.tags.get("mlflow.source.git.commit", "")
 
     @property

@@ -1,4 +1,4 @@
-"""What a run is made in: the commit, the versions and the machine."""
+"""What a run is made in: the commit of the folder that it is started in, the versions and the machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from textcls.config import Config
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
-    """The tags of a run of a kind, `single` or `parent`, on data of an identity."""
+    """The tags of a run of a kind, `single` or `parent`, on data of an identity.
+
+    The commit is that of the folder it is started in, which may hold its config and its data; textcls itself has a version.
+    """
     tags = {
         "textcls.kind": kind,
         "textcls.model_family": config.model.kind,

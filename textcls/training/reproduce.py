@@ -36,7 +36,7 @@ class Reproduction:
 
     Attributes:
         run: the run.
-        restored: config, data, commit, versions and machine, each the same or not, if that is known.
+        restored: config, data, commit of the folder started in, versions and machine, each the same or not, if that is known.
         figures: number of figures that were compared.
         other_figures: those that differ, each then and now.
         predictions: number of predictions that were compared.
@@ -123,21 +123,22 @@ def _data(store: Store, run: RunSummary, config: Config) -> Restored:
 
 
 def _commit(run: RunSummary, config: Config) -> Restored:
-    now = run_tags(config, run.data, run.kind)
-    keys = ("mlflow.source.git.commit", "textcls.version")
-    dirty = [tags.get("textcls.git_dirty") for tags in (run.tags, now)]
-    same = all(run.tags.get(key) == now.get(key) for key in keys)
-    words = [
-        f"textcls {tags.get('textcls.version')} at {commit_of(each)}"
-        for tags, each in ((run.tags, run), (now, replace(run, tags=now)))
-    ]
-    if same and "true" in dirty:
-        return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
-    if same and not run.commit:
-        return Restored("commit", None, f"textcls {now['textcls.version']} then and now, neither in a repository")
-    if same and None in dirty:
-        return Restored("commit", None, f"{words[1]} then and now; git could not say whether there were uncommitted changes")
-    return Restored("commit", same, words[1] if same else f"was {words[0]}, is {words[1]}")
+    """Compare the folder that it was started in with this one; the version of textcls is one of the versions."""
+    now = replace(run, tags=run_tags(config, run.data, run.kind))
+    dirty = [each.tags.get("textcls.git_dirty") for each in (run, now)]
+    if run.commit != now.commit:
+        return Restored("commit", False, f"it was started in a folder at {commit_of(run)}, this one is at {commit_of(now)}")
+    if not run.commit:
+        return Restored("commit", None, "started in no repository, then and now")
+    if "true" in dirty:
+        words = (
+            f"started in a folder at {commit_of(run)} then, at {commit_of(now)} now; what was not committed cannot be compared"
+        )
+        return Restored("commit", False, words)
+    words = f"started in a folder at {commit_of(run)} then and now"
+    if None in dirty:
+        return Restored("commit", None, f"{words}; git could not say whether there were uncommitted changes")
+    return Restored("commit", True, words)
 
 
 def _versions(store: Store, run: RunSummary) -> Restored:
