@@ -161,8 +161,17 @@ def test_diff_names_settings_and_the_rows_added_removed_relabelled_and_reworded(
         "~ a:fact:1  fact → quote",
         "~ a:opinion:0  another text",
     ]
-    assert lines[-2:] == ["commit of the folder started in: not known of either", "libraries: the same versions"]
+    assert lines[-3:] == [
+        "commit of the folder started in: not known of either",
+        "libraries: the same versions",
+        "computed on: the same",
+    ]
     opened = Store(store)
+    for name, precision, processes in (("first", "bf16", "1"), ("second", "fp32", "2")):
+        opened.client.set_tag(opened.run(name).id, "textcls.precision", precision)
+        opened.client.set_tag(opened.run(name).id, "textcls.processes", processes)
+    lines = textcls("runs", "diff", "first", "second", "--store", store).out.splitlines()
+    assert [line.split() for line in lines[-2:]] == [["precision", "bf16", "fp32"], ["processes", "1", "2"]]
     for name, words in (("first", "abcdef012345 and an unknown commit"), ("second", "the same")):
         line = f"commit of the folder started in: {words}"
         opened.client.set_tag(opened.run(name).id, "mlflow.source.git.commit", "abcdef0123456789")
@@ -457,6 +466,19 @@ def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Pa
     assert (
         "made by   textcls 0.1.0, started in a folder at abcdef012345\n" in textcls("runs", "show", "first", "--store", store).out
     )
+
+
+def test_a_machine_that_is_another_and_one_that_was_not_noted_are_named(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    machine = run.tags["textcls.machine"]
+    assert f"machine     the same: {machine}, processes 1\n" in textcls("reproduce", "first", "--store", store).out
+    opened.client.delete_tag(run.id, "textcls.processes")  # as an older textcls left it
+    assert "machine     not known: processes was not noted, is 1\n" in textcls("reproduce", "first", "--store", store).out
+    opened.client.set_tag(run.id, "textcls.processes", "2")
+    opened.client.set_tag(run.id, "textcls.precision", "bf16")
+    done = textcls("reproduce", "first", "--store", store)
+    assert "machine     not restored: precision was bf16, is none, processes was 2, is 1\n" in done.out
 
 
 def test_what_git_does_not_say_of_changes_is_not_taken_for_none(

@@ -96,6 +96,13 @@ def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, m
         yield libraries
     else:
         yield "libraries: the same versions"
+    if found.computed_on:
+        machines = table("computed on", "A", "B")
+        for name, values in found.computed_on.items():
+            machines.add_row(name, *(value or "" for value in values))
+        yield machines
+    else:
+        yield "computed on: the same"
 
 
 def metric(metrics: Mapping[str, float], name: str) -> str:

@@ -38,6 +38,7 @@ from textcls.models.base import (
 from textcls.models.callbacks import Tell
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
+    arithmetic,
     embed,
     load_tokenizer,
     locate_encoder,
@@ -105,6 +106,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
             seed=settings.seed,
         )
         self.classes_, self.learnt = classes, np.unique(text_digests(texts))
+        self.arithmetic = arithmetic(self.model_, bf16=uses_bf16(settings.precision))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

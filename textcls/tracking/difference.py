@@ -1,4 +1,4 @@
-"""What two runs were made from, side by side: settings, rows of the data, commits and versions of libraries."""
+"""What two runs were made from, side by side: settings, rows of the data, commits, versions of libraries, machines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from textcls.config import make_config
 from textcls.errors import ConfigError
-from textcls.tracking.kept import RowIdentity, commit_of, read_config, read_row_identities, read_versions
+from textcls.tracking.kept import RowIdentity, commit_of, computed_on, read_config, read_row_identities, read_versions
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
 
@@ -52,6 +52,7 @@ class RunDifference:
         rows: what became of the rows; None where a run has not kept which it had.
         commits: commits of the folders that they were started in, as words; None where they are known to be the same.
         versions: versions of libraries.
+        computed_on: the machine, the device, the precision and the number of processes.
     """
 
     settings: dict[str, tuple[Any, Any]]
@@ -59,6 +60,7 @@ class RunDifference:
     rows: RowChanges | None
     commits: tuple[str, str] | None
     versions: dict[str, tuple[str | None, str | None]]
+    computed_on: dict[str, tuple[str | None, str | None]]
 
 
 def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDifference:
@@ -77,6 +79,7 @@ def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDiff
         rows=rows,
         commits=(before, after) if before != after or not first.commit else None,
         versions=differing(read_versions(store, first), read_versions(store, second)),
+        computed_on=differing(computed_on(first.tags), computed_on(second.tags)),
     )
 
 

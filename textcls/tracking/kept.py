@@ -15,6 +15,8 @@ from textcls.tracking.summaries import CHILDREN, RunSummary
 ROWS = "data/rows.jsonl.gz"
 """The artifact that says which rows a run was made from, without their texts."""
 
+_COMPUTED_ON = ("machine", "device", "precision", "processes")
+
 RowIdentity = Mapping[str, str | None]
 """`id`, `text` (a hash), `label`, `group` and `split` of a row."""
 
@@ -62,6 +64,11 @@ def read_predictions(store: Store, run: RunSummary) -> list[dict[str, Any]]:
         return [json.loads(line) for line in content.decode("utf-8").split("\n") if line]
     except ValueError as error:
         raise TrackingError(f"{who}: its predictions/test.jsonl is damaged: {error}") from error
+
+
+def computed_on(tags: Mapping[str, str]) -> dict[str, str]:
+    """What the tags of a run say that it was computed on: `machine`, `device`, `precision` and `processes`, as far as they say so."""
+    return {what: tags[f"textcls.{what}"] for what in _COMPUTED_ON if f"textcls.{what}" in tags}
 
 
 def commit_of(run: RunSummary) -> str:

@@ -13,6 +13,7 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 
 from textcls.config import Config
+from textcls.models import TextClassifier
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
@@ -27,6 +28,7 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         "textcls.data_sha": identity,
         "textcls.version": version("textcls"),
         "textcls.machine": machine(),
+        "textcls.processes": os.environ.get("WORLD_SIZE", "1"),  # as torchrun counts them
         "mlflow.source.name": Path(sys.argv[0]).name or "python",
         "mlflow.source.type": "LOCAL",
     }
@@ -37,6 +39,11 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         if changes is not None:
             tags["textcls.git_dirty"] = str(bool(changes)).lower()
     return tags
+
+
+def arithmetic_tags(classifier: TextClassifier) -> dict[str, str]:
+    """The tags that say what a fit was computed with, which the config leaves to the machine, if there was a choice."""
+    return {f"textcls.{what}": value for what, value in (classifier.arithmetic or {}).items()}
 
 
 @cache

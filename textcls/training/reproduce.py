@@ -13,10 +13,11 @@ from textcls.artifacts import describe_model, library_versions
 from textcls.config import Config, make_config
 from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
+from textcls.models import TextClassifier
 from textcls.tracking import CHILDREN, METRIC_DIGITS, RunSummary, Store
 from textcls.tracking.difference import compare_rows, differing, flatten, read_today
-from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
-from textcls.training.environment import installed_versions, machine, run_tags
+from textcls.tracking.kept import commit_of, computed_on, read_config, read_row_identities, read_versions
+from textcls.training.environment import arithmetic_tags, installed_versions, run_tags
 from textcls.training.reporting import Reporter
 from textcls.training.run import train
 
@@ -85,10 +86,10 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
         _data(store, run, config),
         _commit(run, config),
         _versions(store, run),
-        _machine(run),
     ]
     with TemporaryDirectory(prefix="textcls-") as scratch:
         result = train(config, output=Path(scratch) / "model", reporter=reporter)
+    restored.append(_machine(run, config, result.classifier))
 
     then, now = flatten(json.loads(kept)), flatten(json.loads(json.dumps(result.evaluation.as_dict())))
     both = [figure for figure in then if figure in now]
@@ -157,9 +158,17 @@ def _versions(store: Store, run: RunSummary) -> Restored:
     return Restored("versions", not changed, ", ".join(named) or f"{len(now)} libraries")
 
 
-def _machine(run: RunSummary) -> Restored:
-    then, now = run.tags.get("textcls.machine", "unknown"), machine()
-    return Restored("machine", then == now, now if then == now else f"was {then}, is {now}")
+def _machine(run: RunSummary, config: Config, classifier: TextClassifier) -> Restored:
+    """Compare what the run was computed on, its final model if it made several, with what it was now."""
+    then, now = (computed_on(tags) for tags in (run.tags, run_tags(config, run.data, run.kind) | arithmetic_tags(classifier)))
+    # An older textcls noted the machine alone.
+    known, unknown = {what for what in now if what in then}, [what for what in now if what not in then]
+    changed = differing(then, {what: now[what] for what in known})
+    if changed:
+        return Restored("machine", False, ", ".join(f"{what} was {a}, is {b or 'none'}" for what, (a, b) in changed.items()))
+    if unknown:
+        return Restored("machine", None, ", ".join(f"{what} was not noted, is {now[what]}" for what in unknown))
+    return Restored("machine", True, ", ".join(its if what == "machine" else f"{what} {its}" for what, its in now.items()))
 
 
 def _compare_predictions(store: Store, run: RunSummary, predictions: Sequence[Mapping[str, Any]]) -> tuple[int, int, float]:
