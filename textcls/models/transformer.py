@@ -79,7 +79,8 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
 
         Raises:
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
-            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became NaN or infinite.
+            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became NaN or infinite; or the
+                processes under `torchrun` cannot share a batch evenly.
         """
         settings = self.settings
         _, classes, shares = check_training(texts, labels, annotations)
