@@ -117,6 +117,19 @@ def test_two_processes_train_one_model(
 
 
 @pytest.mark.slow
+def test_a_loss_that_is_no_number_in_one_process_starts_the_training_of_all_again(
+    config: dict[str, Any], train: Callable[..., Any], store_folder: Path
+) -> None:
+    config["model"] |= {"precision": "bf16", "epochs": 1}
+    done = train(_broken, config)
+    assert done.code == 0, done.err
+    store = Store(store_folder)
+    (run,) = store.runs()
+    assert (run.status, run.tags["textcls.precision"]) == ("FINISHED", "fp32")
+    assert b"the loss became NaN or infinite in bf16; training starts again in fp32" in (store.artifact(run, "log.txt") or b"")
+
+
+@pytest.mark.slow
 def test_a_batch_that_two_processes_cannot_share_is_told(config: dict[str, Any], train: Callable[..., Any]) -> None:
     config["model"]["batch_size"] = 7
     done = train(textcls_main, config)

@@ -225,14 +225,18 @@ def _share(batch_size: int) -> int:
 
 
 def _checked(loss: Any) -> Any:
-    """Stop at the first loss that is no number: from there on every weight would be none."""
+    """Stop at the first loss that is no number, in any process: from there on every weight would be none."""
 
     def checked(outputs: Any, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
         # The Trainer sums up over the batches of a step and over processes, and says how many labels these hold in all; of a row
         # that is to be learnt in shares, it takes each share for a label.
         rows = len(labels) if num_items_in_batch is None else num_items_in_batch * len(labels) / labels.numel()
         value: torch.Tensor = loss(outputs["logits"].float(), labels) / rows
-        if not torch.isfinite(value):
+        finite = torch.isfinite(value).int()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            # All processes stop, or those whose own loss is a number would wait for the others for ever.
+            torch.distributed.all_reduce(finite, torch.distributed.ReduceOp.MIN)
+        if not finite:
             raise NotFiniteError
         return value
 
