@@ -8,7 +8,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, mkdtemp
@@ -19,7 +19,7 @@ from textcls.errors import TrackingError
 from textcls.tracking.finding import choose_run, find_run, pages, search_runs
 from textcls.tracking.folder import opened_folder
 from textcls.tracking.processes import UNFINISHED, is_alive, is_held, is_here
-from textcls.tracking.remote import reach, reason, server_uri
+from textcls.tracking.remote import brief, reach, reason, server_client, server_uri
 from textcls.tracking.summaries import CHILDREN, RunSummary
 from textcls.tracking.views import VIEW_TAG, page_of, run_table
 
@@ -89,6 +89,8 @@ class Store:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client of this store."""
+        if self.is_server:
+            return server_client(self.uri)
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
@@ -106,7 +108,8 @@ class Store:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         try:
-            yield
+            with brief() if self.is_server else nullcontext():
+                yield
         finally:
             mlflow.set_tracking_uri(tracking)
             mlflow.set_registry_uri(registry)
