@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,46 +16,123 @@ from textcls.artifacts import load_model
 from textcls.tracking import Store
 
 
-def _torchrun(*arguments: str) -> None:
+def _torchrun(worker: Callable[[list[str]], None], *arguments: str) -> None:
     """What `torchrun` does with these arguments, but that its two workers are forked: to import torch anew takes each long."""
     from torch.distributed import run
 
-    config, _, rest = run.config_from_args(run.parse_args(arguments))
+    given = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--nproc-per-node", "2", "-m", "textcls", "train"]
+    config, _, rest = run.config_from_args(run.parse_args([*given, *arguments]))
     config.start_method = "fork"
-    run.elastic_launch(config, textcls_main)(rest[rest.index("textcls") + 1 :])
+    run.elastic_launch(config, worker)(rest[rest.index("textcls") + 1 :])
 
 
-@pytest.mark.slow
-def test_two_processes_train_one_model(
-    tiny_encoder: str, store_folder: Path, tmp_path: Path, fork: Callable[..., Forked]
-) -> None:
-    test = toy_rows("h")
+def _watched(arguments: list[str]) -> None:
+    """`textcls …`, which notes in `rows-RANK.json` of how many rows each loss is that the process learns from."""
+    _with_loss(_Noted)(arguments)
+
+
+def _broken(arguments: list[str]) -> None:
+    """`textcls …`, in whose second process the loss is no number in bf16."""
+    _with_loss(_NoNumber)(arguments)
+
+
+def _with_loss(kind: type[Any]) -> Callable[[list[str]], None]:
+    from textcls.models import transformer
+
+    tune = transformer.fine_tune
+
+    def tuned(model: Any, tokenizer: Any, settings: Any, *, loss: Any, **rest: Any) -> Any:
+        return tune(model, tokenizer, settings, loss=kind(loss, settings.precision), **rest)
+
+    transformer.fine_tune = tuned  # in a process of its own
+    return textcls_main
+
+
+class _Noted:
+    def __init__(self, loss: Any, precision: str) -> None:
+        self.loss, self.rows = loss, []
+
+    def __call__(self, logits: Any, true: Any) -> Any:
+        if logits.requires_grad:
+            self.rows.append(len(true))
+            Path(f"rows-{os.environ['RANK']}.json").write_text(json.dumps(self.rows))
+        return self.loss(logits, true)
+
+
+class _NoNumber:
+    def __init__(self, loss: Any, precision: str) -> None:
+        self.loss, self.broken = loss, precision == "bf16" and os.environ["RANK"] == "1"
+
+    def __call__(self, logits: Any, true: Any) -> Any:
+        return self.loss(logits, true) * (float("nan") if self.broken else 1)
+
+
+@pytest.fixture
+def config(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str, Any]:
+    rows = {"train": toy_rows("abcdef"), "validation": toy_rows("g"), "test": toy_rows("h")}
     model = {
         "kind": "transformer",
         "encoder": tiny_encoder,
         "epochs": 16,
-        "batch_size": 4,
+        "batch_size": 8,
         "learning_rate": 0.01,
         "max_length": 48,
     }
-    config = {
+    return {
         "seed": 1,
-        "data": {
-            "name": "toy",
-            "train": str(write_jsonl(tmp_path / "train.jsonl", toy_rows("abcdef"))),
-            "validation": str(write_jsonl(tmp_path / "validation.jsonl", toy_rows("g"))),
-            "test": str(write_jsonl(tmp_path / "test.jsonl", test)),
-        },
+        "data": {"name": "toy"} | {part: str(write_jsonl(tmp_path / f"{part}.jsonl", its)) for part, its in rows.items()},
         "splits": {"duplicates": "warn"},
         "model": model,
         "tracking": {"folder": str(store_folder)},
     }
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    command = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--nproc-per-node", "2", "-m", "textcls", "train"]
-    done = fork(_torchrun, *command, str(tmp_path / "config.yaml"), "--output", str(tmp_path / "model")).wait()
+
+
+@pytest.fixture
+def train(tmp_path: Path, fork: Callable[..., Forked]) -> Callable[..., Any]:
+    def trained(worker: Callable[[list[str]], None], config: dict[str, Any], *arguments: str) -> Any:
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        return fork(_torchrun, worker, str(tmp_path / "config.yaml"), *arguments).wait()
+
+    return trained
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(
+    config: dict[str, Any], train: Callable[..., Any], store_folder: Path, tmp_path: Path
+) -> None:
+    done = train(_watched, config, "--output", str(tmp_path / "model"))
     assert done.code == 0, done.err
-    (run,) = Store(store_folder).runs()
-    assert run.status == "FINISHED"
+    store = Store(store_folder)
+    (run,) = store.runs()
+    assert (run.status, run.tags["textcls.processes"]) == ("FINISHED", "2")
     assert not list(store_folder.glob("unfinished/*"))
+    test = toy_rows("h")
     predicted = load_model(tmp_path / "model").predict(test)
     assert (predicted == [row["label"] for row in test]).mean() > 0.8
+    # Of 36 rows in batches of eight, each process learns from half of each batch, and once from what is filled up.
+    epochs = len(store.client.get_metric_history(run.id, "eval/macro_f1"))
+    for process in range(2):
+        rows = json.loads(Path(f"rows-{process}.json").read_text())
+        assert (len(rows), set(rows)) == (5 * epochs, {4})
+
+
+@pytest.mark.slow
+def test_a_loss_that_is_no_number_in_one_process_starts_the_training_of_all_again(
+    config: dict[str, Any], train: Callable[..., Any], store_folder: Path
+) -> None:
+    config["model"] |= {"precision": "bf16", "epochs": 1}
+    done = train(_broken, config)
+    assert done.code == 0, done.err
+    store = Store(store_folder)
+    (run,) = store.runs()
+    assert (run.status, run.tags["textcls.precision"]) == ("FINISHED", "fp32")
+    assert b"the loss became NaN or infinite in bf16; training starts again in fp32" in (store.artifact(run, "log.txt") or b"")
+
+
+@pytest.mark.slow
+def test_a_batch_that_two_processes_cannot_share_is_told(config: dict[str, Any], train: Callable[..., Any]) -> None:
+    config["model"]["batch_size"] = 7
+    done = train(textcls_main, config)
+    assert done.code != 0
+    message = "error: model.batch_size is 7, which 2 processes cannot share evenly; set it to a multiple of 2\n"
+    assert message in done.err

@@ -8,9 +8,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Event
 from urllib.request import urlopen
 
 import pytest
@@ -23,7 +25,7 @@ from textcls.errors import ConfigError, OutputError, TrackingError
 from textcls.evaluation.drawing import as_png
 from textcls.models import classifier_class
 from textcls.prediction import load
-from textcls.tracking import NullRun, Store, outbox, track
+from textcls.tracking import NullRun, Store, outbox, this_process, track
 from textcls.tracking import run as tracking_run
 from textcls.tracking.outbox import KeptRun, kept_folders, kept_run, send_kept
 
@@ -35,11 +37,6 @@ TEXTS = [row["text"] for row in toy_rows()]
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    # What a store of a server sets is unset again after the test.
-    for name in ("MLFLOW_HTTP_REQUEST_TIMEOUT", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"):
-        monkeypatch.setenv(
-            name, {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}.get(name, "true")
-        )
 
 
 @pytest.fixture
@@ -158,10 +155,10 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     assert any("the tracking server fails: it does not answer; the run goes on" in message for message in caplog.messages)
     assert any(f"{kept.calls} calls are kept in {kept.folder}; send them with" in message for message in caplog.messages)
     about = kept.folder / "run.json"
-    about.write_text(about.read_text().replace(f":{os.getpid()}", f":{os.getppid()}"))
+    about.write_text(about.read_text().replace(this_process(), f"{socket.gethostname()}:{os.getppid()}"))
     with pytest.raises(TrackingError, match="cut: the run still goes on; it will send what is kept itself when it ends"):
         send_kept(kept.folder)
-    about.write_text(about.read_text().replace(f":{os.getppid()}", ":999999999"))
+    about.write_text(about.read_text().replace(f':{os.getppid()}"', ':999999999"'))
     done = textcls("runs", "sync", "--store", folder)
     assert (done.code, f"{uri}: no tracking server answers" in done.err) == (1, True)
 
@@ -200,7 +197,7 @@ def test_what_was_kept_of_a_run_is_sent_before_it_is_resumed(
     server(there=True)
     about = kept_runs(folder)[0].folder / "run.json"
     noted = about.read_text()
-    about.write_text(noted.replace(f":{os.getpid()}", f":{os.getppid()}"))
+    about.write_text(noted.replace(this_process(), f"{socket.gethostname()}:{os.getppid()}"))
     with pytest.raises(TrackingError, match=r"^a run: the run still goes on"), tracked(run.id):
         raise AssertionError("the block is not entered")
     about.write_text(noted)
@@ -360,6 +357,41 @@ def test_a_server_that_refuses_is_told_in_a_line(status: int, body: bytes, messa
         Store(uri)
     assert str(caught.value).startswith(f"{uri}: {message}")
     assert "\n" not in str(caught.value)
+
+
+def test_the_users_own_calls_to_servers_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+    from mlflow.store.entities import PagedList
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    before = dict(os.environ)
+    within: list[dict[str, str]] = []
+    begun, ended = Event(), Event()
+
+    def search(*_: object, **__: object) -> object:
+        within.append(dict(os.environ))
+        return PagedList([], None)
+
+    def get_run(*_: object) -> None:
+        begun.set()
+        assert ended.wait(60)
+        within.append(dict(os.environ))
+        raise RuntimeError("nobody there")
+
+    for name, its in (("search_experiments", search), ("search_runs", search), ("get_run", get_run)):
+        monkeypatch.setattr(MlflowClient, name, its)
+    store = Store("http://127.0.0.1:9")
+    with ThreadPoolExecutor(1) as thread:  # as a run has one for what it sends
+        call = thread.submit(store.client.get_run, "")
+        assert begun.wait(60)
+        assert store.runs() == []
+        ended.set()
+        assert isinstance(call.exception(), RuntimeError)
+    assert len(within) >= 3
+    for environment in within:
+        assert environment["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] == "false"
+        assert (environment["MLFLOW_HTTP_REQUEST_TIMEOUT"], environment["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]) == ("7", "0")
+    assert dict(os.environ) == before
 
 
 def test_a_server_that_is_not_there_is_told_before_anything_is_trained(port: int, tmp_path: Path) -> None:

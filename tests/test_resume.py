@@ -19,9 +19,9 @@ from conftest import Done, Forked, toy_rows, write_jsonl
 from textcls.config import TrackingConfig, make_config
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.models import callbacks
-from textcls.tracking import ROWS, Run, Store, track
+from textcls.tracking import ROWS, UNFINISHED, Run, Store, track, work_lock
 from textcls.training import Reporter, RunResult, train, workspace
-from textcls.training.workspace import Workspace
+from textcls.training.workspace import Workspace, open_workspace, unfinished_run
 
 
 @pytest.fixture
@@ -184,11 +184,33 @@ def test_a_run_that_is_still_at_work_is_not_resumed(settings: dict[str, Any]) ->
     client.set_tag(run, "textcls.process", process)
     client.update_run(run, status="RUNNING")
     for name in (run, "tfidf-C0.5-s3"):
-        with pytest.raises(ConfigError) as caught:
+        with work_lock(Path(settings["tracking"]["folder"]) / UNFINISHED / run), pytest.raises(ConfigError) as caught:
             train(settings, resume=name)
         assert str(caught.value) == (
             f"run {name}: {run} is still at work (process {process}); wait for it or stop it, or name another run by its id"
         )
+    # Its process has died, and another bears the number.
+    assert train(settings, resume=run).run_id == run
+
+
+def test_a_run_on_a_server_is_at_work_while_its_working_folder_is_held(
+    settings: dict[str, Any], store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another folder's store stands for the server, which has the run as running, and by an older textcls's name of its process."""
+    server = Store(Path(shutil.copytree(store_folder, tmp_path / "server")))
+    tags = {"textcls.process": f"{socket.gethostname()}:{os.getppid()}"}
+    run = server.client.create_run("0", run_name="a run", tags=tags).info.run_id
+    monkeypatch.setattr(workspace, "Store", lambda uri: server)
+    tracking = TrackingConfig(folder=str(store_folder), uri="http://127.0.0.1:9")
+    with pytest.raises(ConfigError, match="is still at work"):
+        unfinished_run(tracking, run)
+    with open_workspace(store_folder, run) as kept:
+        kept.note(make_config(settings), "", "")
+        with pytest.raises(ConfigError, match="is still at work"):
+            unfinished_run(tracking, run)
+        shutil.copytree(kept.folder, tmp_path / "killed")
+    shutil.copytree(tmp_path / "killed", kept.folder)
+    assert unfinished_run(tracking, run) == run
 
 
 def test_of_two_processes_that_resume_a_run_one_goes_on(settings: dict[str, Any], textcls: Any) -> None:
@@ -236,6 +258,24 @@ def test_a_run_is_resumed_with_the_settings_it_was_begun_with(settings: dict[str
     assert str(caught.value) == (
         "the run was begun with other settings: model.C was 0.5, found 2.0; resume it with the same ones, or start a new run"
     )
+
+
+def test_a_run_is_resumed_that_was_begun_before_a_setting_was_known(settings: dict[str, Any]) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    run = interrupted(settings)
+    noted = Path(settings["tracking"]["folder"]) / "unfinished" / run / "run.json"
+    content = json.loads(noted.read_text())
+    del content["config"]["model"]["sublinear_tf"], content["config"]["decision"]
+    noted.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"with other settings: model\.sublinear_tf was true, found false; resume"):
+        train(settings, overrides=["model.sublinear_tf=false"], resume=run)
+    content["config"]["model"]["forgotten"] = 1  # which this textcls does not take
+    noted.write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match=r"with other settings: .*model\.forgotten was 1, found null"):
+        train(settings, resume=run)
+    del content["config"]["model"]["forgotten"]
+    noted.write_text(json.dumps(content))
+    assert train(settings, resume=run).run_id == run
 
 
 def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, Any]) -> None:
@@ -320,8 +360,7 @@ def test_what_runs_on_a_server_have_left_is_removed_by_what_the_server_says(
         client.update_run(run, status=status)
     for run in (*runs.values(), "gone", "gone but at work"):
         Workspace(unfinished / run).note(make_config(settings), "", "")
-    noted = unfinished / "gone but at work" / "run.json"
-    noted.write_text(noted.read_text().replace(f":{os.getpid()}", f":{os.getppid()}"))
+    held = work_lock(unfinished / "gone but at work").acquire()
 
     done: Done = textcls("runs", "gc", "--unfinished", "--yes", "--store", store_folder)
     assert (done.code, done.out) == (0, "no deleted runs to remove\n")
@@ -333,8 +372,9 @@ def test_what_runs_on_a_server_have_left_is_removed_by_what_the_server_says(
     done = textcls("runs", "gc", "--yes", "--store", store_folder)
     assert f"KILLED  {runs['KILLED'][:8]}: killed, with 0.0 MB to be resumed from; kept" in done.out
     assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"], runs["KILLED"], "gone but at work"}
+    held.lock.release()
     assert textcls("runs", "gc", "--unfinished", "--yes", "--store", store_folder).code == 0
-    assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"], "gone but at work"}
+    assert {path.name for path in unfinished.iterdir()} == {runs["RUNNING"]}
 
 
 def test_the_working_folder_of_a_deleted_run_goes_with_it(settings: dict[str, Any], textcls: Any) -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -160,9 +161,19 @@ def test_diff_names_settings_and_the_rows_added_removed_relabelled_and_reworded(
         "~ a:fact:1  fact → quote",
         "~ a:opinion:0  another text",
     ]
-    assert lines[-2:] == ["commit: not known of either", "libraries: the same versions"]
+    assert lines[-3:] == [
+        "commit of the folder started in: not known of either",
+        "libraries: the same versions",
+        "computed on: the same",
+    ]
     opened = Store(store)
-    for name, line in (("first", "commit: abcdef012345 and an unknown commit"), ("second", "commit: the same")):
+    for name, precision, processes in (("first", "bf16", "1"), ("second", "fp32", "2")):
+        opened.client.set_tag(opened.run(name).id, "textcls.precision", precision)
+        opened.client.set_tag(opened.run(name).id, "textcls.processes", processes)
+    lines = textcls("runs", "diff", "first", "second", "--store", store).out.splitlines()
+    assert [line.split() for line in lines[-2:]] == [["precision", "bf16", "fp32"], ["processes", "1", "2"]]
+    for name, words in (("first", "abcdef012345 and an unknown commit"), ("second", "the same")):
+        line = f"commit of the folder started in: {words}"
         opened.client.set_tag(opened.run(name).id, "mlflow.source.git.commit", "abcdef0123456789")
         assert line in textcls("runs", "diff", "first", "second", "--store", store).out.splitlines()
     assert (
@@ -267,15 +278,21 @@ def test_children_of_a_deleted_run_that_a_registered_model_needs_are_kept(textcl
     assert len(opened.children_of(run)) == 4
 
 
-def test_the_store_is_read_as_often_for_two_names_as_for_one(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_deleted_is_found_without_reading_other_runs(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Store(store)
-    read: list[object] = []
+    read: list[str] = []
     search = opened.client.search_runs
-    monkeypatch.setattr(opened.client, "search_runs", lambda *given, **named: read.append(given) or search(*given, **named))
-    assert len(deletable(opened, ["first"])) == 5
-    once = len(read)
+
+    def watched(*given: Any, **named: Any) -> Any:
+        found = search(*given, **named)
+        read.extend(run.info.run_id for run in found)
+        return found
+
+    monkeypatch.setattr(opened.client, "search_runs", watched)
+    found = deletable(opened, ["first"])
+    assert len(found) == 5
+    assert set(read) == {run.id for run in found}
     assert len(deletable(opened, ["first", "second"])) == 10
-    assert len(read) == 2 * once
 
 
 def test_what_is_still_needed_is_not_deleted(textcls: Command, store: Path) -> None:
@@ -412,10 +429,19 @@ def test_a_run_is_reproduced_to_the_last_digit(textcls: Command, store: Path) ->
     done = textcls("reproduce", "first", "--store", store)
     assert done.code == 0, done
     assert "data        the same" in done.out
-    assert "commit      not known: textcls 0.1.0 then and now, neither in a repository" in done.out
+    assert "commit      not known: started in no repository, then and now" in done.out
     assert "predictions 24 of 24 match" in done.out
     assert done.out.endswith("\nreproduced\n")
     assert len(Store(store).runs()) == 2, "the run again is not tracked"
+
+
+def test_a_run_of_before_a_setting_was_known_has_its_default(textcls: Command, store: Path) -> None:
+    run = Store(store).run("first")
+    file = store / "artifacts" / "toy" / run.id / "artifacts" / "config" / "resolved.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "sublinear_tf" not in line))
+    assert len(file.read_text().splitlines()) == len(lines) - 1
+    assert "\nconfig      the same" in textcls("reproduce", "first", "--store", store).out
 
 
 def test_what_cannot_be_restored_is_named(textcls: Command, store: Path, two_runs: Path) -> None:
@@ -436,7 +462,23 @@ def test_versions_and_commits_that_changed_are_named(textcls: Command, store: Pa
     done = textcls("reproduce", "first", "--store", store)
     assert done.code == 0
     assert f"versions    not restored: numpy was 1.0.0, is {np.__version__}" in done.out
-    assert "commit      not restored: was textcls 0.1.0 at abcdef012345, is textcls 0.1.0 at an unknown commit" in done.out
+    assert "commit      not restored: it was started in a folder at abcdef012345, this one is at an unknown commit" in done.out
+    assert (
+        "made by   textcls 0.1.0, started in a folder at abcdef012345\n" in textcls("runs", "show", "first", "--store", store).out
+    )
+
+
+def test_a_machine_that_is_another_and_one_that_was_not_noted_are_named(textcls: Command, store: Path) -> None:
+    opened = Store(store)
+    run = opened.run("first")
+    machine = run.tags["textcls.machine"]
+    assert f"machine     the same: {machine}, processes 1\n" in textcls("reproduce", "first", "--store", store).out
+    opened.client.delete_tag(run.id, "textcls.processes")  # as an older textcls left it
+    assert "machine     not known: processes was not noted, is 1\n" in textcls("reproduce", "first", "--store", store).out
+    opened.client.set_tag(run.id, "textcls.processes", "2")
+    opened.client.set_tag(run.id, "textcls.precision", "bf16")
+    done = textcls("reproduce", "first", "--store", store)
+    assert "machine     not restored: precision was bf16, is none, processes was 2, is 1\n" in done.out
 
 
 def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
@@ -456,7 +498,7 @@ def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
     opened.client.set_tag(run.id, "mlflow.source.git.commit", "abcdef0123456789")
     opened.client.set_tag(run.id, "textcls.git_dirty", "false")
     done = textcls("reproduce", "first", "--store", store)
-    words = "textcls 0.1.0 at abcdef012345 then and now; git could not say whether there were uncommitted changes"
+    words = "started in a folder at abcdef012345 then and now; git could not say whether there were uncommitted changes"
     assert f"commit      not known: {words}\n" in done.out
 
 

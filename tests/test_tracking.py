@@ -33,7 +33,8 @@ from textcls.errors import ModelError, TextclsError, TrackingError
 from textcls.evaluation.drawing import as_png
 from textcls.models import DecidedClassifier, Decision, classifier_class
 from textcls.prediction import load
-from textcls.tracking import NullRun, Run, Store, track
+from textcls.tracking import UNFINISHED, NullRun, Run, Store, is_alive, this_process, track, work_lock
+from textcls.tracking.cleaning import deletable
 from textcls.tracking.registry import register_version
 from textcls.tracking.server import serve_ui
 
@@ -112,13 +113,51 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
     host = socket.gethostname()
     for name, process in {
         "dead": f"{host}:{dead.pid}",
-        "alive": f"{host}:{os.getpid()}",
+        "its number is another's now": f"{host}:{os.getppid()}:1",
+        "alive": this_process(),
+        "alive, of an older textcls": f"{host}:{os.getpid()}",
         "elsewhere": f"other-host:{dead.pid}",
         "unknown": "",
     }.items():
         store.client.create_run(experiment, run_name=name, tags={"textcls.process": process})
     found = {run.name: run.status for run in Store(store_folder).runs()}
-    assert found == {"dead": "FAILED", "alive": "RUNNING", "elsewhere": "RUNNING", "unknown": "RUNNING"}
+    gone = {"dead", "its number is another's now"} if sys.platform == "linux" else {"dead"}
+    assert {name for name, status in found.items() if status == "FAILED"} == gone
+    assert {status for name, status in found.items() if name not in gone} == {"RUNNING"}
+
+
+def test_who_holds_the_working_folder_of_a_run_goes_on_whatever_its_number(store_folder: Path) -> None:
+    store = Store(store_folder)
+    experiment = store.experiment("news").experiment_id
+    unknown, living = f"{socket.gethostname()}:999999999", f"{socket.gethostname()}:{os.getppid()}"
+
+    def begun(name: str, process: str, parent: str = "") -> str:
+        tags = {"textcls.process": process, "mlflow.parentRunId": parent}
+        return str(store.client.create_run(experiment, run_name=name, tags=tags).info.run_id)
+
+    # As in another container of the same host name, whose numbers are its own.
+    held, dead, elsewhere = begun("held", unknown), begun("dead", living), begun("elsewhere", "other-host:1")
+    for name, process, parent in (("its fold", unknown, held), ("dead fold", living, dead)):
+        begun(name, process, parent)
+    for run in (held, dead, elsewhere):
+        work_lock(store_folder / UNFINISHED / run).acquire().lock.release()
+    with work_lock(store_folder / UNFINISHED / held):
+        found = {run.name: run.status for run in Store(store_folder).runs()}
+    assert found == {
+        "held": "RUNNING",
+        "its fold": "RUNNING",
+        "dead": "FAILED",
+        "dead fold": "FAILED",
+        "elsewhere": "RUNNING",
+    }
+    assert {run.name for run in deletable(store, ["dead"])} == {"dead", "dead fold"}
+
+
+def test_windows_is_not_asked_for_a_process_which_would_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = this_process()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "kill", _interrupt)
+    assert is_alive(name) is None
 
 
 def test_a_sweep_goes_on_while_a_trial_does_though_the_process_that_it_names_died(
@@ -332,6 +371,49 @@ def test_runs_are_found_by_id_beginning_and_name(config: TrackingConfig, store_f
     assert [run.id for run in store.runs()] == ids[::-1]
     assert [run.id for run in store.runs([ids[0], ids[1][:8]])] == ids[:2]
     assert [run.id for run in store.runs(["first"])] == [ids[2]], "of two runs of a name, the newest"
+
+
+def test_a_run_is_found_without_reading_others(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = ["it's", 'a "run"', 'it\'s "odd"', "it's =odd=", "100%", "100_", "\\"]
+    ids = {}
+    for name in (*odd, "parent"):
+        with tracked(config, name) as run, run.child(f"fold of {name}", "fold"):
+            ids[name] = str(run.id)
+    store = Store(store_folder)
+    search, read = store.client.search_runs, []
+
+    def watched(*given: Any, **named: Any) -> Any:
+        found = search(*given, **named)
+        read.extend(run.info.run_id for run in found)
+        return found
+
+    monkeypatch.setattr(store.client, "search_runs", watched)
+    for name, id in ids.items():
+        for given in (name, id, id[:8], id[:6]):
+            read.clear()
+            assert store.run(given).id == id
+            # What fits a name with both sorts of quotes but for these is read too.
+            assert set(read) <= {id} | ({ids["it's =odd="]} if given == 'it\'s "odd"' else set()), given
+    read.clear()
+    (child,) = store.children_of(store.run("parent"))
+    assert (child.name, set(read)) == ("fold of parent", {child.id, ids["parent"]})
+
+
+def test_a_run_that_was_deleted_is_not_found(config: TrackingConfig, store_folder: Path) -> None:
+    with tracked(config) as run:
+        pass
+    store = Store(store_folder)
+    store.client.delete_run(run.id)
+    for name in (run.id, run.id[:8], "a run"):
+        with pytest.raises(TrackingError, match="no runs yet"):
+            store.run(name)
+    assert store.find(run.id) is store.find("") is store.find("0" * 32) is None
+    store.client.restore_run(run.id)
+    assert store.run(run.id).name == "a run"
+    store.client.delete_experiment(store.client.get_run(run.id).info.experiment_id)
+    assert store.find(run.id) is None
 
 
 def test_a_name_means_a_trial_only_if_no_run_of_its_own_bears_it(config: TrackingConfig, store_folder: Path) -> None:

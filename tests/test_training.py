@@ -332,6 +332,51 @@ def test_a_run_keeps_everything_needed_to_repeat_it(settings: Settings, store_fo
     assert tags["mlflow.source.name"]
 
 
+@pytest.mark.parametrize(("asked", "used"), [("fp32", "fp32"), ("auto", "bf16"), ("auto", "fp32")])
+@pytest.mark.parametrize("decision", [{}, {"abstain_below": 0.1}])
+def test_a_run_keeps_what_it_was_computed_with(
+    asked: str,
+    used: str,
+    decision: dict[str, Any],
+    settings: Settings,
+    store_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if this machine computed in bf16, in which the loss is no number in the last case, so that training starts again."""
+    from textcls.models import transformer
+    from textcls.models.encoders import best_device
+
+    tune = transformer.fine_tune
+
+    def tuned(model: Any, tokenizer: Any, tuning: Any, **rest: Any) -> Any:
+        if (tuning.precision, used) == ("bf16", "fp32"):
+            rest["folder"].mkdir()
+            raise transformer.NotFiniteError
+        return tune(model, tokenizer, tuning, **rest)
+
+    monkeypatch.setattr("textcls.models.encoders.computes_in_bf16", lambda: True)
+    monkeypatch.setattr(transformer, "fine_tune", tuned)
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    given = settings("transformer", tracked=True, decision=decision)
+    given["model"] |= {"precision": asked, "epochs": 1}
+    result = train(given)
+    tags = Store(store_folder).run(str(result.run_id)).tags
+    assert (tags["textcls.precision"], tags["textcls.processes"]) == (used, "1")
+    assert tags["textcls.device"].startswith(best_device().type)
+
+
+@pytest.mark.parametrize(("kind", "precisions"), [("tfidf", {None}), ("setfit", {"fp32"}), ("embedding", {"fp32"})])
+def test_a_run_of_several_fits_keeps_what_each_was_computed_with(
+    kind: str, precisions: set[str | None], folds: Settings, store_folder: Path
+) -> None:
+    given = folds(kind, tracked=True)
+    given["splits"]["folds"] = 2
+    train(given)
+    runs = Store(store_folder).runs(children=True)
+    assert len(runs) == 3
+    assert {run.tags.get("textcls.precision") for run in runs} == precisions
+
+
 def test_the_log_is_kept(settings: Settings, folds: Settings, store_folder: Path, tmp_path: Path) -> None:
     rows = toy_rows()
     data = write_jsonl(tmp_path / "twice.jsonl", [*rows, {**rows[0], "id": "again", "article": "e"}])

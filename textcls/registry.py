@@ -120,7 +120,7 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
         return Gate(True, f"{allowed}: there is no champion yet")
     if champion.run_id == run.id:
         return Gate(True, f"{allowed}: it is the champion")
-    other = next((found for found in store.runs(children=True) if found.id == champion.run_id), None)
+    other = store.find(champion.run_id)
     its_name = f"version {champion.number}{f', {other.name}' if other else ''}"
     if other is None:
         return Gate(

@@ -32,7 +32,7 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     yield f"id        {run.id}"
     yield f"status    {run.status.lower()}; started {when(run.started)}{took}"
     yield f"data set  {run.experiment}, identity {run.data or 'unknown'}"
-    yield f"made by   textcls {run.tags.get('textcls.version', 'unknown')} at {commit_of(run)}"
+    yield f"made by   textcls {run.tags.get('textcls.version', 'unknown')}, started in a folder at {commit_of(run)}"
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]
     kept = f"kept; textcls predict {run.id[:8]} ARTICLE" if store.kept_model(run) else "none kept"
     yield f"model     {kept}{'; registered as ' + ', '.join(versions) if versions else ''}"
@@ -85,9 +85,10 @@ def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, m
             yield str(found.rows)
             yield from _changed_rows(found.rows, most_rows)
     if found.commits is None:
-        yield "commit: the same"
+        yield "commit of the folder started in: the same"
     else:
-        yield f"commit: {' and '.join(found.commits) if a.commit or b.commit else 'not known of either'}"
+        known = a.commit or b.commit
+        yield f"commit of the folder started in: {' and '.join(found.commits) if known else 'not known of either'}"
     if found.versions:
         libraries = table("library", "A", "B")
         for name, numbers in found.versions.items():
@@ -95,6 +96,13 @@ def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, m
         yield libraries
     else:
         yield "libraries: the same versions"
+    if found.computed_on:
+        machines = table("computed on", "A", "B")
+        for name, values in found.computed_on.items():
+            machines.add_row(name, *(value or "" for value in values))
+        yield machines
+    else:
+        yield "computed on: the same"
 
 
 def metric(metrics: Mapping[str, float], name: str) -> str:

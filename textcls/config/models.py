@@ -121,7 +121,7 @@ class TransformerConfig(EncoderSettings):
     epochs: float = Field(default=4, gt=0)
     """Most passes over the training rows."""
     batch_size: int = Field(default=16, ge=1)
-    """Texts in a training batch."""
+    """Texts in a training batch, which processes under `torchrun` share."""
     gradient_accumulation: int = Field(default=1, ge=1)
     """Batches whose gradients are summed up before a step."""
     learning_rate: float = Field(default=1e-4, gt=0)

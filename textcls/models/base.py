@@ -81,6 +81,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """The columns of the text and of the label in the data that it learnt from, which are looked for first in other data."""
     learnt: np.ndarray | None = None
     """Digests of the texts that `fit` learnt from or chose by, as `text_digests` has them, sorted; None where that is not known."""
+    arithmetic: Mapping[str, str] | None = None
+    """The `precision` and the `device` that `fit` computed with; None from a family that has one of each, or where `fit` was not called."""
     abstain_below: float | None = None
     """The least probability of the best label at which it is an answer; None answers always."""
 

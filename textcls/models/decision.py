@@ -133,6 +133,11 @@ class DecidedClassifier(TextClassifier):
         return self.decision.abstain_below
 
     @property
+    def arithmetic(self) -> Mapping[str, str] | None:  # type: ignore[override]
+        """What the classifier inside was fitted with."""
+        return self.classifier.arithmetic
+
+    @property
     def classes_(self) -> np.ndarray:  # type: ignore[override]
         """The labels of the classifier inside."""
         return self.classifier.classes_

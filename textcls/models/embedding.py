@@ -25,6 +25,7 @@ from textcls.models.base import (
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
+    arithmetic,
     embed,
     fingerprint,
     load_encoder,
@@ -72,6 +73,7 @@ class EmbeddingClassifier(ConfiguredClassifier[EmbeddingConfig]):
         targets = shares * label_weights(shares, settings.class_weight)
         self.regression_ = fit_head(features, classes, targets, C=settings.C, max_iter=settings.max_iter, seed=settings.seed)
         self.classes_, self.learnt = classes, np.unique(text_digests(texts))
+        self.arithmetic = arithmetic(self.model_, bf16=self.bf16_)
         return self
 
     @one_at_a_time

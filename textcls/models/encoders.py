@@ -236,6 +236,15 @@ def computes_in_bf16() -> bool:
     return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
+def arithmetic(model: Any, *, bf16: bool) -> dict[str, str]:
+    """What a model was computed with, as `TextClassifier.arithmetic` has it."""
+    import torch
+
+    kind: str = model.device.type
+    device = f"{kind}, {torch.cuda.get_device_name(model.device)}" if kind == "cuda" else kind
+    return {"precision": "bf16" if bf16 else "fp32", "device": device}
+
+
 def fingerprint(model: Any, tokenizer: Any, *settings: object) -> str:
     """SHA-256 over what an embedding depends on: the encoder's weights, its tokenizer, this torch and the settings given."""
     import torch

@@ -29,6 +29,7 @@ from transformers import (
 )
 
 from textcls.config import TransformerConfig
+from textcls.errors import ModelError
 from textcls.models.base import Listener
 from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell
 from textcls.models.encoders import uses_bf16
@@ -70,6 +71,7 @@ def fine_tune(
 
     Raises:
         NotFiniteError: the loss became NaN or infinite.
+        ModelError: the processes under `torchrun` cannot share a batch evenly.
     """
     folder.mkdir(parents=True, exist_ok=True)
     callbacks: list[TrainerCallback] = [Tell(listener)]
@@ -145,7 +147,8 @@ class _Trainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         rows: Any = self.train_dataset
-        batches = LengthBatches([len(row["input_ids"]) for row in rows], self.args.train_batch_size, self.args.seed)
+        # Of several GPUs in one process, which share it too, the Trainer's own number would be that of all their texts.
+        batches = LengthBatches([len(row["input_ids"]) for row in rows], _share(self.settings.batch_size), self.args.seed)
         loader = DataLoader(rows, batch_sampler=batches, collate_fn=self.data_collator)
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
@@ -180,13 +183,12 @@ def layer_of(parameter: str) -> int | None:
 
 
 def _arguments(settings: TransformerConfig, folder: Path, *, rows: int, validate: bool) -> TrainingArguments:
-    batches = math.ceil(rows / settings.batch_size / int(os.environ.get("WORLD_SIZE", "1")))  # which processes share
-    steps = math.ceil(batches / settings.gradient_accumulation * settings.epochs)
+    steps = math.ceil(math.ceil(rows / settings.batch_size) / settings.gradient_accumulation * settings.epochs)
     gpu = torch.accelerator.is_available()
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=settings.epochs,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=_share(settings.batch_size),
         per_device_eval_batch_size=PREDICTION_BATCH,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
@@ -208,15 +210,33 @@ def _arguments(settings: TransformerConfig, folder: Path, *, rows: int, validate
     )
 
 
+def _share(batch_size: int) -> int:
+    """How many texts of a batch each process under `torchrun` takes.
+
+    Raises:
+        ModelError: they cannot take equally many.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if batch_size % processes:
+        raise ModelError(
+            f"model.batch_size is {batch_size}, which {processes} processes cannot share evenly; set it to a multiple of {processes}"
+        )
+    return batch_size // processes
+
+
 def _checked(loss: Any) -> Any:
-    """Stop at the first loss that is no number: from there on every weight would be none."""
+    """Stop at the first loss that is no number, in any process: from there on every weight would be none."""
 
     def checked(outputs: Any, labels: torch.Tensor, num_items_in_batch: int | None = None) -> torch.Tensor:
         # The Trainer sums up over the batches of a step and over processes, and says how many labels these hold in all; of a row
         # that is to be learnt in shares, it takes each share for a label.
         rows = len(labels) if num_items_in_batch is None else num_items_in_batch * len(labels) / labels.numel()
         value: torch.Tensor = loss(outputs["logits"].float(), labels) / rows
-        if not torch.isfinite(value):
+        finite = torch.isfinite(value).int()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            # All processes stop, or those whose own loss is a number would wait for the others for ever.
+            torch.distributed.all_reduce(finite, torch.distributed.ReduceOp.MIN)
+        if not finite:
             raise NotFiniteError
         return value
 

@@ -28,6 +28,7 @@ from textcls.models.base import (
 )
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
+    arithmetic,
     embed,
     load_tokenizer,
     one_at_a_time,
@@ -86,6 +87,7 @@ class SetFitClassifier(ConfiguredClassifier[SetFitConfig]):
             seed=settings.seed,
         )
         self.classes_, self.learnt = classes, np.unique(text_digests(texts))
+        self.arithmetic = arithmetic(self.model_, bf16=uses_bf16(settings.precision))
         return self
 
     @one_at_a_time

@@ -36,6 +36,7 @@ from textcls.models.base import (
 )
 from textcls.models.configured import ConfiguredClassifier
 from textcls.models.encoders import (
+    arithmetic,
     best_device,
     load_tokenizer,
     loading,
@@ -79,7 +80,8 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
 
         Raises:
             DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
-            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became NaN or infinite.
+            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became NaN or infinite; or the
+                processes under `torchrun` cannot share a batch evenly.
         """
         settings = self.settings
         _, classes, shares = check_training(texts, labels, annotations)
@@ -98,7 +100,7 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                     if precision == attempts[-1]:
                         raise no_number(settings.learning_rate) from None
                     logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
-        self.classes_ = classes
+        self.classes_, self.arithmetic = classes, arithmetic(self.model_, bf16=precision == "bf16")
         self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
         return self
 

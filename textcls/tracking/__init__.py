@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textcls.tracking.kept import ROWS
-from textcls.tracking.processes import is_alive, is_another, this_process
+from textcls.tracking.processes import UNFINISHED, is_alive, is_another, is_held, this_process, work_lock
 from textcls.tracking.run import METRIC_DIGITS, GivenUp, NullRun, Run, added_to, track
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import CHILDREN, COMPARED, RunSummary
@@ -13,6 +13,7 @@ __all__ = [
     "COMPARED",
     "METRIC_DIGITS",
     "ROWS",
+    "UNFINISHED",
     "GivenUp",
     "NullRun",
     "Run",
@@ -21,6 +22,8 @@ __all__ = [
     "added_to",
     "is_alive",
     "is_another",
+    "is_held",
     "this_process",
     "track",
+    "work_lock",
 ]

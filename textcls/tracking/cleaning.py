@@ -23,16 +23,15 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     Raises:
         TrackingError: there is no such run, or it is a child of one, still running, or the source of a registered model.
     """
-    active = store.runs(children=True)
-    by_id = {run.id: run for run in active}
-    named = store.runs(names)
-    for run in named:
+    found: dict[str, RunSummary] = {}
+    for run in store.runs(names):
         # A parent that was deleted in MLflow's pages has left its children behind.
-        if run.kind in CHILDREN and run.parent in by_id:
+        parent = store.find(run.parent) if run.kind in CHILDREN and run.parent else None
+        if parent is not None:
             raise TrackingError(
-                f"run {run.name}: a {run.kind} of {by_id[run.parent].name}; delete that one, and its children go with it: {run.parent}"
+                f"run {run.name}: a {run.kind} of {parent.name}; delete that one, and its children go with it: {parent.id}"
             )
-    found = {run.id: run for run in _with_children(named, active)}
+        found |= {each.id: each for each in (run, *store.children_of(run))}
     registered = _registered(store)
     for run in found.values():
         if run.status == "RUNNING":

@@ -1,4 +1,4 @@
-"""What two runs were made from, side by side: settings, rows of the data, commits and versions of libraries."""
+"""What two runs were made from, side by side: settings, rows of the data, commits, versions of libraries, machines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from textcls.tracking.kept import RowIdentity, commit_of, read_config, read_row_identities, read_versions
+from textcls.config import make_config
+from textcls.errors import ConfigError
+from textcls.tracking.kept import RowIdentity, commit_of, computed_on, read_config, read_row_identities, read_versions
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
 
@@ -48,8 +50,9 @@ class RunDifference:
         settings: settings of the configs in full.
         same_data: whether the data are the same: their identities, which leave out who is in which split, and their rows.
         rows: what became of the rows; None where a run has not kept which it had.
-        commits: commits of the code, as words; None where they are known to be the same.
+        commits: commits of the folders that they were started in, as words; None where they are known to be the same.
         versions: versions of libraries.
+        computed_on: the machine, the device, the precision and the number of processes.
     """
 
     settings: dict[str, tuple[Any, Any]]
@@ -57,6 +60,7 @@ class RunDifference:
     rows: RowChanges | None
     commits: tuple[str, str] | None
     versions: dict[str, tuple[str | None, str | None]]
+    computed_on: dict[str, tuple[str | None, str | None]]
 
 
 def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDifference:
@@ -75,6 +79,7 @@ def compare_runs(store: Store, first: RunSummary, second: RunSummary) -> RunDiff
         rows=rows,
         commits=(before, after) if before != after or not first.commit else None,
         versions=differing(read_versions(store, first), read_versions(store, second)),
+        computed_on=differing(computed_on(first.tags), computed_on(second.tags)),
     )
 
 
@@ -111,6 +116,14 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, 
     """The names under which two mappings hold different things, with both; None where one holds nothing."""
     names = sorted({*first, *second})
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
+
+
+def read_today(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A kept config with the defaults of settings that an older textcls did not have; as it is if this one does not take it."""
+    try:
+        return make_config(settings).model_dump(mode="json")
+    except ConfigError:
+        return settings
 
 
 def flatten(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a run has kept of itself: its config, its rows, its predictions, and the code and libraries that it was made with."""
+"""What a run has kept of itself: its config, its rows, its predictions, and the commit and the libraries that it was made with."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from textcls.tracking.summaries import CHILDREN, RunSummary
 
 ROWS = "data/rows.jsonl.gz"
 """The artifact that says which rows a run was made from, without their texts."""
+
+_COMPUTED_ON = ("machine", "device", "precision", "processes")
 
 RowIdentity = Mapping[str, str | None]
 """`id`, `text` (a hash), `label`, `group` and `split` of a row."""
@@ -64,8 +66,13 @@ def read_predictions(store: Store, run: RunSummary) -> list[dict[str, Any]]:
         raise TrackingError(f"{who}: its predictions/test.jsonl is damaged: {error}") from error
 
 
+def computed_on(tags: Mapping[str, str]) -> dict[str, str]:
+    """What the tags of a run say that it was computed on: `machine`, `device`, `precision` and `processes`, as far as they say so."""
+    return {what: tags[f"textcls.{what}"] for what in _COMPUTED_ON if f"textcls.{what}" in tags}
+
+
 def commit_of(run: RunSummary) -> str:
-    """Word the commit that a run was made at."""
+    """Word the commit of the folder that a run was started in, which may hold its config and its data."""
     changed = " with uncommitted changes" if run.tags.get("textcls.git_dirty") == "true" else ""
     return f"{run.commit[:12]}{changed}" if run.commit else "an unknown commit"
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from textcls.errors import TrackingError
+from textcls.tracking.finding import pages
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
-
-if TYPE_CHECKING:
-    from mlflow.store.entities import PagedList
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 
@@ -42,11 +39,11 @@ class ModelVersion:
 def all_versions(store: Store) -> list[ModelVersion]:
     """List every version of every registered model."""
     aliases: dict[tuple[str, str], list[str]] = {}
-    for model in _pages(store.client.search_registered_models):
+    for model in pages(store.client.search_registered_models):
         for alias, number in sorted(model.aliases.items()):
             aliases.setdefault((model.name, str(number)), []).append(alias)
     found = []
-    for version in _pages(store.client.search_model_versions):  # no filter by name, which cannot hold a name with an apostrophe
+    for version in pages(store.client.search_model_versions):  # no filter by name, which cannot hold a name with an apostrophe
         number = str(version.version)
         found.append(ModelVersion(version.name, number, version.run_id, tuple(aliases.get((version.name, number), ()))))
     return found
@@ -74,7 +71,7 @@ def register_version(store: Store, run: RunSummary, name: str, tags: Mapping[str
     version = next((v for v in versions_of(store, run) if v.name == name), None)
     try:
         if version is None:
-            if not any(model.name == name for model in _pages(store.client.search_registered_models)):
+            if not any(model.name == name for model in pages(store.client.search_registered_models)):
                 store.client.create_registered_model(name)
             # Given a model's id, MLflow looks for the model in the default store.
             with store.as_default():
@@ -100,14 +97,3 @@ def set_alias(store: Store, version: ModelVersion, alias: str) -> None:
 def registered_name(data: str) -> str:
     """Name the registered model of a data set: `textcls-news`."""
     return f"textcls-{re.sub(r'[/:]', '-', data)}"
-
-
-def _pages(search: Callable[..., PagedList[Any]]) -> Iterator[Any]:
-    """All that a search of MLflow's finds."""
-    token = None
-    while True:
-        page = search(max_results=1000, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return

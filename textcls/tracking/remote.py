@@ -4,23 +4,66 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from textcls.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
-"""Left to itself, MLflow tries for minutes to reach a server that is gone, and a training would wait for it."""
-_QUIET = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
+_SETTINGS = {
+    # Left to itself, MLflow tries for minutes to reach a server that is gone, and a training would wait for it.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+"""What MLflow reads at every call to a server, from the environment alone."""
+_calls = 0
+"""Calls that are under way, in all threads."""
+_ours: list[str] = []
+"""Those of the settings that the user has not, and that are set while there are any."""
+_lock = Lock()
 
 
 def server_uri(place: str | Path) -> str | None:
     """The address of a server, `http://…`, without a slash at its end; None if the place is a folder."""
     found = re.fullmatch(r"(https?):/+(.+)", str(place))  # a Path has made one slash of two
     return f"{found[1]}://{found[2].rstrip('/')}" if found else None
+
+
+def server_client(uri: str) -> MlflowClient:
+    """MLflow's client of a server, whose calls are `brief`."""
+    from mlflow import MlflowClient
+
+    class _Client(MlflowClient):
+        def __getattribute__(self, name: str) -> Any:
+            found = super().__getattribute__(name)
+            return found if name.startswith("_") or not callable(found) else brief()(found)
+
+    return _Client(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def brief() -> Iterator[None]:
+    """Have MLflow give up early on a server, and print nothing, for a while; what the user has set stays, and then all is as it was."""
+    global _calls
+    with _lock:
+        _calls += 1
+        if _calls == 1:
+            _ours[:] = _SETTINGS.keys() - os.environ.keys()
+            os.environ |= {name: _SETTINGS[name] for name in _ours}
+    try:
+        yield
+    finally:
+        with _lock:
+            _calls -= 1
+            for name in _ours if not _calls else ():
+                os.environ.pop(name, None)
 
 
 def reach(uri: str, client: MlflowClient) -> None:
@@ -31,8 +74,6 @@ def reach(uri: str, client: MlflowClient) -> None:
     """
     from mlflow.exceptions import MlflowException, RestException
 
-    for name, value in (_PATIENCE | _QUIET).items():
-        os.environ.setdefault(name, value)
     try:
         client.search_experiments(max_results=1)
     except RestException as error:

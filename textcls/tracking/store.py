@@ -7,9 +7,8 @@ import os
 import re
 import shutil
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory, mkdtemp
@@ -17,20 +16,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from textcls.errors import TrackingError
+from textcls.tracking.finding import choose_run, find_run, pages, search_runs
 from textcls.tracking.folder import opened_folder
-from textcls.tracking.processes import is_alive
-from textcls.tracking.remote import reach, reason, server_uri
-from textcls.tracking.summaries import CHILDREN, RunSummary, summarize_run
+from textcls.tracking.processes import UNFINISHED, is_alive, is_held, is_here
+from textcls.tracking.remote import brief, reach, reason, server_client, server_uri
+from textcls.tracking.summaries import CHILDREN, RunSummary
 from textcls.tracking.views import VIEW_TAG, page_of, run_table
-from textcls.wording import did_you_mean
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
-    from mlflow.entities import Run as MlflowRun
-
-_MOST_NAMED = 10
-"""Runs that the message on an unknown one names."""
 
 
 class Store:
@@ -94,6 +89,8 @@ class Store:
     @cached_property
     def client(self) -> MlflowClient:
         """MLflow's client of this store."""
+        if self.is_server:
+            return server_client(self.uri)
         from mlflow import MlflowClient
 
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
@@ -111,7 +108,8 @@ class Store:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         try:
-            yield
+            with brief() if self.is_server else nullcontext():
+                yield
         finally:
             mlflow.set_tracking_uri(tracking)
             mlflow.set_registry_uri(registry)
@@ -156,89 +154,51 @@ class Store:
         Raises:
             TrackingError: a name fits no run, or runs of several data sets.
         """
-        found = self._summaries()
-        if not names:
-            return [run for run in found if children or run.kind not in CHILDREN]
-        return [self._choose(name, found, unfinished) for name in names]
+        if names:
+            return [choose_run(self.client, name, unfinished=unfinished, place=self.place) for name in names]
+        return [run for run in search_runs(self.client) if children or run.kind not in CHILDREN]
 
     def run(self, name: str) -> RunSummary:
         """Find one run by its id, the beginning of it, or its name; see `runs`."""
         return self.runs([name])[0]
 
+    def find(self, id: str) -> RunSummary | None:
+        """Find the run of an id; None if there is none, or it was deleted."""
+        return find_run(self.client, id)
+
     def children_of(self, run: RunSummary) -> list[RunSummary]:
         """List the folds, seeds or trials of a run, the oldest first, and theirs."""
-        found = self._summaries()[::-1]
-        below = [child for child in found if child.parent == run.id]
-        for child in below:
-            below += [grandchild for grandchild in found if grandchild.parent == child.id]
-        return below
+        children = search_runs(self.client, f"tags.`mlflow.parentRunId` = '{run.id}'")[::-1]
+        parents = [child for child in children if child.kind not in ("fold", "seed")]  # which have none
+        return children + [below for parent in parents for below in self.children_of(parent)]
 
     def deleted_runs(self) -> list[RunSummary]:
         """List the runs that were deleted and still take up space, the newest first."""
-        from mlflow.entities import ViewType
-
-        return self._summaries(ViewType.DELETED_ONLY)
-
-    def _choose(self, name: str, found: Sequence[RunSummary], unfinished: bool) -> RunSummary:
-        named = [run for run in found if name == run.name]
-        # A sweep's trial bears the name that a run of its settings has, and keeps no model.
-        named = [run for run in named if run.kind not in CHILDREN] or named
-        fitting = named or [run for run in found if len(name) >= 6 and run.id.startswith(name)]
-        # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
-        fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
-        if len({(run.experiment, run.name) for run in fitting}) > 1:
-            ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
-            raise TrackingError(f"{self.place}: several runs are {name!r}; name one by its id: {ids}")
-        if not fitting:
-            runs = [run for run in found if run.kind not in CHILDREN]
-            count = Counter(run.name for run in runs)
-            listed = [
-                run.name if count[run.name] == 1 else f"{run.name} ({run.id[:8]}, {run.experiment})" for run in runs[:_MOST_NAMED]
-            ] or ["no runs yet"]
-            if len(runs) > _MOST_NAMED:
-                listed.append("…; textcls runs lists all")
-            raise TrackingError(
-                f"{self.place}: no run {name!r}; {did_you_mean(name, {run.name for run in found}, listed=listed)}"
-            )
-        return fitting[0]
-
-    def _summaries(self, view: int | None = None) -> list[RunSummary]:
-        from mlflow.entities import ViewType
-
-        # A deleted run may lie in an experiment that was deleted too.
-        of = ViewType.ACTIVE_ONLY if view is None else ViewType.ALL
-        experiments = {e.experiment_id: e.name for e in self.client.search_experiments(view_type=of)}
-        runs = self._search(list(experiments), view=ViewType.ACTIVE_ONLY if view is None else view)
-        return sorted((summarize_run(run, experiments) for run in runs), key=lambda run: -run.started)
-
-    def _search(self, experiments: list[str], condition: str = "", view: int | None = None) -> Iterator[MlflowRun]:
-        from mlflow.entities import ViewType
-
-        token = None
-        while experiments:
-            page = self.client.search_runs(
-                experiments,
-                filter_string=condition,
-                run_view_type=ViewType.ACTIVE_ONLY if view is None else view,
-                page_token=token,
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
+        return search_runs(self.client, deleted=True)
 
     def _end_dead_runs(self) -> None:
-        """Mark as failed what still counts as running though its process on this machine is gone.
+        """Mark as failed what still counts as running though the process of this machine that made it is gone.
 
         The processes of a sweep share its run, which names one of them: it goes on while any of them is at a trial.
         """
-        experiments = [e.experiment_id for e in self.client.search_experiments()]
-        running = list(self._search(experiments, "attributes.status = 'RUNNING'"))
-        dead = [run for run in running if is_alive(run.data.tags.get("textcls.process", "")) is False]
-        shared = {run.data.tags.get("mlflow.parentRunId") for run in running if run not in dead}
+        running = search_runs(self.client, "attributes.status = 'RUNNING'")
+        dead = [run for run in running if self._goes_on(run) is False]
+        shared = {run.parent for run in running if run not in dead}
         for run in dead:
-            if run.info.run_id not in shared:
-                self.client.set_terminated(run.info.run_id, status="FAILED")
+            if run.id not in shared:
+                self.client.set_terminated(run.id, status="FAILED")
+
+    def _goes_on(self, run: RunSummary) -> bool | None:
+        """Whether a process makes a run; None if that cannot be known."""
+        process = run.tags.get("textcls.process", "")
+        # Over a network, a file system may keep the locks of each machine to itself.
+        if is_here(process) and not self.is_server:
+            # The folds of a run are made where it is; a sweep, which several processes share, has no such folder.
+            for id in filter(None, (run.id, run.parent)):
+                held = is_held(self.folder / UNFINISHED / id)
+                if held is not None:
+                    return held
+        return is_alive(process)
 
     # --- what runs hold ---------------------------------------------------------------------------------------------
 
@@ -332,8 +292,11 @@ class Store:
     @cached_property
     def page(self) -> str:
         """The path and query of the page that MLflow's UI should open on: the run table of the newest run's experiment."""
-        newest = self.runs()
-        return page_of(self.client.get_experiment_by_name(newest[0].experiment).experiment_id if newest else None)
+        experiments = [e.experiment_id for e in pages(self.client.search_experiments)]
+        newest = (
+            self.client.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=1) if experiments else []
+        )
+        return page_of(newest[0].info.experiment_id if newest else None)
 
 
 def path_of(uri: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ class RunSummary:
 
     @property
     def commit(self) -> str:
-        """The commit of the code that made it; nothing where that is not known."""
+        """The commit of the folder that it was started in; nothing where that is not known."""
         return self.tags.get("mlflow.source.git.commit", "")
 
     @property
@@ -57,18 +56,13 @@ class RunSummary:
         return self.tags.get("mlflow.parentRunId")
 
 
-def summarize_run(run: MlflowRun, experiments: Mapping[str, str]) -> RunSummary:
-    """Summarise a run of MLflow's.
-
-    Args:
-        run: the run.
-        experiments: names of the experiments by their ids.
-    """
+def summarize_run(run: MlflowRun, experiment: str) -> RunSummary:
+    """Summarise a run of MLflow's, and of the experiment of this name."""
     tags: dict[str, str] = dict(run.data.tags)
     return RunSummary(
         id=run.info.run_id,
         name=run.info.run_name,
-        experiment=experiments[run.info.experiment_id],
+        experiment=experiment,
         kind=tags.get("textcls.kind", ""),
         status=run.info.status,
         started=run.info.start_time,

@@ -1,4 +1,4 @@
-"""What a run is made in: the commit, the versions and the machine."""
+"""What a run is made in: the commit of the folder that it is started in, the versions and the machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 
 from textcls.config import Config
+from textcls.models import TextClassifier
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
-    """The tags of a run of a kind, `single` or `parent`, on data of an identity."""
+    """The tags of a run of a kind, `single` or `parent`, on data of an identity.
+
+    The commit is that of the folder it is started in, which may hold its config and its data; textcls itself has a version.
+    """
     tags = {
         "textcls.kind": kind,
         "textcls.model_family": config.model.kind,
@@ -24,6 +28,7 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         "textcls.data_sha": identity,
         "textcls.version": version("textcls"),
         "textcls.machine": machine(),
+        "textcls.processes": os.environ.get("WORLD_SIZE", "1"),  # as torchrun counts them
         "mlflow.source.name": Path(sys.argv[0]).name or "python",
         "mlflow.source.type": "LOCAL",
     }
@@ -34,6 +39,11 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         if changes is not None:
             tags["textcls.git_dirty"] = str(bool(changes)).lower()
     return tags
+
+
+def arithmetic_tags(classifier: TextClassifier) -> dict[str, str]:
+    """The tags that say what a fit was computed with, which the config leaves to the machine, if there was a choice."""
+    return {f"textcls.{what}": value for what, value in (classifier.arithmetic or {}).items()}
 
 
 @cache

@@ -13,10 +13,11 @@ from textcls.artifacts import describe_model, library_versions
 from textcls.config import Config, make_config
 from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
+from textcls.models import TextClassifier
 from textcls.tracking import CHILDREN, METRIC_DIGITS, RunSummary, Store
-from textcls.tracking.difference import compare_rows, differing, flatten
-from textcls.tracking.kept import commit_of, read_config, read_row_identities, read_versions
-from textcls.training.environment import installed_versions, machine, run_tags
+from textcls.tracking.difference import compare_rows, differing, flatten, read_today
+from textcls.tracking.kept import commit_of, computed_on, read_config, read_row_identities, read_versions
+from textcls.training.environment import arithmetic_tags, installed_versions, run_tags
 from textcls.training.reporting import Reporter
 from textcls.training.run import train
 
@@ -36,7 +37,7 @@ class Reproduction:
 
     Attributes:
         run: the run.
-        restored: config, data, commit, versions and machine, each the same or not, if that is known.
+        restored: config, data, commit of the folder started in, versions and machine, each the same or not, if that is known.
         figures: number of figures that were compared.
         other_figures: those that differ, each then and now.
         predictions: number of predictions that were compared.
@@ -85,10 +86,10 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
         _data(store, run, config),
         _commit(run, config),
         _versions(store, run),
-        _machine(run),
     ]
     with TemporaryDirectory(prefix="textcls-") as scratch:
         result = train(config, output=Path(scratch) / "model", reporter=reporter)
+    restored.append(_machine(run, config, result.classifier))
 
     then, now = flatten(json.loads(kept)), flatten(json.loads(json.dumps(result.evaluation.as_dict())))
     both = [figure for figure in then if figure in now]
@@ -102,7 +103,7 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
 
 
 def _config(settings: Mapping[str, Any], config: Config) -> Restored:
-    changed = differing(flatten(settings), flatten(config.model_dump(mode="json")))
+    changed = differing(flatten(read_today(settings)), flatten(config.model_dump(mode="json")))
     changed.pop("tracking.enabled", None)
     words = ", ".join(f"{key} was {then}, is {now}" for key, (then, now) in changed.items())
     return Restored("config", not changed, words)
@@ -123,21 +124,22 @@ def _data(store: Store, run: RunSummary, config: Config) -> Restored:
 
 
 def _commit(run: RunSummary, config: Config) -> Restored:
-    now = run_tags(config, run.data, run.kind)
-    keys = ("mlflow.source.git.commit", "textcls.version")
-    dirty = [tags.get("textcls.git_dirty") for tags in (run.tags, now)]
-    same = all(run.tags.get(key) == now.get(key) for key in keys)
-    words = [
-        f"textcls {tags.get('textcls.version')} at {commit_of(each)}"
-        for tags, each in ((run.tags, run), (now, replace(run, tags=now)))
-    ]
-    if same and "true" in dirty:
-        return Restored("commit", False, f"{words[0]} then, {words[1]} now; what was not committed cannot be compared")
-    if same and not run.commit:
-        return Restored("commit", None, f"textcls {now['textcls.version']} then and now, neither in a repository")
-    if same and None in dirty:
-        return Restored("commit", None, f"{words[1]} then and now; git could not say whether there were uncommitted changes")
-    return Restored("commit", same, words[1] if same else f"was {words[0]}, is {words[1]}")
+    """Compare the folder that it was started in with this one; the version of textcls is one of the versions."""
+    now = replace(run, tags=run_tags(config, run.data, run.kind))
+    dirty = [each.tags.get("textcls.git_dirty") for each in (run, now)]
+    if run.commit != now.commit:
+        return Restored("commit", False, f"it was started in a folder at {commit_of(run)}, this one is at {commit_of(now)}")
+    if not run.commit:
+        return Restored("commit", None, "started in no repository, then and now")
+    if "true" in dirty:
+        words = (
+            f"started in a folder at {commit_of(run)} then, at {commit_of(now)} now; what was not committed cannot be compared"
+        )
+        return Restored("commit", False, words)
+    words = f"started in a folder at {commit_of(run)} then and now"
+    if None in dirty:
+        return Restored("commit", None, f"{words}; git could not say whether there were uncommitted changes")
+    return Restored("commit", True, words)
 
 
 def _versions(store: Store, run: RunSummary) -> Restored:
@@ -156,9 +158,17 @@ def _versions(store: Store, run: RunSummary) -> Restored:
     return Restored("versions", not changed, ", ".join(named) or f"{len(now)} libraries")
 
 
-def _machine(run: RunSummary) -> Restored:
-    then, now = run.tags.get("textcls.machine", "unknown"), machine()
-    return Restored("machine", then == now, now if then == now else f"was {then}, is {now}")
+def _machine(run: RunSummary, config: Config, classifier: TextClassifier) -> Restored:
+    """Compare what the run was computed on, its final model if it made several, with what it was now."""
+    then, now = (computed_on(tags) for tags in (run.tags, run_tags(config, run.data, run.kind) | arithmetic_tags(classifier)))
+    # An older textcls noted the machine alone.
+    known, unknown = {what for what in now if what in then}, [what for what in now if what not in then]
+    changed = differing(then, {what: now[what] for what in known})
+    if changed:
+        return Restored("machine", False, ", ".join(f"{what} was {a}, is {b or 'none'}" for what, (a, b) in changed.items()))
+    if unknown:
+        return Restored("machine", None, ", ".join(f"{what} was not noted, is {now[what]}" for what in unknown))
+    return Restored("machine", True, ", ".join(its if what == "machine" else f"{what} {its}" for what, its in now.items()))
 
 
 def _compare_predictions(store: Store, run: RunSummary, predictions: Sequence[Mapping[str, Any]]) -> tuple[int, int, float]:

@@ -24,7 +24,7 @@ from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
-from textcls.training.environment import run_tags
+from textcls.training.environment import arithmetic_tags, run_tags
 from textcls.training.fitting import Outcome, fit_classifier, measure_classifier
 from textcls.training.members import check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
@@ -170,6 +170,7 @@ def run_config(
         if final is not None and within is None:
             reporter.phase("fitting the final model")
             classifier = fit_classifier(config, data.in_context, final, Relay(run, reporter), workspace.checkpoints("final"))
+            run.tags(arithmetic_tags(classifier))
         if classifier is None:
             raise RuntimeError("a run of one fit, and a trial, are fitted in this process")
 
@@ -297,6 +298,7 @@ def _fit_and_measure(work: _Work, fit: Fit, run: NullRun, key: str, model: TextC
     started = time.monotonic() - work.workspace.seconds(key)
     listener = Relay(run, work.reporter, lambda: work.workspace.note_seconds(key, time.monotonic() - started))
     classifier = fit_classifier(work.config, work.data.in_context, fit, listener, work.workspace.checkpoints(key), model=model)
+    run.tags(arithmetic_tags(classifier))
     return Outcome(fit, measure_classifier(work.data.in_context, fit, classifier, time.monotonic() - started), classifier)
 
 

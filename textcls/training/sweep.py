@@ -142,7 +142,7 @@ def _kept_parent(study: Study, tracking: TrackingConfig) -> str | None:
     if parent is None or not tracking.enabled:
         return parent
     store = Store(tracking.uri or tracking.folder, create=True)
-    return parent if any(run.id == parent for run in store.runs()) else None
+    return parent if store.find(parent) is not None else None
 
 
 def _run_trial(study: Study, trial: optuna.Trial, plain: Mapping[str, Any], run: NullRun, reporter: Reporter) -> None:

@@ -1,6 +1,6 @@
 """What a run keeps on the disk while it is made, so that it can go on after it was killed: `FOLDER/unfinished/RUN/`.
 
-run.json           the run's config, the identity of its data and of their rows in their order, its process
+run.json           the run's config, the identity of its data and of their rows in their order
 .lock              held by the process that is at work here
 FIT/               for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted, and in `seconds.json`
                    how long it took to come to the newest; `outcome.json` and `probabilities.npy` once it is measured
@@ -21,18 +21,19 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.files import folder_bytes
-from textcls.tracking import RunSummary, Store, is_another, this_process
-from textcls.tracking.difference import differing, flatten
+from textcls.tracking import UNFINISHED, RunSummary, Store, is_another, is_held, work_lock
+from textcls.tracking.difference import differing, flatten, read_today
 from textcls.training.fitting import Measurement
 
 logger = logging.getLogger(__name__)
 
-_UNFINISHED = "unfinished"
+_MOST_SECONDS = 0.5
+"""How long a lock may be held by those who only ask whether it is."""
 
 
 class Workspace:
@@ -42,9 +43,9 @@ class Workspace:
         self.folder = folder
 
     def note(self, config: Config, identity: str, rows: str) -> None:
-        """Note what the run is made from (its config, its data's identity, that of their rows in their order), and by which process."""
+        """Note what the run is made from: its config, its data's identity, and that of their rows in their order."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        noted = {"config": config.model_dump(mode="json"), "data": identity, "rows": rows, "process": this_process()}
+        noted = {"config": config.model_dump(mode="json"), "data": identity, "rows": rows}
         _write_json(self.folder / "run.json", noted)
 
     def checkpoints(self, fit: str) -> Path:
@@ -110,9 +111,9 @@ def open_workspace(store: str | Path, run: str | None, *, stays: bool = True) ->
         with TemporaryDirectory(prefix="textcls-") as folder:
             yield Workspace(Path(folder))
         return
-    workspace = Workspace(Path(store) / _UNFINISHED / run)
+    workspace = Workspace(Path(store) / UNFINISHED / run)
     try:
-        held = _lock(workspace.folder).acquire(blocking=False)
+        held = work_lock(workspace.folder).acquire(timeout=_MOST_SECONDS)
     except Timeout as error:
         raise ConfigError(f"run {run}: another process is at work on it; wait for it or stop it") from error
     with held:
@@ -142,25 +143,24 @@ class Leftover:
 
 def leftovers(store: Store) -> list[Leftover]:
     """Find the working folders that runs have left in a store's folder, by name; runs that a server tracks are looked up there."""
-    folders = sorted((store.folder / _UNFINISHED).glob("*"))  # first, so that a run that begins just now is known below
 
     @cache
-    def runs_at(uri: str | None) -> dict[str, RunSummary] | None:
+    def store_at(uri: str | None) -> Store | None:
         try:
-            return {run.id: run for run in (Store(uri) if uri else store).runs(children=True)}
+            return Store(uri) if uri else store
         except TrackingError as error:
             logger.warning("%s; the working folders of its runs are kept", error)
             return None
 
     found = []
-    for folder in folders:
+    for folder in sorted((store.folder / UNFINISHED).glob("*")):
         noted = _noted(folder)
-        runs = runs_at(noted["config"]["tracking"]["uri"] if noted else None)
-        if runs is None:
+        at = store_at(noted["config"]["tracking"]["uri"] if noted else None)
+        if at is None:
             continue
-        run = runs.get(folder.name)
-        at_work = run.status == "RUNNING" if run else is_another(noted.get("process", ""))
-        if not at_work and not _is_held(folder):
+        run = at.find(folder.name)
+        at_work = run is not None and run.status == "RUNNING"
+        if not at_work and not is_held(folder):  # one that is resumed reads its data first, and does not count as running yet
             resumable = run is not None and is_resumable(store.folder, run)
             found.append(Leftover(Workspace(folder), folder_bytes(folder), run if resumable else None))
     return found
@@ -168,7 +168,7 @@ def leftovers(store: Store) -> list[Leftover]:
 
 def is_resumable(store: Path, run: RunSummary) -> bool:
     """Whether a run that did not come to its end has left in the folder of a store what it can go on from."""
-    kept = store / _UNFINISHED / run.id / "run.json"
+    kept = store / UNFINISHED / run.id / "run.json"
     return run.status not in ("FINISHED", "RUNNING") and run.kind != "trial" and kept.is_file()
 
 
@@ -182,12 +182,12 @@ def unfinished_run(tracking: TrackingConfig, run: str) -> str:
     (found,) = Store(tracking.uri or tracking.folder).runs([run], unfinished=True)
     if found.status == "FINISHED":
         raise ConfigError(f"run {run}: it is finished, so there is nothing to resume")
-    process = found.tags.get("textcls.process", "")
-    if found.status == "RUNNING" and is_another(process):
+    place = Path(tracking.folder) / UNFINISHED / found.id
+    process, held = found.tags.get("textcls.process", ""), is_held(place)
+    if found.status == "RUNNING" and (is_another(process) if held is None else held):
         raise ConfigError(
             f"run {run}: {found.id} is still at work (process {process}); wait for it or stop it, or name another run by its id"
         )
-    place = Path(tracking.folder) / _UNFINISHED / found.id
     if not (place / "run.json").is_file():
         raise ConfigError(f"run {run}: nothing is kept to resume it from ({place} is not there); start a new run")
     return found.id
@@ -206,8 +206,8 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         ConfigError: a setting differs, or what is kept is damaged.
         DataError: the data differ, or the order of their rows, their ids or their splits.
     """
-    begun = _read_json(Path(store) / _UNFINISHED / run / "run.json")
-    other = differing(flatten(begun["config"]), flatten(config.model_dump(mode="json")))
+    begun = _read_json(Path(store) / UNFINISHED / run / "run.json")
+    other = differing(flatten(read_today(begun["config"])), flatten(config.model_dump(mode="json")))
     if other:
         words = "; ".join(f"{key} was {json.dumps(then)}, found {json.dumps(now)}" for key, (then, now) in other.items())
         raise ConfigError(f"the run was begun with other settings: {words}; resume it with the same ones, or start a new run")
@@ -221,21 +221,6 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
             "the run was begun with the same data, but found rows in another order or with other ids or splits; "
             "restore the data, or start a new run"
         )
-
-
-def _lock(folder: Path) -> FileLock:
-    return FileLock(folder / ".lock")
-
-
-def _is_held(folder: Path) -> bool:
-    """Whether a process works in a folder, whatever its run's status says: one that is resumed reads its data first."""
-    if not (folder / ".lock").is_file():
-        return False
-    try:
-        with _lock(folder).acquire(blocking=False):
-            return False
-    except Timeout:
-        return True
 
 
 def _noted(folder: Path) -> dict[str, Any]:
