@@ -34,6 +34,7 @@ from textcls.models.encoders import (
     one_at_a_time,
     read_encoder,
     tokenize,
+    uses_bf16,
     warn_of_cuts,
     write_encoder,
 )
