@@ -125,21 +125,22 @@ def test_figures_can_be_written_as_json() -> None:
     [
         ([0.5], {"": 0.5}),
         ([0.4, 0.6], {"": 0.5, "_std": math.sqrt(0.02)}),
-        # t(0.975, 2) = 4.302653; the half width is t · s / √3
-        ([0.4, 0.5, 0.6], {"": 0.5, "_std": 0.1, "_low": 0.5 - 0.2484138, "_high": 0.5 + 0.2484138}),
+        # t(0.975, 2) = 4.302653; the half width is t · s · √(1/3 + 1/2)
+        ([0.4, 0.5, 0.6], {"": 0.5, "_std": 0.1, "_low": 0.5 - 0.3927767, "_high": 0.5 + 0.3927767}),
         # never below 0 nor above the highest
         ([0.0, 0.5, 1.0], {"": 0.5, "_std": 0.5, "_low": 0.0, "_high": 1.0}),
         ([0.5, 0.5, 0.5], {"": 0.5, "_std": 0.0, "_low": 0.5, "_high": 0.5}),
     ],
 )
 def test_summary_by_hand(values: list[float], summary: dict[str, float]) -> None:
-    found = summarize(values)
+    assert not {"_low", "_high"} & summarize(values).keys(), "fits on the same test rows do not tell how it would be on others"
+    found = summarize(values, ratio=0.5)
     assert list(found) == list(summary)
     assert found == pytest.approx(summary)
 
 
 def test_summary_of_what_has_no_highest() -> None:
-    assert summarize([1.0, 2.0, 3.0], highest=math.inf)["_high"] == pytest.approx(2 + 2.484138)
+    assert summarize([1.0, 2.0, 3.0], ratio=0.0, highest=math.inf)["_high"] == pytest.approx(2 + 2.484138)
 
 
 def test_wrong_predictions_come_with_the_most_confident_first() -> None:

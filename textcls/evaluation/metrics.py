@@ -155,22 +155,24 @@ def main_metrics(metrics: Mapping[str, float]) -> list[str]:
     ]
 
 
-def summarize(values: Sequence[float], *, highest: float = 1.0) -> dict[str, float]:
+def summarize(values: Sequence[float], *, ratio: float | None = None, highest: float = 1.0) -> dict[str, float]:
     """Summarise a metric over folds.
 
     Args:
         values: the metric of each fold, 0 or more.
+        ratio: how many rows are tested for each that is learnt from, which folds share in part; None of fits that are all tested on the
+            same rows, and so do not tell how the metric would move on others.
         highest: the most that the metric can be.
 
     Returns:
-        the mean under the empty name; from two folds on `_std`, the sample's standard deviation; from three on `_low`
-        and `_high`, the 95 % interval of the mean by Student's t, which takes folds for independent.
+        the mean under the empty name; from two folds on `_std`, the sample's standard deviation; from three on with a ratio `_low` and
+        `_high`, the 95 % interval of the mean by the corrected resampled t (Nadeau and Bengio 2003).
     """
     summary = {"": float(np.mean(values))}
     if len(values) > 1:
         summary["_std"] = float(np.std(values, ddof=1))
-    if len(values) > 2:
-        half = float(stats.t.ppf(0.975, len(values) - 1)) * summary["_std"] / len(values) ** 0.5
+    if len(values) > 2 and ratio is not None:
+        half = float(stats.t.ppf(0.975, len(values) - 1)) * summary["_std"] * (1 / len(values) + ratio) ** 0.5
         summary |= {"_low": max(0.0, summary[""] - half), "_high": min(highest, summary[""] + half)}
     return summary
 

@@ -72,9 +72,10 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: In
     The intervals of one fit, and of the pooled figures, are those of the bootstrap over articles.
     """
     metrics: dict[str, float] = {}
+    ratio = _tested_for_each_learnt(outcomes)
     for name in dict.fromkeys(name for outcome in outcomes for name in outcome.measured.metrics):
         values = [outcome.measured.metrics[name] for outcome in outcomes if name in outcome.measured.metrics]
-        summary = summarize(values, highest=np.inf if name == "test/log_loss" else 1.0)
+        summary = summarize(values, ratio=ratio, highest=np.inf if name == "test/log_loss" else 1.0)
         if not name.startswith("test/"):
             summary = {"": summary[""]}
         metrics |= {f"{name}{suffix}": value for suffix, value in summary.items()}
@@ -91,6 +92,14 @@ def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: In
     if len(pooled.labels) <= _MOST_LABELS_TRACKED:
         metrics |= {f"test.per_label/f1/{label}": scores.f1 for label, scores in pooled.per_label.items()}
     return metrics
+
+
+def _tested_for_each_learnt(outcomes: Sequence[Outcome]) -> float | None:
+    """The mean over the fits; None where all are tested on the same rows."""
+    splits = [outcome.fit.split for outcome in outcomes]
+    if all(np.array_equal(split.test, splits[0].test) for split in splits):
+        return None
+    return float(np.mean([len(split.test) / len(split.train) for split in splits]))
 
 
 def speed(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
