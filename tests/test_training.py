@@ -377,6 +377,14 @@ def test_a_run_of_several_fits_keeps_what_each_was_computed_with(
     assert {run.tags.get("textcls.precision") for run in runs} == precisions
 
 
+def test_what_a_decision_asks_for_is_a_parameter(settings: Settings, store_folder: Path) -> None:
+    for decision in ({}, {"abstain_below": 0.7}):
+        result = train(settings(tracked=True, decision=decision))
+        logged = Store(store_folder).run(str(result.run_id)).parameters
+        found = {key: value for key, value in logged.items() if key.startswith("decision.")}
+        assert found == {f"decision.{key}": str(value) for key, value in decision.items()}
+
+
 def test_the_log_is_kept(settings: Settings, folds: Settings, store_folder: Path, tmp_path: Path) -> None:
     rows = toy_rows()
     data = write_jsonl(tmp_path / "twice.jsonl", [*rows, {**rows[0], "id": "again", "article": "e"}])

@@ -35,7 +35,7 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
     commit = _git("rev-parse", "HEAD")
     if commit:
         tags["mlflow.source.git.commit"] = commit
-        changes = _git("status", "--porcelain")
+        changes = _git("status", "--porcelain", "--untracked-files=no")  # a store of runs is no change
         if changes is not None:
             tags["textcls.git_dirty"] = str(bool(changes)).lower()
     return tags

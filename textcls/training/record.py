@@ -52,6 +52,7 @@ def log_inputs(
         | {f"model.{key}": value for key, value in settings["model"].items()}
         | {"model.seed": config.model_seed}
         | {f"splits.{key}": value for key, value in settings["splits"].items()}
+        | {f"decision.{key}": value for key, value in config.decision.model_dump(mode="json", exclude_defaults=True).items()}
         | {
             f"data.{key}": settings["data"][key]
             for key in ("train", "validation", "test", "group", "annotations")
