@@ -36,6 +36,7 @@ COMMANDS = (
     "config",
     "train",
     "sweep",
+    "curve",
     "evaluate",
     "predict",
     "compare",

@@ -422,3 +422,24 @@ def test_dropping_everything_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         check([split], "drop")
     assert str(caught.value) == "split fold 1: no training row is left after dropping duplicates"
+
+
+# --- learning from a share ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["k-fold", "hash"])
+@pytest.mark.parametrize("groups", [0, 12])
+def test_a_larger_share_holds_all_of_a_smaller_one_and_other_sides_stay(kind: str, groups: int) -> None:
+    data = draw(3, groups=groups) if groups else draw(3, ungrouped=1.0)
+    whole, large, small = (data.split(kind=kind, folds=3, share=share, seed=3, validate=True) for share in (1.0, 0.7, 0.3))
+    for few, more, all_rows in zip(small, large, whole, strict=True):
+        assert set(few.train) < set(more.train) < set(all_rows.train)
+        for split in (few, more):
+            assert np.array_equal(split.test, all_rows.test)
+            assert np.array_equal(split.validation, all_rows.validation)
+            here, left = (
+                {data.groups[row] for row in rows} - {None} for rows in (split.train, np.setdiff1d(all_rows.train, split.train))
+            )
+            assert not here & left, "a group falls apart"
+    (other,) = data.split(kind="hash", share=0.3, seed=4)
+    assert not np.array_equal(other.train, small[0].train)

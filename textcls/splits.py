@@ -79,7 +79,8 @@ def make_splits(
         ]
     for split in splits:
         _check_groups(split, groups)
-    return [_with_held_out(split, config, seed, groups, validate=validate, calibrate=calibrate) for split in splits]
+    splits = [_with_held_out(split, config, seed, groups, validate=validate, calibrate=calibrate) for split in splits]
+    return [_thinned(split, config.share, seed, groups) for split in splits]
 
 
 def final_split(
@@ -94,7 +95,9 @@ def final_split(
     """All rows to learn from, but for those to validate and calibrate on where the model does, and none to measure on."""
     rows = np.array(given)
     split = Split("final", np.flatnonzero(rows == "train"), np.flatnonzero(rows == "validation"), np.array([], dtype=int))
-    return _with_held_out(split, config, seed, groups, validate=validate, calibrate=calibrate)
+    return _thinned(
+        _with_held_out(split, config, seed, groups, validate=validate, calibrate=calibrate), config.share, seed, groups
+    )
 
 
 def _with_held_out(
@@ -228,6 +231,16 @@ def _hold_out(split: Split, share: float, seed: int, groups: Sequence[str | None
     parting = GroupShuffleSplit(n_splits=1, test_size=held_out, random_state=seed)
     stay, out = next(parting.split(split.train, groups=units))
     return split.train[stay], split.train[out]
+
+
+def _thinned(split: Split, share: float, seed: int, groups: Sequence[str | None]) -> Split:
+    """Leave a share of the training rows, by group; with one seed a larger share holds all of a smaller one."""
+    if share == 1:
+        return split
+    _, units = _units([groups[row] for row in split.train], [str(row) for row in split.train])
+    order = np.random.default_rng(seed).permutation(len(set(units)))
+    stay = order[: math.ceil(share * len(order))]
+    return replace(split, train=split.train[np.isin(units, stay)])
 
 
 def _check_groups(split: Split, groups: Sequence[str | None]) -> None:

@@ -23,6 +23,7 @@ from textcls.cli import (
     agreement,
     compare,
     config,
+    curve,
     data,
     evaluate,
     predict,
@@ -71,6 +72,7 @@ app.add_typer(data.app, name="data")
 app.command()(config.config)
 app.command()(train.train)
 app.command()(sweep.sweep)
+app.command()(curve.curve)
 app.command()(evaluate.evaluate)
 app.command()(predict.predict)
 app.command()(compare.compare)

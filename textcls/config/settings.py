@@ -51,6 +51,8 @@ class SplitsConfig(Settings):
     """Share of the training groups (rows, where they have none) held out to stop early on, and for a sweep to select on, where `data` names no file for it; with 0 neither is done."""
     test: float = Field(default=0.2, gt=0, lt=1)
     """Share of the groups (rows, where they have none) that `hash` holds out for the test."""
+    share: float = Field(default=1.0, gt=0, le=1)
+    """Share of the training groups (rows, where they have none) to learn from; with one seed, a larger share holds all of a smaller one."""
     repeats: int = Field(default=1, ge=1)
     """Number of times to do it all, each with a seed of its own: `seed`, `seed` + 1, and so on."""
     duplicates: Literal["stop", "drop", "warn"] = "stop"

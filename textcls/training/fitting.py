@@ -102,7 +102,7 @@ def measure_classifier(dataset: Dataset, fit: Fit, classifier: TextClassifier, f
         rows = dataset.select(split.validation)
         validated = evaluate(rows["label"][:], _probabilities(classifier, rows.to_list(), labels), labels)
         metrics |= {f"validation/{metric}": value for metric, value in validated.metrics.items()}
-    metrics["time/fit_s"] = fit_seconds
+    metrics |= {"n_train": len(split.train), "time/fit_s": fit_seconds}
     return Measurement(metrics, labels, probabilities)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from textcls.config import Config, ContextConfig
 from textcls.dataset import add_context, conflicts, near_duplicates
-from textcls.errors import ConfigError, DataError
+from textcls.errors import DataError
 from textcls.models import check_enough, classifier_class
 from textcls.splits import Split, check_duplicates, final_split, make_splits
 
@@ -56,10 +56,9 @@ def plan(config: Config, dataset: Dataset, *, validate: bool = False) -> tuple[l
         validate: whether there are to be validation rows, where `splits.validation` allows, also for a model that makes no use of them.
 
     Raises:
-        ConfigError: the fits of all seeds would be the same.
         DataError: the rows cannot be parted so, or a fit would have too few of them to learn from.
     """
-    _check_effect(config, validate=validate)
+    _warn_of_no_effect(config, validate=validate)
     texts, labels, groups, given = (dataset[column][:] for column in ("text", "label", "group", "split"))
     shared: dict[str, Any] = {
         "groups": groups,
@@ -86,14 +85,15 @@ def plan(config: Config, dataset: Dataset, *, validate: bool = False) -> tuple[l
     return (fits, None) if len(fits) == 1 else (fits[:-1], fits[-1])
 
 
-def _check_effect(config: Config, *, validate: bool) -> None:
-    """Refuse seeds that change nothing, and warn of settings that do not."""
+def _warn_of_no_effect(config: Config, *, validate: bool) -> None:
+    """Warn of settings that change nothing."""
     splits, model = config.splits, classifier_class(config.model.kind)
-    parted_by_seed = splits.kind in ("k-fold", "hash") or validate or config.decision.learns
+    parted_by_seed = splits.kind in ("k-fold", "hash") or splits.share < 1 or validate or config.decision.learns
     if splits.repeats > 1 and not (parted_by_seed or model.uses_seed):
-        raise ConfigError(
-            f"splits.repeats is {splits.repeats}, but with splits.kind {splits.kind!r} a model of kind {config.model.kind!r} is the same "
-            "with every seed; set it to 1"
+        logger.warning(
+            "splits.repeats has no effect: with splits.kind %r a model of kind %r is the same with every seed",
+            splits.kind,
+            config.model.kind,
         )
     for setting, only in (("folds", "k-fold"), ("test", "hash")):
         if splits.kind != only and getattr(splits, setting) != type(splits).model_fields[setting].default:

@@ -1,0 +1,110 @@
+"""A learning curve: what would more rows bring? Shares of the training rows, each a run below one parent."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textcls.config import Config, load_config, make_config
+from textcls.dataset import dataset_identity, dataset_name, load_dataset
+from textcls.errors import ConfigError
+from textcls.evaluation.drawing import as_png
+from textcls.evaluation.learning import LearningPoint, learning_figure
+from textcls.files import check_new, new_file
+from textcls.tracking import track
+from textcls.training.environment import run_tags
+from textcls.training.reporting import Reporter
+from textcls.training.run import run_config, run_name
+
+SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """A learning curve.
+
+    Attributes:
+        name: the name of its run.
+        points: one for each share, the smallest first.
+        run_id: the parent run's id; None if it was not tracked.
+    """
+
+    name: str
+    points: list[LearningPoint]
+    run_id: str | None
+
+
+def learning_curve(
+    config: str | Path,
+    *,
+    shares: Sequence[float] = SHARES,
+    overrides: Sequence[str] = (),
+    output: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> LearningCurve:
+    """Measure the model of a config that learns from shares of its training rows, always on the same test rows.
+
+    Shares are of whole groups, and a larger one holds all of a smaller one with the same seed; with `splits.repeats` each share is drawn
+    and learnt by several seeds. The parent run keeps the curve as a metric over the rows, as a figure and as a table.
+
+    Args:
+        config: a config file.
+        shares: shares of the training groups, in (0, 1].
+        overrides: settings on top, `section.key=value`.
+        output: a path at which to write the figure, which is a PNG; nothing may be there yet.
+        reporter: told of phases and progress.
+
+    Raises:
+        TextclsError: the config, the data or the output cannot be used, or a share holds too little to learn from.
+    """
+    base = load_config(config, overrides)
+    chosen = sorted(set(shares))
+    if not chosen or chosen[0] <= 0 or chosen[-1] > 1:
+        raise ConfigError(f"expected shares above 0 and up to 1, found {', '.join(f'{share:g}' for share in shares) or 'none'}")
+    if output is not None:
+        check_new(output)
+    rows, reporter = load_dataset(base.data), reporter or Reporter()
+    name = f"curve-{run_name(base)}"
+    tags = run_tags(base, dataset_identity(rows), "parent") | {"textcls.curve": name}
+    points = []
+    with track(base.tracking, experiment=dataset_name(base.data), name=base.tracking.name or name, tags=tags) as run:
+        run.parameters({"curve.shares": chosen, "seed": base.seed, "splits.repeats": base.splits.repeats})
+        for number, share in enumerate(chosen, 1):
+            reporter.phase(f"{share:.0%} of the training rows ({number} of {len(chosen)})")
+            result = run_config(_of_share(base, share), within=run, reporter=reporter)
+            points.append(
+                LearningPoint(
+                    share,
+                    result.metrics["n_train"],
+                    result.evaluation.macro_f1,
+                    result.intervals.metrics.get("macro_f1"),
+                    result.metrics.get("test/macro_f1_std"),
+                )
+            )
+            run.point("curve/macro_f1", points[-1].macro_f1, round(points[-1].rows))
+        run.metrics({"n_children": len(points)})
+        picture = as_png(learning_figure(points, title=name))
+        run.picture(picture, "learning_curve")
+        run.text(_table(points), "learning_curve.csv")
+    if output is not None:
+        with new_file(output) as scratch:
+            scratch.write_bytes(picture)
+    return LearningCurve(name, points, run.id)
+
+
+def _of_share(base: Config, share: float) -> Config:
+    name = f"{share:.0%}, {base.tracking.name or run_name(base)}"
+    return make_config(base.model_dump(mode="json", exclude={"sweep"}), {"splits.share": share, "tracking.name": name})
+
+
+def _table(points: Sequence[LearningPoint]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["share", "rows", "macro_f1", "low", "high", "std"])
+    for point in points:
+        ends = (point.interval.low, point.interval.high) if point.interval else ("", "")
+        writer.writerow([point.share, point.rows, point.macro_f1, *ends, "" if point.spread is None else point.spread])
+    return text.getvalue()
