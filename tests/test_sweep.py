@@ -21,7 +21,7 @@ from textcls.config import ContextConfig, load_config
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.tracking import Store
 from textcls.tracking.cleaning import delete_runs
-from textcls.training import Reporter, run_name
+from textcls.training import Reporter, reading, run_name
 from textcls.training import study as studying
 from textcls.training import sweep as sweeping
 from textcls.training.study import ranked
@@ -233,6 +233,24 @@ def test_a_metric_of_which_less_is_better_is_made_small(config: Path, monkeypatc
     result = sweep(config, overrides=["sweep.metric=test/log_loss", space, "sweep.trials=7", "tracking.enabled=false"])
     assert (result.best.value, [trial.state for trial in result.trials]) == (0.7, ["complete"] * 6 + ["pruned"])
     assert [trial.number for trial in ranked(result.trials, result.metric)] == [5, 2, 0, 1, 3, 4, 6]
+
+
+def test_the_data_are_read_once_and_again_only_where_they_are_searched(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def counted(name: str) -> None:
+        work = getattr(reading, name)
+        monkeypatch.setattr(reading, name, lambda its: begun.append(name) or work(its))
+
+    counted("load_dataset")
+    counted("near_duplicates")
+    sweep(config, overrides=["tracking.enabled=false", "sweep.trials=3"])
+    assert begun == ["load_dataset", "near_duplicates"]
+    begun.clear()
+    space = "sweep.space={data.group: [null, article], model.C: [1, 2]}"
+    result = sweep(config, overrides=["tracking.enabled=false", "sweep.trials=4", "sweep.name=other", space])
+    assert [trial.state for trial in result.trials] == ["complete"] * 4
+    assert begun == ["load_dataset", "near_duplicates"] * 3
 
 
 def test_the_best_settings_are_printed_as_train_takes_them(config: Path, textcls: Callable[..., Done], tmp_path: Path) -> None:

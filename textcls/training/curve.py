@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textcls.config import Config, load_config, make_config
-from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError
 from textcls.evaluation.drawing import as_png
 from textcls.evaluation.learning import LearningPoint, learning_figure
 from textcls.files import check_new, new_file
 from textcls.tracking import track
 from textcls.training.environment import run_tags
+from textcls.training.reading import read_data
 from textcls.training.reporting import Reporter
 from textcls.training.run import run_config, run_name
 
@@ -66,15 +66,15 @@ def learning_curve(
         raise ConfigError(f"expected shares above 0 and up to 1, found {', '.join(f'{share:g}' for share in shares) or 'none'}")
     if output is not None:
         check_new(output)
-    rows, reporter = load_dataset(base.data), reporter or Reporter()
+    data, reporter = read_data(base.data), reporter or Reporter()
     name = f"curve-{run_name(base)}"
-    tags = run_tags(base, dataset_identity(rows), "parent") | {"textcls.curve": name}
+    tags = run_tags(base, data.summary.identity, "parent") | {"textcls.curve": name}
     points = []
-    with track(base.tracking, experiment=dataset_name(base.data), name=base.tracking.name or name, tags=tags) as run:
+    with track(base.tracking, experiment=data.summary.name, name=base.tracking.name or name, tags=tags) as run:
         run.parameters({"curve.shares": chosen, "seed": base.seed, "splits.repeats": base.splits.repeats})
         for number, share in enumerate(chosen, 1):
             reporter.phase(f"{share:.0%} of the training rows ({number} of {len(chosen)})")
-            result = run_config(_of_share(base, share), within=run, reporter=reporter)
+            result = run_config(_of_share(base, share), data=data, within=run, reporter=reporter)
             points.append(
                 LearningPoint(
                     share,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from textcls.config import Config, ContextConfig
 from textcls.dataset import add_context, conflicts, near_duplicates
 from textcls.errors import DataError
@@ -47,13 +49,16 @@ def in_context(dataset: Dataset, context: ContextConfig | None) -> Dataset:
     return dataset
 
 
-def plan(config: Config, dataset: Dataset, *, validate: bool = False) -> tuple[list[Fit], Fit | None]:
+def plan(
+    config: Config, dataset: Dataset, *, validate: bool = False, clusters: np.ndarray | None = None
+) -> tuple[list[Fit], Fit | None]:
     """Part the rows for every seed, check them for duplicates, and choose the rows of the final model if there are several fits.
 
     Args:
         config: the config.
         dataset: all its rows.
         validate: whether there are to be validation rows, where `splits.validation` allows, also for a model that makes no use of them.
+        clusters: what `near_duplicates` says of the texts, if that is known already.
 
     Raises:
         DataError: the rows cannot be parted so, or a fit would have too few of them to learn from.
@@ -76,7 +81,7 @@ def plan(config: Config, dataset: Dataset, *, validate: bool = False) -> tuple[l
     checked = check_duplicates(
         [fit.split for fit in fits],
         config.splits,
-        clusters=near_duplicates(texts),
+        clusters=near_duplicates(texts) if clusters is None else clusters,
         texts=texts,
         conflicting=list(conflicts(texts, labels)),
     )

@@ -11,31 +11,27 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from textcls.artifacts import DataSummary, pip_requirements, save_model
+from textcls.artifacts import pip_requirements, save_model
 from textcls.config import Config, EnsembleConfig, load_config, make_config
-from textcls.dataset import dataset_identity, dataset_name, load_dataset, row_identities
 from textcls.errors import ConfigError, OutputError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
-from textcls.training.environment import arithmetic_tags, run_tags
-from textcls.training.fitting import Outcome, fit_classifier, measure_classifier
+from textcls.training.environment import run_tags
+from textcls.training.fitting import Outcome
 from textcls.training.members import check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
-from textcls.training.planning import Fit, in_context, plan, protocol
+from textcls.training.planning import in_context, plan, protocol
 from textcls.training.pooling import final_metrics, pool, speed
+from textcls.training.reading import RunData, read_data
 from textcls.training.record import kept_log, log_inputs, log_results
-from textcls.training.reporting import Relay, Reporter
-from textcls.training.workspace import Workspace, check_resumable, identity_in_order, open_workspace, unfinished_run
-
-if TYPE_CHECKING:
-    from datasets import Dataset
+from textcls.training.reporting import Reporter
+from textcls.training.work import Job, Work, make_fits
+from textcls.training.workspace import check_resumable, open_workspace, unfinished_run
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +116,7 @@ def run_config(
     given: str | None = None,
     output: Path | None = None,
     resume: str | None = None,
+    data: RunData | None = None,
     within: NullRun | None = None,
     validate: bool = False,
     reporter: Reporter | None = None,
@@ -131,6 +128,7 @@ def run_config(
         given: the text of the file that it was read from.
         output: a path at which to write the final model's folder.
         resume: the id of an unfinished run to go on with.
+        data: its rows, if they are read already; of other settings of `data` than the config's, they are read anew.
         within: a run that this one is a trial of; a trial keeps no model.
         validate: whether to measure on validation rows also a model that makes no use of them.
         reporter: told of phases and progress.
@@ -142,66 +140,30 @@ def run_config(
         log = opened.enter_context(kept_log())
         if resume is not None:  # held before all else, so that of two processes one goes on with the run
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, resume))
-        reporter.phase("reading the data")
-        data = _read(config)
+        if data is None or data.settings != config.data:
+            reporter.phase("reading the data")
+            data = read_data(config.data)
         if resume is not None:
             check_resumable(config.tracking.folder, resume, config, data.summary.identity, data.identity_in_order)
-        fits, final = plan(config, data.in_context, validate=validate)
-        ensemble = None
-        if isinstance(config.model, EnsembleConfig):
-            ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
-            split, texts = fits[0].split, np.array(data.rows["text"][:], dtype=object)
-            others = np.concatenate([split.train, split.validation, split.calibration])
-            check_known(ensemble, texts[others].tolist(), texts[split.test].tolist())
-        name = config.tracking.name or run_name(config)
+        job = _prepare(config, data, validate=validate)
 
-        run = opened.enter_context(_tracked(config, data, name, within, resume, several=len(fits) > 1))
+        run = opened.enter_context(_tracked(job, within, resume))
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
-        workspace.note(config, data.summary.identity, data.identity_in_order)
-        if run.id is not None:
-            reporter.started(run.id)
-        # Of a resumed run too, which may have been killed in the midst of it.
-        log_inputs(run, config, data.rows, data.row_identities, data.summary.name, given)
-
-        work = _Work(config, data, name, run, workspace, reporter)
-        outcomes = [_only(work, fits[0], ensemble)] if len(fits) == 1 else _children(work, fits)
-        classifier = outcomes[-1].classifier
-        if final is not None and within is None:
-            reporter.phase("fitting the final model")
-            classifier = fit_classifier(config, data.in_context, final, Relay(run, reporter), workspace.checkpoints("final"))
-            run.tags(arithmetic_tags(classifier))
-        if classifier is None:
-            raise RuntimeError("a run of one fit, and a trial, are fitted in this process")
+        work = Work(job, run, workspace, reporter)
+        _note_inputs(work, given)
+        outcomes, classifier = make_fits(work, final=within is None)
 
         reporter.phase("writing")
-        evaluation, intervals, predictions = pool(data.rows, outcomes, grouped_by=config.data.group or "article")
-        metrics = final_metrics(outcomes, evaluation, intervals)
-        measured = protocol(config, fits)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
-        tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
-        save_model(
-            classifier, folder, config=config.model_dump(mode="json"), data=data.summary, metrics=tested, protocol=measured
-        )
-        if resume is None:  # how long a process that was killed was at work is not known
-            metrics["time/total_s"] = time.monotonic() - started
-        metrics["size/model_mb"] = folder_bytes(folder) / 1e6
-        metrics |= speed(classifier, data.in_context.select(range(min(_TIMED_TEXTS, len(data.in_context)))).to_list())
-        run.metrics(metrics)
-        result = RunResult(run.id, name, metrics, evaluation, intervals, predictions, classifier, output)
+        # How long a process that was killed was at work is not known.
+        result = _measure(work, outcomes, classifier, folder, output, started=started if resume is None else None)
+        run.metrics(result.metrics)
         if within is None:  # of a trial, of which there are many, the figures are enough
-            if metrics.get("test/coverage") == 0:
-                logger.warning(NONE_ANSWERED)
-            if run.id is not None:
-                _keep_results(work, result, outcomes, measured)
-            run.model(folder, name=name, requirements=pip_requirements())
+            _keep_results(work, result, outcomes)
+            run.model(folder, name=job.name, requirements=pip_requirements())
         if output is not None:
-            try:
-                with new_folder(output) as place:
-                    shutil.copytree(folder, place, dirs_exist_ok=True)
-            except OutputError as error:  # after all the training
-                kept = f"; nothing else is lost: go on with --resume {run.id} and another output" if run.id is not None else ""
-                raise OutputError(f"{error}{kept}") from error
+            _write_output(folder, output, run)
         if log:  # most runs have nothing to warn of
             run.text("\n".join(log) + "\n", "log.txt")
     return result
@@ -215,29 +177,6 @@ def run_name(config: Config) -> str:
 # --- stages ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The rows of a run; the same with their neighbours, if the model reads any; and what they are known again by."""
-
-    rows: Dataset
-    in_context: Dataset
-    summary: DataSummary
-    row_identities: list[dict[str, Any]]
-    identity_in_order: str
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What the fits of a run share."""
-
-    config: Config
-    data: _Data
-    name: str
-    run: NullRun
-    workspace: Workspace
-    reporter: Reporter
-
-
 def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str]) -> Config:
     if isinstance(config, str | Path):
         return load_config(config, overrides)
@@ -246,81 +185,92 @@ def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequenc
     return make_config(config, overrides)
 
 
-def _read(config: Config) -> _Data:
-    rows = load_dataset(config.data)
-    identities = row_identities(rows)
-    summary = DataSummary(dataset_name(config.data), dataset_identity(rows), len(rows))
-    return _Data(rows, in_context(rows, config.model.context), summary, identities, identity_in_order(identities))
+def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
+    """Part the rows, and find all that the run needs, before anything is tracked."""
+    rows = in_context(data.rows, config.model.context)
+    fits, final = plan(config, rows, validate=validate, clusters=data.clusters)
+    ensemble = None
+    if isinstance(config.model, EnsembleConfig):
+        ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
+        split, texts = fits[0].split, rows["text"][:]
+        others = (*split.train, *split.validation, *split.calibration)
+        check_known(ensemble, [texts[row] for row in others], [texts[row] for row in split.test])
+    return Job(config, data, rows, fits, final, ensemble, config.tracking.name or run_name(config))
 
 
-def _tracked(
-    config: Config, data: _Data, name: str, within: NullRun | None, resume: str | None, *, several: bool
-) -> AbstractContextManager[NullRun]:
+def _tracked(job: Job, within: NullRun | None, resume: str | None) -> AbstractContextManager[NullRun]:
     if within is not None:
-        return within.child(name, "trial")
-    tags = run_tags(config, data.summary.identity, "parent" if several else "single")
-    return track(config.tracking, experiment=data.summary.name, name=name, tags=tags, resume=resume)
+        return within.child(job.name, "trial")
+    summary = job.data.summary
+    tags = run_tags(job.config, summary.identity, "parent" if len(job.fits) > 1 else "single")
+    return track(job.config.tracking, experiment=summary.name, name=job.name, tags=tags, resume=resume)
 
 
-def _only(work: _Work, fit: Fit, model: TextClassifier | None) -> Outcome:
-    """Make the only fit of a run, or measure the model that needs none."""
-    work.reporter.phase("fitting")
-    return _fit_and_measure(work, fit, work.run, "only", model)
+def _note_inputs(work: Work, given: str | None) -> None:
+    """Note what the run is made from, where it is made and where it is tracked; of a resumed run again, which may have been killed at it."""
+    config, data, run = work.job.config, work.job.data, work.run
+    work.workspace.note(config, data.summary.identity, data.identity_in_order)
+    if run.id is not None:
+        work.reporter.started(run.id)
+    log_inputs(run, config, data.rows, data.row_identities, data.summary.name, given)
 
 
-def _children(work: _Work, fits: Sequence[Fit]) -> list[Outcome]:
-    """Make each fit in a run of its own."""
-    outcomes = []
-    for number, fit in enumerate(fits, 1):
-        work.reporter.phase(f"{fit.name} ({number} of {len(fits)})")
-        outcomes.append(_child(work, fit, f"fit-{number}"))
-    return outcomes
+def _measure(
+    work: Work,
+    outcomes: Sequence[Outcome],
+    classifier: TextClassifier,
+    folder: Path,
+    output: Path | None,
+    *,
+    started: float | None,
+) -> RunResult:
+    """Put together what the fits came to, write the model folder, and measure that and the model's speed."""
+    job = work.job
+    evaluation, intervals, predictions = pool(job.data.rows, outcomes, grouped_by=job.config.data.group or "article")
+    metrics = final_metrics(outcomes, evaluation, intervals)
+    tested = {metric: value for metric, value in metrics.items() if metric.startswith(("test/", "pooled/"))}
+    settings, measured = job.config.model_dump(mode="json"), protocol(job.config, job.fits)
+    save_model(classifier, folder, config=settings, data=job.data.summary, metrics=tested, protocol=measured)
+    if started is not None:
+        metrics["time/total_s"] = time.monotonic() - started
+    metrics["size/model_mb"] = folder_bytes(folder) / 1e6
+    metrics |= speed(classifier, job.in_context.select(range(min(_TIMED_TEXTS, len(job.in_context)))).to_list())
+    return RunResult(work.run.id, job.name, metrics, evaluation, intervals, predictions, classifier, output)
 
 
-def _child(work: _Work, fit: Fit, key: str) -> Outcome:
-    """Fit and measure in a run of its own, or take what an earlier process noted of it."""
-    noted = work.workspace.measurement(key)
-    if noted is not None:
-        return Outcome(fit, noted, classifier=None)
-    kind = "seed" if work.config.splits.kind in ("given", "hash") else "fold"
-    with work.run.child(f"{fit.name}, {work.name}", kind, resume=work.workspace.child(key)) as child:
-        work.workspace.note_child(key, child.id)
-        outcome = _fit_and_measure(work, fit, child, key)
-        child.metrics(outcome.measured.metrics)
-    # Only now that the child has ended: what is noted is never opened again, and a run that is given up here is not the child's.
-    work.workspace.note_measurement(key, outcome.measured)
-    work.reporter.measured(outcome.measured.metrics)
-    return outcome
-
-
-def _fit_and_measure(work: _Work, fit: Fit, run: NullRun, key: str, model: TextClassifier | None = None) -> Outcome:
-    # As if the fit had begun so much earlier as those processes took whose work it goes on with.
-    started = time.monotonic() - work.workspace.seconds(key)
-    listener = Relay(run, work.reporter, lambda: work.workspace.note_seconds(key, time.monotonic() - started))
-    classifier = fit_classifier(work.config, work.data.in_context, fit, listener, work.workspace.checkpoints(key), model=model)
-    run.tags(arithmetic_tags(classifier))
-    return Outcome(fit, measure_classifier(work.data.in_context, fit, classifier, time.monotonic() - started), classifier)
-
-
-def _keep_results(work: _Work, result: RunResult, outcomes: Sequence[Outcome], measured: str) -> None:
-    """Keep what a run came to, with what can be learnt from its mistakes."""
-    data = work.data
+def _keep_results(work: Work, result: RunResult, outcomes: Sequence[Outcome]) -> None:
+    """Keep what a run came to, if it is tracked, with what can be learnt from its mistakes."""
+    job = work.job
+    if result.metrics.get("test/coverage") == 0:
+        logger.warning(NONE_ANSWERED)
+    if work.run.id is None:
+        return
+    summary = job.data.summary
     about = {
-        "measured": measured,
-        "data": f"{data.summary.name}, {data.summary.rows:,} rows, identity {data.summary.identity[:12]}",
-        "model": work.config.model.kind,
+        "measured": protocol(job.config, job.fits),
+        "data": f"{summary.name}, {summary.rows:,} rows, identity {summary.identity[:12]}",
+        "model": job.config.model.kind,
     }
     seeds = {outcome.fit.seed for outcome in outcomes}
     if len(seeds) > 1:
-        about["parts and doubted labels"] = f"of seed {work.config.seed}, the first of {len(seeds)}"
+        about["parts and doubted labels"] = f"of seed {job.config.seed}, the first of {len(seeds)}"
     log_results(
         work.run,
-        work.config,
+        job.config,
         result.evaluation,
         result.intervals,
         result.predictions,
-        look_at_mistakes(result.predictions, outcomes, data.rows, data.in_context),
-        doubted_labels(result.predictions, outcomes, data.rows),
-        title=work.name,
+        look_at_mistakes(result.predictions, outcomes, job.data.rows, job.in_context),
+        doubted_labels(result.predictions, outcomes, job.data.rows),
+        title=job.name,
         about=about,
     )
+
+
+def _write_output(folder: Path, output: Path, run: NullRun) -> None:
+    try:
+        with new_folder(output) as place:
+            shutil.copytree(folder, place, dirs_exist_ok=True)
+    except OutputError as error:  # after all the training
+        kept = f"; nothing else is lost: go on with --resume {run.id} and another output" if run.id is not None else ""
+        raise OutputError(f"{error}{kept}") from error

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from textcls.config import Config, TrackingConfig, load_config, make_config
-from textcls.dataset import dataset_identity, dataset_name, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import GivenUp, NullRun, Store, track
 from textcls.training.environment import run_tags
 from textcls.training.planning import plan
+from textcls.training.reading import RunData, read_data
 from textcls.training.reporting import Reporter
 from textcls.training.run import run_config, run_name
 from textcls.training.space import check_space
@@ -25,7 +25,6 @@ from textcls.training.study import Study, Trial, check_optuna, locked, ranked
 
 if TYPE_CHECKING:
     import optuna
-    from datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
@@ -83,9 +82,9 @@ def sweep(
     plain = base.model_dump(mode="json", exclude={"sweep"})
     check_space(base.sweep, plain)
     check_optuna()
-    rows = load_dataset(base.data)
-    identity = dataset_identity(rows)
-    metric = base.sweep.metric or _default_metric(base, rows)
+    data = read_data(base.data)
+    identity = data.summary.identity
+    metric = base.sweep.metric or _default_metric(base, data)
     folder = Path(base.tracking.folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,9 +98,7 @@ def sweep(
     with ExitStack() as opened:
         with locked(folder):  # so that of two processes that begin together one makes the parent, and the other finds it
             parent = _kept_parent(study, base.tracking)
-            run = opened.enter_context(
-                track(base.tracking, experiment=dataset_name(base.data), name=name, tags=tags, resume=parent)
-            )
+            run = opened.enter_context(track(base.tracking, experiment=data.summary.name, name=name, tags=tags, resume=parent))
             if parent is None and run.id is not None:
                 study.parent = run.id
                 searched = base.sweep.model_dump(mode="json", exclude={"storage"})  # whose URL may hold a password
@@ -109,7 +106,7 @@ def sweep(
         opened.callback(_leave_to_others, study, run)
         while (trial := study.next_trial()) is not None:
             reporter.phase(f"trial {trial.number + 1} ({_count(study.trials())} of {base.sweep.trials})")
-            _run_trial(study, trial, plain, run, reporter)
+            _run_trial(study, trial, plain, data, run, reporter)
         trials = study.trials()
         best = _best(trials, metric, name)
         config_of_best = make_config(plain, best.settings)
@@ -122,9 +119,9 @@ def sweep(
     return SweepResult(metric, trials, best, config_of_best, run.id, _count(trials) < base.sweep.trials)
 
 
-def _default_metric(config: Config, rows: Dataset) -> str:
+def _default_metric(config: Config, data: RunData) -> str:
     """What is measured on validation rows, if each fit has some that it is not measured on in the end, else on the test."""
-    splits = [fit.split for fit in plan(config, rows, validate=True)[0]]
+    splits = [fit.split for fit in plan(config, data.rows, validate=True, clusters=data.clusters)[0]]
     apart = all(len(split.validation) and not np.array_equal(split.validation, split.test) for split in splits)
     if apart:
         return "validation/macro_f1"
@@ -145,12 +142,14 @@ def _kept_parent(study: Study, tracking: TrackingConfig) -> str | None:
     return parent if store.find(parent) is not None else None
 
 
-def _run_trial(study: Study, trial: optuna.Trial, plain: Mapping[str, Any], run: NullRun, reporter: Reporter) -> None:
+def _run_trial(
+    study: Study, trial: optuna.Trial, plain: Mapping[str, Any], data: RunData, run: NullRun, reporter: Reporter
+) -> None:
     metric = study.metric
     try:
         config = make_config(plain, trial.user_attrs["settings"])
         validate = metric.startswith("validation/")
-        metrics = run_config(config, within=run, validate=validate, reporter=_Pruning(trial, metric, reporter)).metrics
+        metrics = run_config(config, data=data, within=run, validate=validate, reporter=_Pruning(trial, metric, reporter)).metrics
     except GivenUp:
         study.prune(trial)
         return

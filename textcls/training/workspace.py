@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -191,12 +190,6 @@ def unfinished_run(tracking: TrackingConfig, run: str) -> str:
     if not (place / "run.json").is_file():
         raise ConfigError(f"run {run}: nothing is kept to resume it from ({place} is not there); start a new run")
     return found.id
-
-
-def identity_in_order(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Identify a dataset's rows, as `row_identities` gives them, with their ids and splits and in their order."""
-    # Folds are parted by ids, and what was measured is kept by the rows' places.
-    return sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def check_resumable(store: str | Path, run: str, config: Config, identity: str, rows: str) -> None:
