@@ -357,6 +357,8 @@ def test_a_mean_says_what_it_is_of(textcls: Command, config: Path, splits: tuple
     done = textcls("train", config, *(part for its in splits for part in ("--set", f"splits.{its}")))
     assert done.code == 0
     assert re.search(words, done.out)
+    if "kind=k-fold" in splits:
+        assert re.search(r"^fact\b.* 8 *$", done.out, re.MULTILINE), "a row counts once, whatever the seeds"
 
 
 def test_rows_of_groups_are_not_called_articles(textcls: Command, config: Path, store_folder: Path, tmp_path: Path) -> None:

@@ -72,6 +72,18 @@ def test_labels_that_do_not_occur_do_not_lower_macro_f1() -> None:
     assert found.confusion[2] == [0, 0, 0]
 
 
+def test_rows_of_several_seeds_are_counted_once() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
+    found = evaluate(["a", "b", "a", "b"], probabilities, ["a", "b"], ["1", "2", "1", "2"])
+    assert (found.rows, found.predictions) == (2, 4)
+    assert [scores.support for scores in found.per_label.values()] == [1, 1]
+    assert found.accuracy == 0.75
+    assert found.confusion == [[1, 1], [0, 2]]
+    assert confusion_figure(found, title="a run").axes[0].get_title() == (
+        "a run\nnumbers are predictions: 4 for 2 rows, of several seeds"
+    )
+
+
 def test_says_of_which_labels_no_row_was_measured() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
     found = evaluate(["a", "b"], probabilities, ["a", "b", "c"])

@@ -326,6 +326,29 @@ def test_risk_and_coverage_by_hand() -> None:
 # --- figures --------------------------------------------------------------------------------------------------------
 
 
+def bars(figure: Any) -> np.ndarray:
+    """The lower and upper ends of the error bars of a reliability diagram, shape (n_bins, 2)."""
+    (lines,) = figure.axes[0].containers[0].lines[2]
+    return np.array([segment[:, 1] for segment in lines.get_segments()])
+
+
+def test_bars_of_reliability_are_over_articles_and_take_seeds_for_one() -> None:
+    rng = np.random.default_rng(0)
+    article = np.repeat(np.arange(40), 25)
+    right = rng.random(1000) < np.where(article % 2, 0.95, 0.45)  # half of the articles are hard
+    true, groups, ids = ["a"] * 1000, [str(i) for i in article], [*map(str, range(1000))]
+    probabilities = np.column_stack([np.where(right, 0.75, 0.25), np.where(right, 0.25, 0.75)])
+    once = reliability_figure(true, probabilities, ["a", "b"], groups, ids, title="")
+    ((low, high),) = bars(once)
+    shares = right.reshape(40, 25).mean(axis=1)
+    assert high - low == pytest.approx(2 * 2.02 * shares.std(ddof=1) / 40**0.5, rel=0.1)
+    rows_alone = reliability_figure(true, probabilities, ["a", "b"], title="")
+    assert high - low > 2 * np.ptp(bars(rows_alone))
+    seeds = reliability_figure(true * 5, np.tile(probabilities, (5, 1)), ["a", "b"], groups * 5, ids * 5, title="")
+    np.testing.assert_allclose(bars(seeds), bars(once), atol=0.002)
+    assert sum(bar.get_height() for bar in seeds.axes[1].patches) == pytest.approx(1000)
+
+
 def test_hostile_text_in_figures_stays_text() -> None:
     names = ["$\\frac{1}$", "two\nlines\x1b[31m", "l" * 500]
     true, probabilities, groups = drawn(300, articles=20)

@@ -17,14 +17,14 @@ from textcls.models import Weighed
 HOSTILE = "<script>alert('x')</script> & $\\frac{1}{2}$"
 
 
-def report() -> str:
+def report(ids: list[str] | None = None) -> str:
     labels = ["fact", "<b>odd</b>"]
     true = ["fact", "<b>odd</b>", "fact", "fact"]
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.8, 0.2]])
     groups = ["a", "a", "b", "c"]
     names = sorted(labels)
     order = [labels.index(name) for name in names]
-    evaluation = evaluate(true, probabilities[:, order], names)
+    evaluation = evaluate(true, probabilities[:, order], names, ids)
     predictions = [
         {
             "text": HOSTILE,
@@ -134,6 +134,12 @@ def test_a_report_says_what_is_taken_for_what() -> None:
     assert "1 of 3 rows of <b>fact</b> (33%) are called <b>&lt;b&gt;odd&lt;/b&gt;</b>" in page
     assert "1 of 1 wrong predictions." in page
     assert "interval over 3 articles" in page
+
+
+def test_a_report_counts_rows_of_several_seeds_once() -> None:
+    page = report(["1", "2", "3", "3"])
+    assert "<p>3 rows with 4 predictions of several seeds" in page
+    assert "1 of 3 predictions for rows of <b>fact</b> (33%) are called <b>&lt;b&gt;odd&lt;/b&gt;</b>" in page
 
 
 def test_a_wrong_prediction_stands_between_its_neighbours_with_what_weighed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from textcls.cli.output import table
@@ -43,9 +44,10 @@ def print_trained(out: Console, result: RunResult, config: Config) -> None:
 def _labels(result: RunResult) -> Table:
     columns = ("precision", "recall", "F1", "rows")
     shown = table("label", *columns, right=columns, title=result.name)
+    rows = Counter({row["id"]: row["label"] for row in result.predictions}.values())  # once, also with several seeds
     for label, scores in result.evaluation.per_label.items():
         figures = (scores.precision, scores.recall, scores.f1)
-        shown.add_row(label, *(f"{figure:.3f}" if scores.support else "–" for figure in figures), f"{scores.support:,}")
+        shown.add_row(label, *(f"{figure:.3f}" if scores.support else "–" for figure in figures), f"{rows[label]:,}")
     return shown
 
 

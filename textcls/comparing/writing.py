@@ -28,7 +28,7 @@ def measure(systems: Sequence[System]) -> list[Measured]:
         Measured(
             one.name,
             one.data,
-            evaluate(one.true, one.probabilities, one.labels),
+            evaluate(one.true, one.probabilities, one.labels, one.ids),
             bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, grouped_by=one.grouped_by),
         )
         for one in align([system.predictions for system in systems])

@@ -18,7 +18,8 @@ _MOST_LABELS = 40
 
 
 def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
-    """Draw the confusion matrix: a cell's colour is its share of the true label's rows, its number their count."""
+    """Draw the confusion matrix: a cell's colour is its share of the true label's rows, its number their count (of predictions, where
+    several seeds predict each row)."""
     from matplotlib.figure import Figure
 
     counts = np.array(evaluation.confusion)
@@ -35,6 +36,8 @@ def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
     axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted label")
     axes.set_ylabel("true label")
+    if evaluation.predictions != evaluation.rows:
+        title += f"\nnumbers are predictions: {evaluation.predictions:,} for {evaluation.rows:,} rows, of several seeds"
     axes.set_title(title, fontsize=10)
     axes.spines[:].set_visible(False)
     if n <= _MOST_LABELS:

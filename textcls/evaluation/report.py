@@ -85,7 +85,8 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
         ),
     )
     notes = "".join(f"; {escape(note)}" for note in (evaluation.note, intervals.note) if note)
-    yield f"<p>{evaluation.rows:,} rows{notes}.</p>"
+    times = "" if evaluation.predictions == evaluation.rows else f" with {evaluation.predictions:,} predictions of several seeds"
+    yield f"<p>{evaluation.rows:,} rows{times}{notes}.</p>"
     if ceiling:
         alike = "" if ceiling.agreement is None else f"; two of them agree on {ceiling.agreement:.1%}"
         yield f"<p>Annotators are measured by {ceiling.judgements:,} labels that they gave {ceiling.rows:,} of the rows{alike}. The labels that"
@@ -115,9 +116,10 @@ def _confusions(evaluation: Evaluation) -> str:
     )
     if not counts:
         return "<p>Nothing: every row is right.</p>"
+    of_label = {true: sum(row) for true, row in zip(evaluation.labels, evaluation.confusion, strict=True)}
+    what = "rows of" if evaluation.predictions == evaluation.rows else "predictions for rows of"
     return listed(
-        f"{count:,} of {evaluation.per_label[true].support:,} rows of <b>{escape(true)}</b> "
-        f"({count / evaluation.per_label[true].support:.0%}) are called <b>{escape(predicted)}</b>"
+        f"{count:,} of {of_label[true]:,} {what} <b>{escape(true)}</b> ({count / of_label[true]:.0%}) are called <b>{escape(predicted)}</b>"
         for (true, predicted), count in counts.most_common(_MOST_CONFUSIONS)
     )
 
