@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -415,6 +416,33 @@ def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:
     done = textcls("compare", "A.jsonl", "B.jsonl")
     assert (done.code, done.err) == (0, "")
     assert "60 sentences of" in done.out
+
+
+def test_what_two_differ_in_besides_predictions_is_told(textcls: Command, store_folder: Path) -> None:
+    """In print, report and JSON: data that they learnt from, labels that only one knows, and articles that do not fit."""
+    a, b = predicted("A", 1.0, rows=60, articles=6), predicted("B", 2.5, rows=60, articles=6, seed=2)
+    others = [f"other {i // 10}" for i in range(60)]
+    wider = replace(b, labels=[*b.labels, "zzz"], probabilities=np.column_stack([b.probabilities, np.zeros(60)]), groups=others)
+    renamed = replace(b, groups=[f"new {name}" for name in b.groups])
+    tracked(store_folder, "same", renamed)
+    for name, its, data in (("first", a, "d" * 64), ("second", wider, "e" * 64)):
+        tracked(store_folder, name, its, data=data)
+    done = textcls("compare", "first", "second", "--store", store_folder, "--report", "r.html", "--output", "r.json")
+    assert done.code == 0, done.err
+    words = (
+        f"first and second learnt from different data: identities {'d' * 12} and {'e' * 12}; `textcls runs diff` shows in what",
+        "a label that second knows and first does not: 'zzz'",
+        "first and second part the rows into different articles, 6 and 6; those of first are used",
+    )
+    (pair,) = json.loads(Path("r.json").read_text())["comparisons"]
+    page = unescape(Path("r.html").read_text())
+    for number, line in enumerate(words):
+        assert line in done.out
+        assert line in page
+        assert pair["caveats"][number].startswith(line)
+    plain = textcls("compare", "first", "same", "--store", store_folder, "--output", "s.json")
+    assert plain.code == 0, plain.err
+    assert json.loads(Path("s.json").read_text())["comparisons"][0]["caveats"] == []
 
 
 def test_a_single_article_is_told(textcls: Command) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
+from textcls.evaluation.caveats import find_caveats
 from textcls.evaluation.disagreements import list_disagreements
 from textcls.evaluation.parts import fold_test, name_parts, part_scores
 from textcls.evaluation.predictions import Predictions, align
@@ -70,6 +71,7 @@ class Comparison:
             these; None where there is no difference or no interval, or where the seeds leave it too uncertain for any number.
         disagreements: the rows that the two predict otherwise: what was won first, then what was lost, then the rest.
         note: what to know of the units and seeds; None if nothing.
+        caveats: in what the two differ besides their predictions: the data learnt from, the labels and articles known.
         verdict: all of it in one sentence.
     """
 
@@ -92,6 +94,7 @@ class Comparison:
     rows_needed: int | None
     disagreements: list[dict[str, Any]]
     note: str | None
+    caveats: list[str]
     verdict: str = ""
 
     @property
@@ -158,6 +161,9 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
         drawn = replicate(sums, number, np.random.default_rng(seed + 1)) if units.count > 1 else None
         systems.append(_System(one, repeats, sums, drawn, draw_seeds(repeats, number, rng)))
     found = [_compare_pair(a, b, units, level, number, rng) for a, b in combinations(systems, 2)]
+    grouped = next((one for one in several if any(one.groups)), several[0])  # as `align` has it
+    caveats = [find_caveats(a, b, grouped) for a, b in combinations(several, 2)]
+    found = [replace(pair, caveats=its) for pair, its in zip(found, caveats, strict=True)]
     for name in _FIGURES:
         ps = [pair.metrics[name].p for pair in found]
         corrected = holm([p for p in ps if p is not None])
@@ -204,6 +210,7 @@ def _compare_pair(a: _System, b: _System, units: Units, level: float, number: in
         rows_needed=needed_rows(metrics["macro_f1"].value, of_macro_f1, rows) if of_macro_f1 else None,
         disagreements=disagreements,
         note=_note(a, b, units),
+        caveats=[],
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from textcls.evaluation.caveats import caveats_of
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, Evaluation
@@ -48,6 +49,7 @@ def comparison_report(measured: Sequence[Measured], pairs: Sequence[Comparison],
         [
             f'<p class="verdict">{escape(word_overall(pairs))}</p>',
             f'<p class="about">{escape(_about(first))}</p>',
+            *([listed(map(escape, caveats))] if (caveats := caveats_of(pairs)) else []),
             "<h2>Figures</h2>",
             *_figures(measured, first),
             "<h2>Differences</h2>",
