@@ -290,8 +290,12 @@ def test_what_lacks_seeds_or_articles_is_not_told_to_need_one_more_sentence() ->
     (seeds,) = compare([a, b], number=500)
     assert seeds.rows_needed is not None
     assert seeds.rows_needed <= seeds.rows
-    words = "with other seeds alone the difference moves by 3.0 points, so more seeds are needed"
-    assert seeds.verdict.startswith(f"cannot tell: {words} (")
+    assert seeds.seed_share is not None
+    words = f"with other seeds alone the difference moves by 3.0 points, {seeds.seed_share:.0%} of its variance, so more seeds are needed"
+    assert seeds.verdict.startswith(f"cannot tell: {words.replace('%', ' %')} (")
+    alike = word_verdict(replace(seeds, rows_needed=None, seed_share=1 / 7))
+    words = "86 % of the difference's variance comes of the articles and 14 % of the seeds, so more articles are needed before more seeds"
+    assert alike.startswith(f"cannot tell: {words} (")
     (articles,) = compare([predicted("A", 1.5, articles=6), predicted("B", 1.55, seed=2, articles=6)], number=500)
     words = "6 articles are too few to be sure of a difference of this size"
     assert word_verdict(replace(articles, rows_needed=articles.rows)).startswith(f"cannot tell: {words} (")

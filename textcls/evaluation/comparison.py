@@ -67,6 +67,7 @@ class Comparison:
         parts: the macro-F1 of A and B in each fold and seed; None where one of them does not have it.
         folds: the corrected resampled t test of macro-F1, where both have the same folds (or hash splits) and each is several units.
         seed_error: the standard error that the seeds alone give the difference in macro-F1; None where that is not known.
+        seed_share: the share of the seeds in the variance of that difference, the rest being that of the units; None likewise.
         rows_needed: how many rows in all would show a difference in macro-F1 of this size with a power of 80 %, were they like
             these; None where there is no difference or no interval, or where the seeds leave it too uncertain for any number.
         disagreements: the rows that the two predict otherwise: what was won first, then what was lost, then the rest.
@@ -91,6 +92,7 @@ class Comparison:
     parts: dict[str, tuple[float | None, float | None]]
     folds: FoldTest | None
     seed_error: float | None
+    seed_share: float | None
     rows_needed: int | None
     disagreements: list[dict[str, Any]]
     note: str | None
@@ -189,6 +191,7 @@ def _compare_pair(a: _System, b: _System, units: Units, level: float, number: in
     won, lost = int((gained > 0).sum()), int((gained < 0).sum())
     scores = part_scores(a.predictions), part_scores(b.predictions)
     of_macro_f1 = spreads["macro_f1"]
+    seeds_known = of_macro_f1 is not None and (a.seeds is not None or b.seeds is not None)
     rows = len(units.of_row)
     return Comparison(
         a=a.predictions.name,
@@ -206,7 +209,8 @@ def _compare_pair(a: _System, b: _System, units: Units, level: float, number: in
         mcnemar_p=mcnemar(won, lost),
         parts=name_parts(*scores),
         folds=fold_test(a.predictions, b.predictions, scores, a.repeats.of_row, units),
-        seed_error=of_macro_f1.seed_error if of_macro_f1 and (a.seeds is not None or b.seeds is not None) else None,
+        seed_error=of_macro_f1.seed_error if of_macro_f1 and seeds_known else None,
+        seed_share=of_macro_f1.seed_share if of_macro_f1 and seeds_known else None,
         rows_needed=needed_rows(metrics["macro_f1"].value, of_macro_f1, rows) if of_macro_f1 else None,
         disagreements=disagreements,
         note=_note(a, b, units),

@@ -103,8 +103,16 @@ def _reason(pair: Comparison) -> str:
         return f"the permutation test gives {word_p(found.p_corrected)}{corrected}"
     # The rows that are needed are those of a normal distribution; what few articles or seeds lack is more of them, not more rows.
     enough = pair.rows_needed is not None and pair.rows_needed <= pair.rows
-    if (enough or pair.rows_needed is None) and pair.seed_error:
-        return f"with other seeds alone the difference moves by {points(pair.seed_error)} points, so more seeds are needed"
+    if (enough or pair.rows_needed is None) and pair.seed_error and pair.seed_share is not None:
+        share = round(100 * pair.seed_share)
+        if share >= 50:
+            moves = f"by {points(pair.seed_error)} points, {share} % of its variance"
+            return f"with other seeds alone the difference moves {moves}, so more seeds are needed"
+        if not enough:
+            return (
+                f"{100 - share} % of the difference's variance comes of the {pair.unit}s and {share} % of the seeds, "
+                f"so more {pair.unit}s are needed before more seeds"
+            )
     if enough:
         return f"{pair.n_units} {pair.unit}s are too few to be sure of a difference of this size"
     more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
