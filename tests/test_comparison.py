@@ -517,3 +517,9 @@ def test_differences_are_drawn() -> None:
         figure = difference_figure(compare(several, number=200))
         figure.savefig(Path("difference.svg"))
         assert len(figure.axes[0].get_yticks()) == (2 + 3 if len(several) == 2 else 3)
+    (pair,) = compare([a, b], number=200)
+    many = {f"label {i:02}": replace(pair.per_label["fact"], value=i / 100) for i in range(50)}
+    axes = difference_figure([replace(pair, per_label=many)]).axes[0]
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["macro-F1", "accuracy", *(f"F1 of label {i}" for i in range(10, 50))]
+    assert axes.get_title() == "B less $A^$\nthe 40 labels that differ most, of 50"

@@ -349,6 +349,13 @@ def test_bars_of_reliability_are_over_articles_and_take_seeds_for_one() -> None:
     assert sum(bar.get_height() for bar in seeds.axes[1].patches) == pytest.approx(1000)
 
 
+def test_of_many_slices_the_worst_are_drawn() -> None:
+    slices = slice_figures(predictions(600, articles=20), {"x": [str(i % 15) for i in range(600)]}, number=100)
+    axes = slices_figure(slices * 3, title="a run").axes[0]
+    assert axes.get_title() == "a run\nthe 40 parts of the lowest accuracy, of 45"
+    assert len(axes.get_yticks()) == 40
+
+
 def test_hostile_text_in_figures_stays_text() -> None:
     names = ["$\\frac{1}$", "two\nlines\x1b[31m", "l" * 500]
     true, probabilities, groups = drawn(300, articles=20)

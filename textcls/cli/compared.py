@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from textcls.evaluation import Comparison
-    from textcls.evaluation.caveats import caveats_of
-from textcls.evaluation.comparison_report import Measured
+    from textcls.evaluation.comparison_report import Measured
 
 _LONGEST_TEXT = 160
 _MOST_CAVEATS = 5

@@ -123,6 +123,8 @@ def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
     from matplotlib.figure import Figure
 
     chosen = sorted(slices, key=lambda its: its.accuracy)[:_MOST_SLICES]
+    if len(chosen) < len(slices):
+        title += f"\nthe {len(chosen)} parts of the lowest accuracy, of {len(slices):,}"
     figure = Figure(figsize=(8, float(np.clip(1.4 + 0.3 * len(chosen), 2.4, 16))), layout="constrained")
     axes = figure.subplots()
     for place, its in enumerate(chosen):

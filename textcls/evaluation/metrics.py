@@ -152,6 +152,13 @@ def number_labels(true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     return np.array([column_of[label] for label in true], dtype=int)
 
 
+def worst_labels(evaluation: Evaluation, most: int) -> list[str]:
+    """Choose the labels of the lowest F1, as many as are wanted, in the order of all; those that no row carries are the last to be."""
+    scores = evaluation.per_label
+    chosen = {*sorted(scores, key=lambda name: (scores[name].support == 0, scores[name].f1))[:most]}
+    return [name for name in scores if name in chosen]
+
+
 def main_metrics(metrics: Mapping[str, float]) -> list[str]:
     """The names of metrics but for those that say how far another is to be trusted: the ends of `summarize` and of intervals."""
     about = ("_std", "_low", "_high")
