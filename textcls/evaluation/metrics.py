@@ -23,6 +23,8 @@ FIGURES = {
     "log_loss": "log loss",
     "brier": "Brier score",
     "ece": "calibration error",
+    "roc_area": "ROC area, mean of the labels",
+    "pr_area": "average precision, mean of the labels",
 }
 """The figures of an evaluation that reports show, as people call them."""
 

@@ -16,6 +16,7 @@ from textcls.evaluation.weighed import strongest
 
 _MOST_WRONG = 30
 _MOST_CONFUSIONS = 6
+_LONGEST_PIECE = 80
 
 
 def run_report(
@@ -33,7 +34,8 @@ def run_report(
 
     Args:
         title: the run's name.
-        about: what to say first: protocol, data, model.
+        about: what to say first: protocol, data, model, and by what the run is found again. What has several lines, such as settings,
+            stands at the end.
         evaluation: the run's figures.
         intervals: their intervals.
         slices: figures of parts of the rows.
@@ -45,7 +47,9 @@ def run_report(
     return page(
         title,
         [
-            '<p class="about">' + "<br>".join(f"{escape(name)}: {escape(value)}" for name, value in about.items()) + "</p>",
+            '<p class="about">'
+            + "<br>".join(f"{escape(name)}: {escape(value)}" for name, value in about.items() if "\n" not in value),
+            "</p>",
             "<h2>Figures</h2>",
             *_figures(evaluation, intervals, ceiling),
             "<h2>Labels</h2>",
@@ -58,6 +62,7 @@ def run_report(
             *(picture(name, png) for name, png in pictures.items()),
             "<h2>Wrong with the most confidence</h2>",
             *_wrong(wrong, "group" if intervals.unit == "group" else "article"),
+            *(f"<h2>{escape(name)}</h2>\n<code>{escape(value)}</code>" for name, value in about.items() if "\n" in value),
         ],
     )
 
@@ -172,6 +177,10 @@ def _weighed(its: Mapping[str, Any]) -> str:
     lines = [marked_text(its)]
     for label, pieces in zip((its["prediction"], its["label"]), strongest(its.get("weighed") or ()), strict=True):
         if pieces:
-            named = " ".join(f"<code>{escape(name)}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)
+            named = " ".join(f"<code>{escape(_short(name))}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)
             lines.append(f'<span class="weighed">for {escape(str(label))}: {named}</span>')
     return "<br>".join(lines)
+
+
+def _short(piece: str) -> str:
+    return piece if len(piece) <= _LONGEST_PIECE else f"{piece[: _LONGEST_PIECE - 1]}…"
