@@ -58,7 +58,15 @@ def test_compare_files_needs_no_store(textcls: Command) -> None:
     assert (done.code, done.err) == (0, "")
     first = done.out.splitlines()[0]
     assert first.startswith("B.jsonl is better by ")
-    for fragment in ("600 sentences of 40 articles", "macro-F1", "F1 of each label", "McNemar's exact test", "won: ", "lost: "):
+    assert "each has one seed, so what another seed would change is not in the interval" in done.out
+    for fragment in (
+        "600 sentences of 40 articles, with 95 % intervals",
+        "macro-F1",
+        "F1 of each label",
+        "McNemar's exact test",
+        "won: ",
+        "lost: ",
+    ):
         assert fragment in done.out
     report = json.loads(Path("report.json").read_text())
     assert report["verdict"] == first
@@ -416,6 +424,7 @@ def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:
     done = textcls("compare", "A.jsonl", "B.jsonl")
     assert (done.code, done.err) == (0, "")
     assert "60 sentences of" in done.out
+    assert "each has one seed" not in done.out
 
 
 def test_what_two_differ_in_besides_predictions_is_told(textcls: Command, store_folder: Path) -> None:
@@ -452,3 +461,7 @@ def test_a_single_article_is_told(textcls: Command) -> None:
     for where in (done.out, Path("r.html").read_text()):
         assert "cannot tell: all 600 sentences are of one article, which says nothing of others" in where
         assert "all rows are of one article, so there are no intervals over articles" in where
+        assert "ith 95 % intervals" not in where
+    write_predictions(*(predicted(name, 1.0, rows=1) for name in "AB"))
+    done = textcls("compare", "A.jsonl", "B.jsonl")
+    assert done.out.startswith("no difference: A.jsonl and B.jsonl predict the same label for the only sentence\n")

@@ -38,9 +38,10 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
         out.print(f"(and {len(caveats) - _MOST_CAVEATS:,} more of the kind: --report FILE has all)", soft_wrap=True)
     out.print()
     groups = f" of {counted(first.n_units, first.unit)}" if first.unit != "row" else ""
-    out.print(_figures(f"{counted(first.rows, first.row)}{groups}, with 95 % intervals", measured))
+    its = ", with 95 % intervals" if first.metrics["macro_f1"].interval else ""
+    out.print(_figures(f"{counted(first.rows, first.row)}{groups}{its}", measured))
     out.print()
-    out.print(_differences(pairs))
+    out.print(_differences(pairs, f"differences in points (hundredths){its}"))
     out.print()
     if len(pairs) == 1:
         _print_pair(out, first)
@@ -54,10 +55,10 @@ def _figures(title: str, measured: Sequence[Measured]) -> Table:
     return shown
 
 
-def _differences(pairs: Sequence[Comparison]) -> Table:
+def _differences(pairs: Sequence[Comparison], title: str) -> Table:
     p = "p" if len(pairs) == 1 else "p (Holm)"
     columns = ("macro-F1", p, "accuracy", p, "won", "lost")
-    shown = table("", *columns, right=columns, title="differences in points (hundredths), with 95 % intervals")
+    shown = table("", *columns, right=columns, title=title)
     for pair in pairs:
         cells = []
         for name in ("macro_f1", "accuracy"):

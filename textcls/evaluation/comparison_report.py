@@ -79,7 +79,8 @@ def _about(pair: Comparison) -> str:
 
 def _figures(measured: Sequence[Measured], pair: Comparison) -> Iterator[str]:
     yield from table(["", *WORDS.values()], (row(its.name, *(word_interval(its, name) for name in WORDS)) for its in measured))
-    yield f"<p>With 95 % intervals over {pair.unit}s.</p>"
+    if pair.metrics["macro_f1"].interval:
+        yield f"<p>With 95 % intervals over {pair.unit}s.</p>"
 
 
 def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -92,7 +93,8 @@ def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
         return row(f"{pair.b} less {pair.a}", *cells, f"{pair.won:,}", f"{pair.lost:,}")
 
     yield from table(["", "macro-F1", p, "accuracy", p, "won", "lost"], map(of_pair, pairs))
-    yield f"<p>In points (hundredths), with 95 % intervals; {pairs[0].row}s won are those that only the first named has right.</p>"
+    its = ", with 95 % intervals" if pairs[0].metrics["macro_f1"].interval else ""
+    yield f"<p>In points (hundredths){its}; {pairs[0].row}s won are those that only the first named has right.</p>"
 
 
 def _labels(pairs: Sequence[Comparison]) -> Iterator[str]:

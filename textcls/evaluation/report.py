@@ -13,6 +13,7 @@ from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import listed, marked_text, page, picture, row, table, word_range
 from textcls.evaluation.slices import Slice, worst_slices
 from textcls.evaluation.weighed import strongest
+from textcls.wording import counted
 
 _MOST_WRONG = 30
 _MOST_CONFUSIONS = 6
@@ -80,7 +81,7 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
         [
             "",
             "value",
-            f"95 % interval over {intervals.n_units:,} {intervals.unit}s",
+            f"95 % interval over {counted(intervals.n_units, intervals.unit)}",
             *(["annotators", "95 % interval"] if ceiling else []),
         ],
         (
