@@ -454,6 +454,33 @@ def test_what_two_differ_in_besides_predictions_is_told(textcls: Command, store_
     assert json.loads(Path("s.json").read_text())["comparisons"][0]["caveats"] == []
 
 
+def test_labels_without_probabilities_are_compared_by_what_needs_none(textcls: Command) -> None:
+    whole = [predicted("A", 1.0, rows=90), predicted("B", 2.5, rows=90, seed=2)]
+    write_predictions(*whole)
+    bare = [{key: value for key, value in row.items() if key != "probabilities"} for row in rows_of(whole[1])]
+    write_jsonl(Path("llm.jsonl"), bare)
+    done = textcls("compare", "A.jsonl", "llm.jsonl", "--output", "llm.json", "--report", "llm.html")
+    assert (done.code, done.err) == (0, "")
+    assert textcls("compare", "A.jsonl", "B.jsonl", "--output", "B.json").code == 0
+    found, known = (json.loads(Path(f"{name}.json").read_text()) for name in ("llm", "B"))
+    assert found["verdict"] == known["verdict"].replace("B.jsonl", "llm.jsonl")
+    (pair,), (full,) = found["comparisons"], known["comparisons"]
+    assert pair["metrics"] == {name: its for name, its in full["metrics"].items() if name != "log_loss"}
+    assert {row["score_b"] for row in pair["disagreements"]} == {None}
+    (line,) = pair["caveats"]
+    assert line == "llm.jsonl has labels without probabilities, so it has no log loss, calibration or areas to compare"
+    assert line in done.out
+    assert line in Path("llm.html").read_text()
+    assert re.search(r"llm\.jsonl .* – +– *$", done.out, re.MULTILINE)
+    for part in ("evaluation", "intervals"):
+        assert not re.search("log_loss|brier|ece|area", json.dumps(found["systems"][1][part]))
+        assert "log_loss" in json.dumps(found["systems"][0][part])
+    write_jsonl(Path("half.jsonl"), [*bare[:-1], rows_of(whole[1])[-1]])
+    half = textcls("compare", "A.jsonl", "half.jsonl")
+    assert half.code == 1
+    assert "half.jsonl, row 1: expected 'id', 'label' (the true one) and 'probabilities'" in half.err
+
+
 def test_a_single_article_is_told(textcls: Command) -> None:
     write_predictions(predicted("A", 1.0, articles=1), predicted("B", 2.5, articles=1, seed=2))
     done = textcls("compare", "A.jsonl", "B.jsonl", "--report", "r.html")

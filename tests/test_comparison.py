@@ -451,7 +451,7 @@ def test_data_of_other_identity_are_refused_where_texts_are_unknown() -> None:
     align([a, make_predictions(rows, name="B", data="A" * 64)])
 
 
-NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', or a column 'probability_LABEL' for each label;"
+NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', or a column 'probability_LABEL' for each label, or only 'prediction';"
 
 
 @pytest.mark.parametrize(
@@ -460,6 +460,7 @@ NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', o
         ({"label": "a", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns label, probabilities"),
         ({"id": "1", "label": "a", "predicted": "a"}, f"{NEEDED} found the columns id, label, predicted"),
         ({"id": "1", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns id, probabilities"),
+        ({"id": "1", "label": "a", "prediction": ""}, "f, row 1: expected a value in 'prediction', found none"),
         ({"id": "1", "label": "", "probabilities": {"a": 1.0}}, "f, row 1: expected a value in 'label', found none"),
         (
             {"id": "1", "label": "a", "probabilities": {}},

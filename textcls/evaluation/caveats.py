@@ -21,12 +21,18 @@ def find_caveats(a: Predictions, b: Predictions, grouped: Predictions) -> list[s
         a, b: their predictions of the same rows, as they were given.
         grouped: the predictions whose articles are those of the comparison.
     """
-    return [*_data(a, b), *_labels(a, b), *_labels(b, a), *_articles(a, b, grouped)]
+    return [*_labels_only(a, b), *_data(a, b), *_labels(a, b), *_labels(b, a), *_articles(a, b, grouped)]
 
 
 def caveats_of(pairs: Iterable[Comparison]) -> list[str]:
     """What is to be known of any of several comparisons, each once."""
     return list(dict.fromkeys(caveat for pair in pairs for caveat in pair.caveats))
+
+
+def _labels_only(a: Predictions, b: Predictions) -> Iterator[str]:
+    for one in (a, b):
+        if one.labels_only:
+            yield f"{one.name} has labels without probabilities, so it has no log loss, calibration or areas to compare"
 
 
 def _data(a: Predictions, b: Predictions) -> Iterator[str]:
@@ -39,7 +45,7 @@ def _data(a: Predictions, b: Predictions) -> Iterator[str]:
 
 def _labels(one: Predictions, other: Predictions) -> Iterator[str]:
     lone = sorted(set(one.labels) - set(other.labels))
-    if lone:
+    if lone and not other.labels_only:  # of which it is not known what else it could say
         more = f" and {len(lone) - _MOST_LABELS:,} more" if len(lone) > _MOST_LABELS else ""
         names = ", ".join(quoted(label, 40) for label in lone[:_MOST_LABELS])
         yield f"{'a label' if len(lone) == 1 else 'labels'} that {one.name} knows and {other.name} does not: {names}{more}"

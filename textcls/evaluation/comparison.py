@@ -15,6 +15,7 @@ from scipy import stats
 from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
 from textcls.evaluation.caveats import find_caveats
 from textcls.evaluation.disagreements import list_disagreements
+from textcls.evaluation.metrics import OF_PROBABILITIES
 from textcls.evaluation.parts import fold_test, name_parts, part_scores
 from textcls.evaluation.predictions import Predictions, align
 from textcls.evaluation.repeats import Repeats, Spread, draw_seeds, find_repeats, spread, unit_sums
@@ -59,7 +60,8 @@ class Comparison:
         rows: number of rows.
         unit, n_units: what was resampled and swapped, `article`, `group` or `row`, and how many there are.
         seeds: with how many seeds each of the two predicts the rows.
-        metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better.
+        metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better, and which is left out where one
+            of the two predicts labels only.
         per_label: the difference in each label's F1.
         won, lost: rows that only B, or only A, has right; with several seeds, that it has right more often.
         units_won, units_lost: units in which B, or A, has more rows right.
@@ -167,18 +169,20 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
     caveats = [find_caveats(a, b, grouped) for a, b in combinations(several, 2)]
     found = [replace(pair, caveats=its) for pair, its in zip(found, caveats, strict=True)]
     for name in _FIGURES:
-        ps = [pair.metrics[name].p for pair in found]
-        corrected = holm([p for p in ps if p is not None])
-        for i, p in enumerate(corrected):
+        ps = {i: pair.metrics[name].p for i, pair in enumerate(found) if name in pair.metrics}
+        known = {i: p for i, p in ps.items() if p is not None}
+        for i, p in zip(known, holm([*known.values()]), strict=True):
             its = replace(found[i].metrics[name], p_corrected=p)
             found[i] = replace(found[i], metrics={**found[i].metrics, name: its})
     return [replace(pair, verdict=word_verdict(pair)) for pair in found]
 
 
 def _compare_pair(a: _System, b: _System, units: Units, level: float, number: int, rng: np.random.Generator) -> Comparison:
-    p = permutation_test(a.sums, b.sums, _FIGURES, number=number, rng=rng) if a.drawn else {}
+    labels_only = a.predictions.labels_only or b.predictions.labels_only
+    figures = {name: figure for name, figure in _FIGURES.items() if not (labels_only and name in OF_PROBABILITIES)}
+    p = permutation_test(a.sums, b.sums, figures, number=number, rng=rng) if a.drawn else {}
     metrics, spreads = {}, {}
-    for name, figure in _FIGURES.items():
+    for name, figure in figures.items():
         spreads[name] = _spread(a, b, figure, units)
         metrics[name] = _difference(a, b, figure, spreads[name], units, level, p.get(name))
     per_label = {}

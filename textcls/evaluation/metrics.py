@@ -28,6 +28,9 @@ FIGURES = {
 }
 """The figures of an evaluation that reports show, as people call them."""
 
+OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_area", "pr_area")
+"""The figures that say nothing of what predicts labels only."""
+
 _LESS_IS_BETTER = re.compile(
     r"(test|validation|pooled)/((log_loss|brier|ece|risk)(_low|_high)?|\w+_std)|(time|latency|size)/(?!texts_per_s$).+"
 )
