@@ -12,6 +12,7 @@ from textcls.evaluation import bootstrap_intervals, compare, evaluate, make_pred
 from textcls.evaluation.annotators import measure_annotators
 from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.report import run_report
+from textcls.evaluation.slices import Slice
 from textcls.models import Weighed
 
 HOSTILE = "<script>alert('x')</script> & $\\frac{1}{2}$"
@@ -43,7 +44,7 @@ def report(ids: list[str] | None = None, text: str = HOSTILE, **about: str) -> s
         about={"measured": HOSTILE, **about},
         evaluation=evaluation,
         intervals=bootstrap_intervals(true, probabilities[:, order], names, groups, number=200),
-        slices=[],
+        slices=[Slice("form", "review", 54, 2, 0.667, 0.6, None, None, 0.718, False)],
         wrong=wrong_predictions(predictions),
         pictures={"confusion matrix": b"\x89PNG"},
         ceiling=measure_annotators(true, [["fact", "fact"], [], [HOSTILE], ["fact"]], names, groups, number=200),
@@ -134,6 +135,8 @@ def test_a_report_says_what_is_taken_for_what() -> None:
     assert "1 of 3 rows of <b>fact</b> (33%) are called <b>&lt;b&gt;odd&lt;/b&gt;</b>" in page
     assert "1 of 1 wrong predictions." in page
     assert "interval over 3 articles" in page
+    assert "Parts of fewer than 5 articles are not judged" in page
+    assert "No part of the rows does worse than the others by more than chance." in page
 
 
 def test_a_report_counts_rows_of_several_seeds_once() -> None:

@@ -158,9 +158,9 @@ def number_labels(true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
 
 
 def worst_labels(evaluation: Evaluation, most: int) -> list[str]:
-    """Choose the labels of the lowest F1, as many as are wanted, in the order of all; those that no row carries are the last to be."""
+    """Choose the labels of the lowest F1, as many as are wanted, in the order of all: of equal ones those of the most rows; those of none last."""
     scores = evaluation.per_label
-    chosen = {*sorted(scores, key=lambda name: (scores[name].support == 0, scores[name].f1))[:most]}
+    chosen = {*sorted(scores, key=lambda name: (scores[name].support == 0, scores[name].f1, -scores[name].support))[:most]}
     return [name for name in scores if name in chosen]
 
 

@@ -11,7 +11,7 @@ from textcls.evaluation.annotators import Ceiling
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import listed, marked_text, page, picture, row, table, word_range
-from textcls.evaluation.slices import Slice, worst_slices
+from textcls.evaluation.slices import FEWEST_UNITS, Slice, worst_slices
 from textcls.evaluation.weighed import strongest
 from textcls.wording import counted
 
@@ -58,7 +58,7 @@ def run_report(
             "<h2>What is taken for what</h2>",
             _confusions(evaluation),
             "<h2>Where it does worse</h2>",
-            *_slices(slices),
+            *_slices(slices, intervals.unit),
             "<h2>Pictures</h2>",
             *(picture(name, png) for name, png in pictures.items()),
             "<h2>Wrong with the most confidence</h2>",
@@ -130,7 +130,9 @@ def _confusions(evaluation: Evaluation) -> str:
     )
 
 
-def _slices(slices: Sequence[Slice]) -> Iterator[str]:
+def _slices(slices: Sequence[Slice], unit: str) -> Iterator[str]:
+    if any(its.units < FEWEST_UNITS for its in slices):
+        yield f"<p>Parts of fewer than {FEWEST_UNITS} {unit}s are not judged: of so few, chance cannot be told.</p>"
     worst = worst_slices(slices)
     if not worst:
         yield "<p>No part of the rows does worse than the others by more than chance.</p>"

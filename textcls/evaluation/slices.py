@@ -159,9 +159,8 @@ class _Rest:
 
     def low(self, level: float) -> float | None:
         """The lower end of the interval of its accuracy, by Student's t over articles; None of fewer than `FEWEST_UNITS`."""
-        _, of_row = np.unique(self.unit, return_inverse=True)
-        residuals = np.bincount(of_row, weights=self.right - self.accuracy)
-        units = len(residuals)
+        residuals = np.bincount(self.unit, weights=self.right - self.accuracy)  # 0 for those that are all the slice's
+        units = int(np.count_nonzero(np.bincount(self.unit)))
         if units < FEWEST_UNITS:
             return None
         error = float((residuals**2).sum() * units / (units - 1)) ** 0.5 / len(self.right)
