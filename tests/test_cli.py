@@ -343,6 +343,28 @@ def test_an_output_of_another_suffix_is_refused_before_work_is_done(
     assert_one_line(done, "there.xlsx: expected a name that ends in .jsonl, .csv, .parquet, found .xlsx")
 
 
+def test_of_many_labels_the_worst_are_printed(config: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import numpy as np
+
+    from textcls.cli.output import console
+    from textcls.cli.trained import print_trained
+    from textcls.evaluation import bootstrap_intervals, evaluate
+    from textcls.training import RunResult
+
+    labels = [f"label {i:02}" for i in range(50)]
+    true = [label for label in labels for _ in range(2)]
+    probabilities = np.eye(50)[[i if i >= 35 else (i + turn) % 50 for i in range(50) for turn in range(2)]]
+    evaluation = evaluate(true, probabilities, labels)
+    intervals = bootstrap_intervals(true, probabilities, labels, number=100, areas=False)
+    predictions = [{"id": str(number), "label": label, "fold": "test", "seed": 1} for number, label in enumerate(true)]
+    result = RunResult("r" * 32, "many", {}, evaluation, intervals, predictions, load_model(model), None)
+    print_trained(console(), result, load_config(config))
+    out = capsys.readouterr().out
+    assert sum(line.startswith("label ") for line in out.splitlines()) == 1 + 30
+    assert "label 49" not in out
+    assert "the 30 labels of the lowest F1, of 50: per_label.csv among the run's artifacts has all" in out
+
+
 # --- train, evaluate, predict, compare ------------------------------------------------------------------------------
 
 
@@ -358,6 +380,8 @@ def test_a_mean_says_what_it_is_of(textcls: Command, config: Path, splits: tuple
     done = textcls("train", config, *(part for its in splits for part in ("--set", f"splits.{its}")))
     assert done.code == 0
     assert re.search(words, done.out)
+    if "kind=k-fold" in splits:
+        assert re.search(r"^fact\b.* 8 *$", done.out, re.MULTILINE), "a row counts once, whatever the seeds"
 
 
 def test_rows_of_groups_are_not_called_articles(textcls: Command, config: Path, store_folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,15 @@ def test_compare_files_needs_no_store(textcls: Command) -> None:
     assert (done.code, done.err) == (0, "")
     first = done.out.splitlines()[0]
     assert first.startswith("B.jsonl is better by ")
-    for fragment in ("600 sentences of 40 articles", "macro-F1", "F1 of each label", "McNemar's exact test", "won: ", "lost: "):
+    assert "each has one seed, so what another seed would change is not in the interval" in done.out
+    for fragment in (
+        "600 sentences of 40 articles, with 95 % intervals",
+        "macro-F1",
+        "F1 of each label",
+        "McNemar's exact test",
+        "won: ",
+        "lost: ",
+    ):
         assert fragment in done.out
     report = json.loads(Path("report.json").read_text())
     assert report["verdict"] == first
@@ -415,6 +424,61 @@ def test_a_file_of_predictions_may_hold_seeds(textcls: Command) -> None:
     done = textcls("compare", "A.jsonl", "B.jsonl")
     assert (done.code, done.err) == (0, "")
     assert "60 sentences of" in done.out
+    assert "each has one seed" not in done.out
+
+
+def test_what_two_differ_in_besides_predictions_is_told(textcls: Command, store_folder: Path) -> None:
+    """In print, report and JSON: data that they learnt from, labels that only one knows, and articles that do not fit."""
+    a, b = predicted("A", 1.0, rows=60, articles=6), predicted("B", 2.5, rows=60, articles=6, seed=2)
+    others = [f"other {i // 10}" for i in range(60)]
+    wider = replace(b, labels=[*b.labels, "zzz"], probabilities=np.column_stack([b.probabilities, np.zeros(60)]), groups=others)
+    renamed = replace(b, groups=[f"new {name}" for name in b.groups])
+    tracked(store_folder, "same", renamed)
+    for name, its, data in (("first", a, "d" * 64), ("second", wider, "e" * 64)):
+        tracked(store_folder, name, its, data=data)
+    done = textcls("compare", "first", "second", "--store", store_folder, "--report", "r.html", "--output", "r.json")
+    assert done.code == 0, done.err
+    words = (
+        f"first and second learnt from different data: identities {'d' * 12} and {'e' * 12}; `textcls runs diff` shows in what",
+        "a label that second knows and first does not: 'zzz'",
+        "first and second part the rows into different articles, 6 and 6; those of first are used",
+    )
+    (pair,) = json.loads(Path("r.json").read_text())["comparisons"]
+    page = unescape(Path("r.html").read_text())
+    for number, line in enumerate(words):
+        assert line in done.out
+        assert line in page
+        assert pair["caveats"][number].startswith(line)
+    plain = textcls("compare", "first", "same", "--store", store_folder, "--output", "s.json")
+    assert plain.code == 0, plain.err
+    assert json.loads(Path("s.json").read_text())["comparisons"][0]["caveats"] == []
+
+
+def test_labels_without_probabilities_are_compared_by_what_needs_none(textcls: Command) -> None:
+    whole = [predicted("A", 1.0, rows=90), predicted("B", 2.5, rows=90, seed=2)]
+    write_predictions(*whole)
+    bare = [{key: value for key, value in row.items() if key != "probabilities"} for row in rows_of(whole[1])]
+    write_jsonl(Path("llm.jsonl"), bare)
+    done = textcls("compare", "A.jsonl", "llm.jsonl", "--output", "llm.json", "--report", "llm.html")
+    assert (done.code, done.err) == (0, "")
+    assert textcls("compare", "A.jsonl", "B.jsonl", "--output", "B.json").code == 0
+    found, known = (json.loads(Path(f"{name}.json").read_text()) for name in ("llm", "B"))
+    assert found["verdict"] == known["verdict"].replace("B.jsonl", "llm.jsonl")
+    (pair,), (full,) = found["comparisons"], known["comparisons"]
+    assert pair["metrics"] == {name: its for name, its in full["metrics"].items() if name != "log_loss"}
+    assert {row["score_b"] for row in pair["disagreements"]} == {None}
+    (line,) = pair["caveats"]
+    assert line == "llm.jsonl has labels without probabilities, so it has no log loss, calibration or areas to compare"
+    assert line in done.out
+    assert line in Path("llm.html").read_text()
+    assert re.search(r"llm\.jsonl .* – +– *$", done.out, re.MULTILINE)
+    for part in ("evaluation", "intervals"):
+        assert not re.search("log_loss|brier|ece|area", json.dumps(found["systems"][1][part]))
+        assert "log_loss" in json.dumps(found["systems"][0][part])
+    write_jsonl(Path("half.jsonl"), [*bare[:-1], rows_of(whole[1])[-1]])
+    half = textcls("compare", "A.jsonl", "half.jsonl")
+    assert half.code == 1
+    assert "half.jsonl, row 1: expected 'id', 'label' (the true one) and 'probabilities'" in half.err
 
 
 def test_a_single_article_is_told(textcls: Command) -> None:
@@ -424,3 +488,7 @@ def test_a_single_article_is_told(textcls: Command) -> None:
     for where in (done.out, Path("r.html").read_text()):
         assert "cannot tell: all 600 sentences are of one article, which says nothing of others" in where
         assert "all rows are of one article, so there are no intervals over articles" in where
+        assert "ith 95 % intervals" not in where
+    write_predictions(*(predicted(name, 1.0, rows=1) for name in "AB"))
+    done = textcls("compare", "A.jsonl", "B.jsonl")
+    assert done.out.startswith("no difference: A.jsonl and B.jsonl predict the same label for the only sentence\n")

@@ -290,8 +290,12 @@ def test_what_lacks_seeds_or_articles_is_not_told_to_need_one_more_sentence() ->
     (seeds,) = compare([a, b], number=500)
     assert seeds.rows_needed is not None
     assert seeds.rows_needed <= seeds.rows
-    words = "with other seeds alone the difference moves by 3.0 points, so more seeds are needed"
-    assert seeds.verdict.startswith(f"cannot tell: {words} (")
+    assert seeds.seed_share is not None
+    words = f"with other seeds alone the difference moves by 3.0 points, {seeds.seed_share:.0%} of its variance, so more seeds are needed"
+    assert seeds.verdict.startswith(f"cannot tell: {words.replace('%', ' %')} (")
+    alike = word_verdict(replace(seeds, rows_needed=None, seed_share=1 / 7))
+    words = "86 % of the difference's variance comes of the articles and 14 % of the seeds, so more articles are needed before more seeds"
+    assert alike.startswith(f"cannot tell: {words} (")
     (articles,) = compare([predicted("A", 1.5, articles=6), predicted("B", 1.55, seed=2, articles=6)], number=500)
     words = "6 articles are too few to be sure of a difference of this size"
     assert word_verdict(replace(articles, rows_needed=articles.rows)).startswith(f"cannot tell: {words} (")
@@ -447,7 +451,7 @@ def test_data_of_other_identity_are_refused_where_texts_are_unknown() -> None:
     align([a, make_predictions(rows, name="B", data="A" * 64)])
 
 
-NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', or a column 'probability_LABEL' for each label;"
+NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', or a column 'probability_LABEL' for each label, or only 'prediction';"
 
 
 @pytest.mark.parametrize(
@@ -456,6 +460,7 @@ NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', o
         ({"label": "a", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns label, probabilities"),
         ({"id": "1", "label": "a", "predicted": "a"}, f"{NEEDED} found the columns id, label, predicted"),
         ({"id": "1", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns id, probabilities"),
+        ({"id": "1", "label": "a", "prediction": ""}, "f, row 1: expected a value in 'prediction', found none"),
         ({"id": "1", "label": "", "probabilities": {"a": 1.0}}, "f, row 1: expected a value in 'label', found none"),
         (
             {"id": "1", "label": "a", "probabilities": {}},
@@ -513,3 +518,9 @@ def test_differences_are_drawn() -> None:
         figure = difference_figure(compare(several, number=200))
         figure.savefig(Path("difference.svg"))
         assert len(figure.axes[0].get_yticks()) == (2 + 3 if len(several) == 2 else 3)
+    (pair,) = compare([a, b], number=200)
+    many = {f"label {i:02}": replace(pair.per_label["fact"], value=i / 100) for i in range(50)}
+    axes = difference_figure([replace(pair, per_label=many)]).axes[0]
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["macro-F1", "accuracy", *(f"F1 of label {i}" for i in range(10, 50))]
+    assert axes.get_title() == "B less $A^$\nthe 40 labels that differ most, of 50"

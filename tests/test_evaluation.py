@@ -72,6 +72,18 @@ def test_labels_that_do_not_occur_do_not_lower_macro_f1() -> None:
     assert found.confusion[2] == [0, 0, 0]
 
 
+def test_rows_of_several_seeds_are_counted_once() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.3, 0.7]])
+    found = evaluate(["a", "b", "a", "b"], probabilities, ["a", "b"], ["1", "2", "1", "2"])
+    assert (found.rows, found.predictions) == (2, 4)
+    assert [scores.support for scores in found.per_label.values()] == [1, 1]
+    assert found.accuracy == 0.75
+    assert found.confusion == [[1, 1], [0, 2]]
+    assert confusion_figure(found, title="a run").axes[0].get_title() == (
+        "a run\nnumbers are predictions: 4 for 2 rows, of several seeds"
+    )
+
+
 def test_says_of_which_labels_no_row_was_measured() -> None:
     probabilities = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1]])
     found = evaluate(["a", "b"], probabilities, ["a", "b", "c"])
@@ -166,30 +178,30 @@ def test_less_is_better_of_errors_spreads_times_and_sizes() -> None:
     assert not any(map(less_is_better, (*more, "test.per_label/f1/ece", "test.per_label/f1/test/risk_std")))
 
 
-@pytest.mark.parametrize("labels", [2, 77])
+@pytest.mark.parametrize("labels", [2, 40, 77])
 def test_figures_are_drawn_for_few_and_many_labels(labels: int) -> None:
     true, probabilities, names = random_case(0, rows=4 * labels, labels=labels)
     found = evaluate(true, probabilities, names)
+    counts = np.array(found.confusion)
+    errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diagonal(counts)
+    chosen = sorted(np.argsort(-errors, kind="stable")[:40])
 
     confusion = confusion_figure(found, title="a run")
     axes = confusion.axes[0]
-    assert axes.get_title() == "a run"
+    assert axes.get_title() == ("a run" if labels <= 40 else "a run\nthe 40 labels that are confused most, of 77")
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted label", "true label")
     for axis in (axes.get_xticklabels(), axes.get_yticklabels()):
-        assert [tick.get_text() for tick in axis] == names
-    counts = np.array(found.confusion)
-    np.testing.assert_allclose(axes.images[0].get_array(), counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
-    cells = [text.get_text() for text in axes.texts]
-    if labels == 2:
-        assert [cell.split("\n")[0] for cell in cells] == [str(count) for count in counts.ravel()]
-    else:
-        assert cells == []
+        assert [tick.get_text() for tick in axis] == [names[i] for i in chosen]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    np.testing.assert_allclose(axes.images[0].get_array(), shares[np.ix_(chosen, chosen)])
+    cells = [text.get_text().split("\n")[0] for text in axes.texts]
+    assert cells == [str(count) for count in counts[np.ix_(chosen, chosen)].ravel()]
 
     per_label = per_label_figure(found, title="a run")
-    shown = [tick.get_text() for tick in per_label.axes[0].get_yticklabels()]
-    best = max(found.per_label.items(), key=lambda item: item[1].f1)[1].f1
-    assert len(shown) == labels
-    assert found.per_label[shown[-1].rpartition(" ")[0]].f1 == best
+    shown = [tick.get_text().rpartition(" ")[0] for tick in per_label.axes[0].get_yticklabels()]
+    worst = sorted(found.per_label.values(), key=lambda scores: (scores.support == 0, scores.f1))[:40]
+    assert [found.per_label[name].f1 for name in shown] == sorted(scores.f1 for scores in worst)
+    assert per_label.axes[0].get_title() == ("a run" if labels <= 40 else "a run\nthe 40 labels of the lowest F1, of 77")
     for figure in (confusion, per_label):
         picture = io.BytesIO()
         figure.savefig(picture, format="png")

@@ -170,6 +170,55 @@ def test_a_slice_that_is_worse_is_found_and_named() -> None:
     assert worst.accuracy_interval.low < worst.accuracy < worst.accuracy_interval.high
 
 
+def test_articles_that_share_an_accuracy_by_chance_are_no_worst_slice() -> None:
+    """54 rows of two articles, both right in 18 of 27 rows; and 50 of five, all right in 6 of 10; all others in 72 of 100."""
+    right = np.array(([True] * 18 + [False] * 9) * 2 + ([True] * 6 + [False] * 4) * 5 + ([True] * 72 + [False] * 28) * 40)
+    rows = len(right)
+    groups: list[str | None] = [
+        f"pair {i // 27}" if i < 54 else f"five {(i - 54) // 10}" if i < 104 else f"{i // 50}" for i in range(rows)
+    ]
+    held = Predictions(
+        "m",
+        [*map(str, range(rows))],
+        ["a"] * rows,
+        np.eye(2)[(~right).astype(int)],
+        ["a", "b"],
+        groups,
+        [None] * rows,
+        [None] * rows,
+    )
+    column = ["two" if i < 54 else "five" if i < 104 else "many" for i in range(rows)]
+    found = {its.value: its for its in slice_figures(held, {"form": column}, number=500)}
+    assert worst_slices([*found.values()]) == []
+    assert found["two"].units == 2
+    assert found["two"].accuracy_interval is found["two"].macro_f1_interval is None
+    its = found["five"].accuracy_interval
+    assert its is not None
+    assert (its.low, its.high) == pytest.approx((0.4518, 0.7359), abs=1e-3), "as of 50 independent rows (Clopper and Pearson)"
+
+
+def test_a_few_articles_that_are_better_by_chance_make_no_worst_slice_of_all_others() -> None:
+    """Six of 120 articles at 90 %, four of them by luck: what all others are below is not known well."""
+    rng = np.random.default_rng(0)
+    shares = np.append([1, 1, 1, 1, 0.7, 0.3], np.full(114, 0.72))
+    right = (rng.random((120, 20)) < shares[:, None]).ravel()
+    rows = len(right)
+    groups: list[str | None] = [str(i // 20) for i in range(rows)]
+    held = Predictions(
+        "m",
+        [*map(str, range(rows))],
+        ["a"] * rows,
+        np.eye(2)[(~right).astype(int)],
+        ["a", "b"],
+        groups,
+        [None] * rows,
+        [None] * rows,
+    )
+    for few in (4, 6):
+        column = ["few" if i < 20 * few else "others" for i in range(rows)]
+        assert worst_slices(slice_figures(held, {"form": column}, number=500)) == []
+
+
 def test_small_slices_and_missing_values_are_left_out() -> None:
     held = predictions(100)
     column = ["big"] * 60 + ["small"] * 10 + [None] * 30
@@ -275,6 +324,38 @@ def test_risk_and_coverage_by_hand() -> None:
 
 
 # --- figures --------------------------------------------------------------------------------------------------------
+
+
+def bars(figure: Any) -> np.ndarray:
+    """The lower and upper ends of the error bars of a reliability diagram, shape (n_bins, 2)."""
+    (lines,) = figure.axes[0].containers[0].lines[2]
+    return np.array([segment[:, 1] for segment in lines.get_segments()])
+
+
+def test_bars_of_reliability_are_over_articles_and_take_seeds_for_one() -> None:
+    rng = np.random.default_rng(0)
+    article = np.repeat(np.arange(40), 25)
+    right = rng.random(1000) < np.where(article % 2, 0.95, 0.45)  # half of the articles are hard
+    true, groups, ids = ["a"] * 1000, [str(i) for i in article], [*map(str, range(1000))]
+    probabilities = np.column_stack([np.where(right, 0.75, 0.25), np.where(right, 0.25, 0.75)])
+    once = reliability_figure(true, probabilities, ["a", "b"], groups, ids, title="")
+    ((low, high),) = bars(once)
+    shares = right.reshape(40, 25).mean(axis=1)
+    assert high - low == pytest.approx(2 * 2.02 * shares.std(ddof=1) / 40**0.5, rel=0.1)
+    assert once.legends
+    assert once.axes[0].get_legend() is None, "points may lie anywhere within"
+    rows_alone = reliability_figure(true, probabilities, ["a", "b"], title="")
+    assert high - low > 2 * np.ptp(bars(rows_alone))
+    seeds = reliability_figure(true * 5, np.tile(probabilities, (5, 1)), ["a", "b"], groups * 5, ids * 5, title="")
+    np.testing.assert_allclose(bars(seeds), bars(once), atol=0.002)
+    assert sum(bar.get_height() for bar in seeds.axes[1].patches) == pytest.approx(1000)
+
+
+def test_of_many_slices_the_worst_are_drawn() -> None:
+    slices = slice_figures(predictions(600, articles=20), {"x": [str(i % 15) for i in range(600)]}, number=100)
+    axes = slices_figure(slices * 3, title="a run").axes[0]
+    assert axes.get_title() == "a run\nthe 40 parts of the lowest accuracy, of 45"
+    assert len(axes.get_yticks()) == 40
 
 
 def test_hostile_text_in_figures_stays_text() -> None:

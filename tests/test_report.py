@@ -12,38 +12,39 @@ from textcls.evaluation import bootstrap_intervals, compare, evaluate, make_pred
 from textcls.evaluation.annotators import measure_annotators
 from textcls.evaluation.comparison_report import Measured, comparison_report
 from textcls.evaluation.report import run_report
+from textcls.evaluation.slices import Slice
 from textcls.models import Weighed
 
 HOSTILE = "<script>alert('x')</script> & $\\frac{1}{2}$"
 
 
-def report() -> str:
+def report(ids: list[str] | None = None, text: str = HOSTILE, **about: str) -> str:
     labels = ["fact", "<b>odd</b>"]
     true = ["fact", "<b>odd</b>", "fact", "fact"]
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.8, 0.2]])
     groups = ["a", "a", "b", "c"]
     names = sorted(labels)
     order = [labels.index(name) for name in names]
-    evaluation = evaluate(true, probabilities[:, order], names)
+    evaluation = evaluate(true, probabilities[:, order], names, ids)
     predictions = [
         {
-            "text": HOSTILE,
+            "text": text,
             "label": label,
             "prediction": labels[int(row.argmax())],
             "score": float(row.max()),
             "article": group,
-            "before": f"before {HOSTILE}",
-            "after": f"after {HOSTILE}",
+            "before": f"before {text}",
+            "after": f"after {text}",
             "weighed": [Weighed(HOSTILE, 1.25, "words"), Weighed(HOSTILE, -0.5, "patterns"), Weighed(" <i>", 0.1, "characters")],
         }
         for label, row, group in zip(true, probabilities, groups, strict=True)
     ]
     return run_report(
         title=HOSTILE,
-        about={"measured": HOSTILE},
+        about={"measured": HOSTILE, **about},
         evaluation=evaluation,
         intervals=bootstrap_intervals(true, probabilities[:, order], names, groups, number=200),
-        slices=[],
+        slices=[Slice("form", "review", 54, 2, 0.667, 0.6, None, None, 0.718, False)],
         wrong=wrong_predictions(predictions),
         pictures={"confusion matrix": b"\x89PNG"},
         ceiling=measure_annotators(true, [["fact", "fact"], [], [HOSTILE], ["fact"]], names, groups, number=200),
@@ -134,6 +135,14 @@ def test_a_report_says_what_is_taken_for_what() -> None:
     assert "1 of 3 rows of <b>fact</b> (33%) are called <b>&lt;b&gt;odd&lt;/b&gt;</b>" in page
     assert "1 of 1 wrong predictions." in page
     assert "interval over 3 articles" in page
+    assert "Parts of fewer than 5 articles are not judged" in page
+    assert "No part of the rows does worse than the others by more than chance." in page
+
+
+def test_a_report_counts_rows_of_several_seeds_once() -> None:
+    page = report(["1", "2", "3", "3"])
+    assert "<p>3 rows with 4 predictions of several seeds" in page
+    assert "1 of 3 predictions for rows of <b>fact</b> (33%) are called <b>&lt;b&gt;odd&lt;/b&gt;</b>" in page
 
 
 def test_a_wrong_prediction_stands_between_its_neighbours_with_what_weighed() -> None:
@@ -141,6 +150,34 @@ def test_a_wrong_prediction_stands_between_its_neighbours_with_what_weighed() ->
     text = escape(HOSTILE)
     assert f'<span class="near">before {text}</span> <b>{text}</b> <span class="near">after {text}</span><br>' in page
     assert f"for &lt;b&gt;odd&lt;/b&gt;: <code>{text}</code>&nbsp;0.75 <code>‹ &lt;i&gt;›</code>&nbsp;0.10</span>" in page
+
+
+def test_long_texts_are_cut_and_said_to_be() -> None:
+    page = report(text="é" * 100_000)
+    assert "é" * 601 not in page
+    assert (
+        f'<span class="near">…{"é" * 200}</span> <b>{"é" * 600}</b><span class="near">… (100,000 characters in all)</span>'
+        in page
+    )
+    assert f'<span class="near">after {"é" * 194}…</span>' in page
+    assert len(page) < 20_000
+
+
+def test_a_report_says_by_what_its_run_is_found_again() -> None:
+    page = report(run="0123abc", started="2026-11-23", settings="model:\n  kind: <b>tfidf</b>\n")
+    assert "<br>run: 0123abc<br>started: 2026-11-23\n</p>" in page
+    assert page.endswith("<h2>settings</h2>\n<code>model:\n  kind: &lt;b&gt;tfidf&lt;/b&gt;\n</code>\n</body></html>\n")
+
+
+def test_a_report_shows_every_figure_that_has_an_interval() -> None:
+    page = report()
+    for name in (
+        "macro-F1",
+        "Matthews&#x27; coefficient",
+        "ROC area, mean of the labels",
+        "average precision, mean of the labels",
+    ):
+        assert re.search(rf'<td>{name}</td><td class="n">-?[01]\.\d+</td><td class="n">-?[01]\.\d+ – [01]\.\d+</td>', page), name
 
 
 def test_a_report_says_what_annotators_reach() -> None:

@@ -31,7 +31,7 @@ def compare(
         typer.Argument(
             metavar="RUN",
             help="Ids or names of runs, or files of predictions, also other tools': columns id, label (the true one) and probability_LABEL "
-            "for each label; with --data model folders too. Two or more are compared row by row. All runs, as a table, if none is given.",
+            "for each label, or only prediction; with --data model folders too. Two or more are compared row by row. All runs, as a table, if none is given.",
             show_default=False,
         ),
     ] = None,

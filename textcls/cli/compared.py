@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textcls.cli.output import table
+from textcls.evaluation.caveats import caveats_of
 from textcls.evaluation.comparison_report import WORDS, word_interval
 from textcls.evaluation.verdict import probability, word_difference, word_overall, word_tested
 from textcls.wording import counted, one_line
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from textcls.evaluation.comparison_report import Measured
 
 _LONGEST_TEXT = 160
+_MOST_CAVEATS = 5
 _MOST_LABELS = 30
 _MOST_SENTENCES = 3
 _MOST_WAYS = 5
@@ -29,11 +31,17 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
     out.print(word_overall(pairs), soft_wrap=True)
     if first.note:
         out.print(f"({first.note})", soft_wrap=True)
+    caveats = caveats_of(pairs)
+    for caveat in caveats[:_MOST_CAVEATS]:
+        out.print(f"({caveat})", soft_wrap=True)
+    if len(caveats) > _MOST_CAVEATS:
+        out.print(f"(and {len(caveats) - _MOST_CAVEATS:,} more of the kind: --report FILE has all)", soft_wrap=True)
     out.print()
     groups = f" of {counted(first.n_units, first.unit)}" if first.unit != "row" else ""
-    out.print(_figures(f"{counted(first.rows, first.row)}{groups}, with 95 % intervals", measured))
+    its = ", with 95 % intervals" if first.metrics["macro_f1"].interval else ""
+    out.print(_figures(f"{counted(first.rows, first.row)}{groups}{its}", measured))
     out.print()
-    out.print(_differences(pairs))
+    out.print(_differences(pairs, f"differences in points (hundredths){its}"))
     out.print()
     if len(pairs) == 1:
         _print_pair(out, first)
@@ -47,10 +55,10 @@ def _figures(title: str, measured: Sequence[Measured]) -> Table:
     return shown
 
 
-def _differences(pairs: Sequence[Comparison]) -> Table:
+def _differences(pairs: Sequence[Comparison], title: str) -> Table:
     p = "p" if len(pairs) == 1 else "p (Holm)"
     columns = ("macro-F1", p, "accuracy", p, "won", "lost")
-    shown = table("", *columns, right=columns, title="differences in points (hundredths), with 95 % intervals")
+    shown = table("", *columns, right=columns, title=title)
     for pair in pairs:
         cells = []
         for name in ("macro_f1", "accuracy"):

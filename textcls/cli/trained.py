@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from textcls.cli.output import table
+from textcls.evaluation.metrics import worst_labels
 from textcls.stores import store_hint
 from textcls.wording import counted
 
@@ -16,11 +18,16 @@ if TYPE_CHECKING:
     from textcls.training import RunResult
 
 _FIGURES = (("macro_f1", "macro-F1"), ("accuracy", "accuracy"))
+_MOST_LABELS = 30
 
 
 def print_trained(out: Console, result: RunResult, config: Config) -> None:
     """Print what a run came to."""
     out.print(_labels(result))
+    number = len(result.evaluation.per_label)
+    if number > _MOST_LABELS:
+        rest = "" if result.run_id is None else ": per_label.csv among the run's artifacts has all"
+        out.print(f"the {_MOST_LABELS} labels of the lowest F1, of {number:,}{rest}", soft_wrap=True)
     out.print()
     for name, word in _FIGURES:
         out.print(_figure(result, name, word), soft_wrap=True)
@@ -43,9 +50,11 @@ def print_trained(out: Console, result: RunResult, config: Config) -> None:
 def _labels(result: RunResult) -> Table:
     columns = ("precision", "recall", "F1", "rows")
     shown = table("label", *columns, right=columns, title=result.name)
-    for label, scores in result.evaluation.per_label.items():
+    rows = Counter({row["id"]: row["label"] for row in result.predictions}.values())  # once, also with several seeds
+    for label in worst_labels(result.evaluation, _MOST_LABELS):
+        scores = result.evaluation.per_label[label]
         figures = (scores.precision, scores.recall, scores.f1)
-        shown.add_row(label, *(f"{figure:.3f}" if scores.support else "–" for figure in figures), f"{scores.support:,}")
+        shown.add_row(label, *(f"{figure:.3f}" if scores.support else "–" for figure in figures), f"{rows[label]:,}")
     return shown
 
 

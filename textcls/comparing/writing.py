@@ -28,8 +28,9 @@ def measure(systems: Sequence[System]) -> list[Measured]:
         Measured(
             one.name,
             one.data,
-            evaluate(one.true, one.probabilities, one.labels),
+            evaluate(one.true, one.probabilities, one.labels, one.ids),
             bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, grouped_by=one.grouped_by),
+            one.labels_only,
         )
         for one in align([system.predictions for system in systems])
     ]
@@ -52,10 +53,7 @@ def comparison_json(measured: Sequence[Measured], pairs: Sequence[Comparison]) -
     """Write everything that a comparison found as JSON."""
     content = {
         "verdict": word_overall(pairs),
-        "systems": [
-            {"name": its.name, "data": its.data, "evaluation": its.evaluation.as_dict(), "intervals": its.intervals.as_dict()}
-            for its in measured
-        ],
+        "systems": [its.as_dict() for its in measured],
         "comparisons": [
             pair.as_dict() | {"decided": pair.decided, "confusions": [list(way) for way in pair.confusions]} for pair in pairs
         ],

@@ -13,7 +13,9 @@ import numpy as np
 from scipy import stats
 
 from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
+from textcls.evaluation.caveats import find_caveats
 from textcls.evaluation.disagreements import list_disagreements
+from textcls.evaluation.metrics import OF_PROBABILITIES
 from textcls.evaluation.parts import fold_test, name_parts, part_scores
 from textcls.evaluation.predictions import Predictions, align
 from textcls.evaluation.repeats import Repeats, Spread, draw_seeds, find_repeats, spread, unit_sums
@@ -58,7 +60,8 @@ class Comparison:
         rows: number of rows.
         unit, n_units: what was resampled and swapped, `article`, `group` or `row`, and how many there are.
         seeds: with how many seeds each of the two predicts the rows.
-        metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better.
+        metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better, and which is left out where one
+            of the two predicts labels only.
         per_label: the difference in each label's F1.
         won, lost: rows that only B, or only A, has right; with several seeds, that it has right more often.
         units_won, units_lost: units in which B, or A, has more rows right.
@@ -66,10 +69,12 @@ class Comparison:
         parts: the macro-F1 of A and B in each fold and seed; None where one of them does not have it.
         folds: the corrected resampled t test of macro-F1, where both have the same folds (or hash splits) and each is several units.
         seed_error: the standard error that the seeds alone give the difference in macro-F1; None where that is not known.
+        seed_share: the share of the seeds in the variance of that difference, the rest being that of the units; None likewise.
         rows_needed: how many rows in all would show a difference in macro-F1 of this size with a power of 80 %, were they like
             these; None where there is no difference or no interval, or where the seeds leave it too uncertain for any number.
         disagreements: the rows that the two predict otherwise: what was won first, then what was lost, then the rest.
         note: what to know of the units and seeds; None if nothing.
+        caveats: in what the two differ besides their predictions: the data learnt from, the labels and articles known.
         verdict: all of it in one sentence.
     """
 
@@ -89,9 +94,11 @@ class Comparison:
     parts: dict[str, tuple[float | None, float | None]]
     folds: FoldTest | None
     seed_error: float | None
+    seed_share: float | None
     rows_needed: int | None
     disagreements: list[dict[str, Any]]
     note: str | None
+    caveats: list[str]
     verdict: str = ""
 
     @property
@@ -158,19 +165,24 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
         drawn = replicate(sums, number, np.random.default_rng(seed + 1)) if units.count > 1 else None
         systems.append(_System(one, repeats, sums, drawn, draw_seeds(repeats, number, rng)))
     found = [_compare_pair(a, b, units, level, number, rng) for a, b in combinations(systems, 2)]
+    grouped = next((one for one in several if any(one.groups)), several[0])  # as `align` has it
+    caveats = [find_caveats(a, b, grouped) for a, b in combinations(several, 2)]
+    found = [replace(pair, caveats=its) for pair, its in zip(found, caveats, strict=True)]
     for name in _FIGURES:
-        ps = [pair.metrics[name].p for pair in found]
-        corrected = holm([p for p in ps if p is not None])
-        for i, p in enumerate(corrected):
+        ps = {i: pair.metrics[name].p for i, pair in enumerate(found) if name in pair.metrics}
+        known = {i: p for i, p in ps.items() if p is not None}
+        for i, p in zip(known, holm([*known.values()]), strict=True):
             its = replace(found[i].metrics[name], p_corrected=p)
             found[i] = replace(found[i], metrics={**found[i].metrics, name: its})
     return [replace(pair, verdict=word_verdict(pair)) for pair in found]
 
 
 def _compare_pair(a: _System, b: _System, units: Units, level: float, number: int, rng: np.random.Generator) -> Comparison:
-    p = permutation_test(a.sums, b.sums, _FIGURES, number=number, rng=rng) if a.drawn else {}
+    labels_only = a.predictions.labels_only or b.predictions.labels_only
+    figures = {name: figure for name, figure in _FIGURES.items() if not (labels_only and name in OF_PROBABILITIES)}
+    p = permutation_test(a.sums, b.sums, figures, number=number, rng=rng) if a.drawn else {}
     metrics, spreads = {}, {}
-    for name, figure in _FIGURES.items():
+    for name, figure in figures.items():
         spreads[name] = _spread(a, b, figure, units)
         metrics[name] = _difference(a, b, figure, spreads[name], units, level, p.get(name))
     per_label = {}
@@ -183,6 +195,7 @@ def _compare_pair(a: _System, b: _System, units: Units, level: float, number: in
     won, lost = int((gained > 0).sum()), int((gained < 0).sum())
     scores = part_scores(a.predictions), part_scores(b.predictions)
     of_macro_f1 = spreads["macro_f1"]
+    seeds_known = of_macro_f1 is not None and (a.seeds is not None or b.seeds is not None)
     rows = len(units.of_row)
     return Comparison(
         a=a.predictions.name,
@@ -200,10 +213,12 @@ def _compare_pair(a: _System, b: _System, units: Units, level: float, number: in
         mcnemar_p=mcnemar(won, lost),
         parts=name_parts(*scores),
         folds=fold_test(a.predictions, b.predictions, scores, a.repeats.of_row, units),
-        seed_error=of_macro_f1.seed_error if of_macro_f1 and (a.seeds is not None or b.seeds is not None) else None,
+        seed_error=of_macro_f1.seed_error if of_macro_f1 and seeds_known else None,
+        seed_share=of_macro_f1.seed_share if of_macro_f1 and seeds_known else None,
         rows_needed=needed_rows(metrics["macro_f1"].value, of_macro_f1, rows) if of_macro_f1 else None,
         disagreements=disagreements,
         note=_note(a, b, units),
+        caveats=[],
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from textcls.evaluation.drawing import BLUE, GREY, ORANGE, RED, finish, shown, tidy
+from textcls.evaluation.figures import MOST_LABELS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +26,11 @@ def difference_figure(pairs: Sequence[Comparison]) -> Figure:
     if len(pairs) == 1:
         (pair,) = pairs
         lines = [("macro-F1", pair.metrics["macro_f1"]), ("accuracy", pair.metrics["accuracy"])]
-        lines += [(f"F1 of {shown(label, 30)}", found) for label, found in pair.per_label.items()]
+        far = {*sorted(pair.per_label, key=lambda label: -abs(pair.per_label[label].value))[:MOST_LABELS]}
+        lines += [(f"F1 of {shown(label, 30)}", found) for label, found in pair.per_label.items() if label in far]
         title = f"{shown(pair.b)} less {shown(pair.a)}"
+        if len(far) < len(pair.per_label):
+            title += f"\nthe {len(far)} labels that differ most, of {len(pair.per_label):,}"
         axis = f"right of 0 {shown(pair.b)} is better"
     else:
         lines = [(f"{shown(pair.b, 28)} less {shown(pair.a, 28)}", pair.metrics["macro_f1"]) for pair in pairs]

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from textcls.evaluation.caveats import caveats_of
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
-from textcls.evaluation.metrics import FIGURES, Evaluation
+from textcls.evaluation.metrics import FIGURES, OF_PROBABILITIES, Evaluation
 from textcls.evaluation.page import listed, marked_text, page, picture, row, table
 from textcls.evaluation.verdict import best_of, probability, word_difference, word_overall, word_tested
 from textcls.wording import counted
@@ -25,12 +26,23 @@ _MOST_PAIRS = 4
 
 @dataclass(frozen=True)
 class Measured:
-    """The figures of one of those that are compared, with their intervals."""
+    """The figures of one of those that are compared, with their intervals; of labels only those that need no probabilities count."""
 
     name: str
     data: str | None
     evaluation: Evaluation
     intervals: Intervals
+    labels_only: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain values, for JSON."""
+        evaluation, intervals = self.evaluation.as_dict(), self.intervals.as_dict()
+        if self.labels_only:
+            several = [evaluation, intervals["metrics"], *evaluation["per_label"].values(), *intervals["per_label"].values()]
+            for figures in several:
+                for name in OF_PROBABILITIES:
+                    figures.pop(name, None)
+        return {"name": self.name, "data": self.data, "evaluation": evaluation, "intervals": intervals}
 
 
 def comparison_report(measured: Sequence[Measured], pairs: Sequence[Comparison], pictures: Mapping[str, bytes]) -> str:
@@ -48,6 +60,7 @@ def comparison_report(measured: Sequence[Measured], pairs: Sequence[Comparison],
         [
             f'<p class="verdict">{escape(word_overall(pairs))}</p>',
             f'<p class="about">{escape(_about(first))}</p>',
+            *([listed(map(escape, caveats))] if (caveats := caveats_of(pairs)) else []),
             "<h2>Figures</h2>",
             *_figures(measured, first),
             "<h2>Differences</h2>",
@@ -65,6 +78,8 @@ def comparison_report(measured: Sequence[Measured], pairs: Sequence[Comparison],
 
 def word_interval(its: Measured, name: str) -> str:
     """A figure with its interval: `0.684 (0.652 to 0.715)`."""
+    if its.labels_only and name in OF_PROBABILITIES:
+        return "–"
     found = its.intervals.metrics.get(name)
     return f"{its.evaluation.metrics[name]:.3f}" + (f" ({found.low:.3f} to {found.high:.3f})" if found else "")
 
@@ -77,7 +92,8 @@ def _about(pair: Comparison) -> str:
 
 def _figures(measured: Sequence[Measured], pair: Comparison) -> Iterator[str]:
     yield from table(["", *WORDS.values()], (row(its.name, *(word_interval(its, name) for name in WORDS)) for its in measured))
-    yield f"<p>With 95 % intervals over {pair.unit}s.</p>"
+    if pair.metrics["macro_f1"].interval:
+        yield f"<p>With 95 % intervals over {pair.unit}s.</p>"
 
 
 def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -90,7 +106,8 @@ def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
         return row(f"{pair.b} less {pair.a}", *cells, f"{pair.won:,}", f"{pair.lost:,}")
 
     yield from table(["", "macro-F1", p, "accuracy", p, "won", "lost"], map(of_pair, pairs))
-    yield f"<p>In points (hundredths), with 95 % intervals; {pairs[0].row}s won are those that only the first named has right.</p>"
+    its = ", with 95 % intervals" if pairs[0].metrics["macro_f1"].interval else ""
+    yield f"<p>In points (hundredths){its}; {pairs[0].row}s won are those that only the first named has right.</p>"
 
 
 def _labels(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -156,7 +173,9 @@ def _sentences(pair: Comparison) -> Iterator[str]:
 
 def _sentence(its: Mapping[str, Any]) -> str:
     said = (
-        f"{its[name]} ({its[f'score_{name}']:.2f})" + (f", right {its[f'right_{name}']:.0%}" if f"right_{name}" in its else "")
+        f"{its[name]}"
+        + ("" if its[f"score_{name}"] is None else f" ({its[f'score_{name}']:.2f})")
+        + (f", right {its[f'right_{name}']:.0%}" if f"right_{name}" in its else "")
         for name in ("a", "b")
     )
     return row(str(its["label"]), *said, str(its["article"] or ""), words=4, text=marked_text(its))

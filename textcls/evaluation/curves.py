@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ import numpy as np
 
 from textcls.evaluation.abstention import RiskCoverage
 from textcls.evaluation.areas import curve
+from textcls.evaluation.bootstrap import interval
 from textcls.evaluation.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, finish, shown, tidy
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.sums import BINS
+from textcls.evaluation.units import Units, bundle, find_units, resamples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,6 +26,9 @@ _STYLES = [
     *((colour, "--") for colour in (BLUE, ORANGE, GREEN, RED, SKY)),
 ]
 _MOST_SLICES = 40
+
+_RESAMPLES = 2_000
+_MOST_UNITS = 1_000
 
 
 def pr_figure(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], *, title: str) -> Figure:
@@ -49,18 +55,33 @@ def pr_figure(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[s
     return finish(figure)
 
 
-def reliability_figure(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], *, title: str) -> Figure:
-    """Draw how often predictions of a confidence are right, which should be as often as it says, and how many there are."""
+def reliability_figure(
+    true: Sequence[str],
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    groups: Sequence[str | None] | None = None,
+    ids: Sequence[str] | None = None,
+    *,
+    title: str,
+) -> Figure:
+    """Draw how often predictions of a confidence are right, which should be as often as it says, and how many there are.
+
+    Args:
+        true, probabilities, labels, groups, ids: as for `bootstrap_intervals`; a row of several seeds counts once.
+        title: what to write above.
+    """
     from matplotlib.figure import Figure
 
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == number_labels(true, [str(label) for label in labels])
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    counts = np.bincount(bin_of, minlength=BINS)
+    times = Counter(ids or ())
+    weights = np.array([1 / times[id] for id in ids]) if ids is not None else np.ones(len(true))
+    counts = np.bincount(bin_of, weights=weights, minlength=BINS)
     some = np.flatnonzero(counts)
-    shares = np.bincount(bin_of, weights=right, minlength=BINS)[some] / counts[some]
-    means = np.bincount(bin_of, weights=confidence, minlength=BINS)[some] / counts[some]
-    low, high = _wilson(shares, counts[some])
+    shares = np.bincount(bin_of, weights=right * weights, minlength=BINS)[some] / counts[some]
+    means = np.bincount(bin_of, weights=confidence * weights, minlength=BINS)[some] / counts[some]
+    low, high = _share_intervals(right, weights, bin_of, find_units(groups, len(true), ids))
     figure = Figure(figsize=(5.5, 6), layout="constrained")
     top, bottom = figure.subplots(2, height_ratios=(3, 1), sharex=True)
     top.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1, label="as often as it says")
@@ -70,12 +91,12 @@ def reliability_figure(true: Sequence[str], probabilities: np.ndarray, labels: S
     top.set_ylabel("share that is right")
     top.set_xlim(-0.02, 1.02)
     top.set_ylim(-0.02, 1.02)
-    top.legend(loc="upper left", frameon=False)
     bottom.bar((np.arange(BINS) + 0.5) / BINS, counts, width=0.9 / BINS, color=SKY)
     bottom.set_ylabel("rows")
     bottom.set_xlabel("confidence: probability of the predicted label")
     tidy(top, title=title)
     tidy(bottom, grid="y")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)  # points may lie anywhere within
     return finish(figure)
 
 
@@ -102,6 +123,8 @@ def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
     from matplotlib.figure import Figure
 
     chosen = sorted(slices, key=lambda its: its.accuracy)[:_MOST_SLICES]
+    if len(chosen) < len(slices):
+        title += f"\nthe {len(chosen)} parts of the lowest accuracy, of {len(slices):,}"
     figure = Figure(figsize=(8, float(np.clip(1.4 + 0.3 * len(chosen), 2.4, 16))), layout="constrained")
     axes = figure.subplots()
     for place, its in enumerate(chosen):
@@ -114,6 +137,31 @@ def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
     figure.supxlabel("accuracy, with 95 % intervals\nred diamonds: below the other rows by more than chance", fontsize=10)
     tidy(axes, grid="x", title=title)
     return finish(figure)
+
+
+def _share_intervals(right: np.ndarray, weights: np.ndarray, bin_of: np.ndarray, units: Units) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the 95 % interval of the share that is right in each bin that has rows.
+
+    The wider, at each end, of that over articles and that of as many independent rows: where all of a bin are right, resampling
+    cannot tell how rarely one may be wrong.
+    """
+    rng = np.random.default_rng(0)
+    of_row, count = bundle(units, rng, _MOST_UNITS)
+    cell = of_row * BINS + bin_of
+    rows, found = (
+        np.bincount(cell, weights=its, minlength=count * BINS).reshape(count, BINS) for its in (weights, weights * right)
+    )
+    some = np.flatnonzero(rows.sum(axis=0))
+    shares = found.sum(axis=0)[some] / rows.sum(axis=0)[some]
+    low, high = _wilson(shares, rows.sum(axis=0)[some])
+    drawn = np.concatenate(list(resamples(count, _RESAMPLES, rng)))
+    for place, column in enumerate(some):
+        number = len(np.unique(units.of_row[bin_of == column]))
+        sizes = drawn @ rows[:, column]
+        values = np.divide(drawn @ found[:, column], sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+        if its := interval(values, float(shares[place]), number, least=0, most=1):
+            low[place], high[place] = min(low[place], its.low), max(high[place], its.high)
+    return low, high
 
 
 def _wilson(shares: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

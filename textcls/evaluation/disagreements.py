@@ -27,7 +27,7 @@ def list_disagreements(
         n_rows shares of the seeds by which B has the row right more often than A, so 1, 0 or -1 with a single seed; and for
         each row on which votes differ its `id`, `article`, `text`, the texts `before` and `after` it in its article as far as
         they are known, its `label`, what `a` and `b` predict (with several seeds, most often), `outcome` (`won`, `lost` or
-        `both wrong`), the probabilities `score_a` and `score_b` of what they predict, and with several seeds the shares `right_a`
+        `both wrong`), the probabilities `score_a` and `score_b` of what they predict, None where it predicts labels only; and with several seeds the shares `right_a`
         and `right_b` of them that have it right. What B won comes first, then what it lost, each by how sure the two are.
     """
     first = np.flatnonzero(np.diff(repeats_a.of_row, prepend=-1))  # of each row the first prediction
@@ -57,8 +57,8 @@ def list_disagreements(
             "a": a.labels[said_a[row]],
             "b": b.labels[said_b[row]],
             "outcome": _OUTCOMES[int(np.sign(gained[row]))],
-            "score_a": round(float(sure_a[row]), 4),
-            "score_b": round(float(sure_b[row]), 4),
+            "score_a": None if a.labels_only else round(float(sure_a[row]), 4),
+            "score_b": None if b.labels_only else round(float(sure_b[row]), 4),
         }
         | ({"right_a": round(float(right_a[row]), 4), "right_b": round(float(right_b[row]), 4)} if several else {})
         for row in order

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -22,8 +23,13 @@ FIGURES = {
     "log_loss": "log loss",
     "brier": "Brier score",
     "ece": "calibration error",
+    "roc_area": "ROC area, mean of the labels",
+    "pr_area": "average precision, mean of the labels",
 }
 """The figures of an evaluation that reports show, as people call them."""
+
+OF_PROBABILITIES = ("log_loss", "brier", "ece", "roc_area", "pr_area")
+"""The figures that say nothing of what predicts labels only."""
 
 _LESS_IS_BETTER = re.compile(
     r"(test|validation|pooled)/((log_loss|brier|ece|risk)(_low|_high)?|\w+_std)|(time|latency|size)/(?!texts_per_s$).+"
@@ -52,7 +58,8 @@ class Evaluation:
     """Figures of one set of predictions.
 
     Attributes:
-        rows: number of predictions.
+        rows: number of rows.
+        predictions: number of predictions: more than rows, where several seeds predict the same ones.
         accuracy, macro_f1: in [0, 1]; macro-F1 is the mean F1 of the labels that occur among the true or the predicted ones.
         micro_f1: F1 over all labels' counts together, which is the accuracy where every row has one label and one prediction.
         weighted_f1: mean F1 of the labels, each by its number of rows.
@@ -63,10 +70,11 @@ class Evaluation:
         roc_area, pr_area: means of the labels' areas, where they have one; None where none has.
         per_label: each label's scores.
         labels: the order of the confusion matrix.
-        confusion: rows are true labels, columns predicted ones.
+        confusion: rows are true labels, columns predicted ones; of all predictions.
     """
 
     rows: int
+    predictions: int
     accuracy: float
     macro_f1: float
     micro_f1: float
@@ -104,13 +112,16 @@ def less_is_better(metric: str) -> bool:
     return _LESS_IS_BETTER.fullmatch(metric) is not None
 
 
-def evaluate(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> Evaluation:
+def evaluate(
+    true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], ids: Sequence[str] | None = None
+) -> Evaluation:
     """Compare predictions with the truth.
 
     Args:
         true: n_rows labels, one at least.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns; `true` may hold no others.
+        ids: each row's id, where rows stand there several times, as they do with several seeds: they are counted once.
     """
     names = [str(label) for label in labels]
     true_ids = number_labels(true, names)
@@ -120,14 +131,17 @@ def evaluate(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[st
     np.add.at(confusion, (true_ids, probabilities.argmax(axis=1)), 1)
     precision, recall = sums.right / np.maximum(sums.predicted, 1), sums.right / np.maximum(sums.support, 1)
     f1 = np.nan_to_num(label_f1(sums))
+    once = list(true) if ids is None else list(dict(zip(ids, true, strict=True)).values())
+    support = Counter(once)
     per_label = {}
     for i, name in enumerate(names):
         its_curve = curve(true_ids == i, probabilities[:, i])
         per_label[name] = LabelScores(
-            float(precision[i]), float(recall[i]), float(f1[i]), int(sums.support[i]), its_curve.roc_area, its_curve.pr_area
+            float(precision[i]), float(recall[i]), float(f1[i]), support[name], its_curve.roc_area, its_curve.pr_area
         )
     return Evaluation(
-        rows=len(true),
+        rows=len(once),
+        predictions=len(true),
         roc_area=_mean([scores.roc_area for scores in per_label.values()]),
         pr_area=_mean([scores.pr_area for scores in per_label.values()]),
         per_label=per_label,
@@ -141,6 +155,13 @@ def number_labels(true: Sequence[str], labels: Sequence[str]) -> np.ndarray:
     """Turn labels into the numbers of their columns."""
     column_of = {label: number for number, label in enumerate(labels)}
     return np.array([column_of[label] for label in true], dtype=int)
+
+
+def worst_labels(evaluation: Evaluation, most: int) -> list[str]:
+    """Choose the labels of the lowest F1, as many as are wanted, in the order of all: of equal ones those of the most rows; those of none last."""
+    scores = evaluation.per_label
+    chosen = {*sorted(scores, key=lambda name: (scores[name].support == 0, scores[name].f1, -scores[name].support))[:most]}
+    return [name for name in scores if name in chosen]
 
 
 def main_metrics(metrics: Mapping[str, float]) -> list[str]:

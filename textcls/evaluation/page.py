@@ -9,6 +9,9 @@ from typing import Any
 
 from textcls.evaluation.bootstrap import Interval
 
+_LONGEST_TEXT, _LONGEST_NEAR = 600, 200
+"""Characters of a text, and of each of its neighbours, that a page shows."""
+
 _STYLE = """
 :root { color-scheme: light dark; --line: #8886; --soft: #8881; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -55,11 +58,19 @@ def row(*cells: str, words: int = 1, text: str | None = None) -> str:
 
 
 def marked_text(its: Mapping[str, Any]) -> str:
-    """A row's text, marked, between the sentences `before` and `after` it, as far as they are known."""
-    before, after = (
-        f'<span class="near">{escape(str(its[side]))}</span>' if its.get(side) else "" for side in ("before", "after")
-    )
-    return " ".join(part for part in (before, f"<b>{escape(str(its['text']))}</b>", after) if part)
+    """A row's text, marked, between the sentences `before` and `after` it, as far as they are known; each is cut if it is long."""
+    text, before, after = (str(its.get(side) or "") for side in ("text", "before", "after"))
+    cut = f'<span class="near">… ({len(text):,} characters in all)</span>' if len(text) > _LONGEST_TEXT else ""
+    parts = [f"<b>{escape(text[:_LONGEST_TEXT])}</b>{cut}"]
+    if before:
+        parts.insert(0, _near(f"…{before[-_LONGEST_NEAR:]}" if len(before) > _LONGEST_NEAR else before))
+    if after:
+        parts.append(_near(f"{after[:_LONGEST_NEAR]}…" if len(after) > _LONGEST_NEAR else after))
+    return " ".join(parts)
+
+
+def _near(text: str) -> str:
+    return f'<span class="near">{escape(text)}</span>'
 
 
 def picture(name: str, png: bytes) -> str:

@@ -33,6 +33,7 @@ class Predictions:
         seeds: each prediction's seed, None where it is not known.
         data_rows: how many rows the data have, if it is known: those learnt from and those tested.
         grouped_by: what `groups` are; texts of any but `article`, such as customers', need not follow one another.
+        labels_only: whether only labels were predicted: each then has probability 1, which is no probability to be measured by.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Predictions:
     seeds: list[str | None] = field(default_factory=list)
     data_rows: int | None = None
     grouped_by: str = "article"
+    labels_only: bool = False
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -82,7 +84,7 @@ def make_predictions(
 
     Args:
         rows: each with `id`, `label` (the true one) and `probabilities`, by label; in place of these, as CSV and Parquet
-            have it, columns such as `probability_fact`. `article`, `text`, `fold` and `seed` are taken if they are there; an id
+            have it, columns such as `probability_fact`; where no row has any, `prediction` is enough. `article`, `text`, `fold` and `seed` are taken if they are there; an id
             may stand once for each seed.
         name: what to call the model.
         data: identity of the data, if it is known.
@@ -95,7 +97,11 @@ def make_predictions(
     """
     if not rows:
         raise DataError(f"{name}: expected predictions, found none")
-    maps = [_probabilities(row, (name, number)) for number, row in enumerate(rows, 1)]
+    labels_only = not any(map(_has_probabilities, rows)) and any("prediction" in row for row in rows)
+    if labels_only:
+        maps = [{_required(row, "prediction", (name, number)): 1.0} for number, row in enumerate(rows, 1)]
+    else:
+        maps = [_probabilities(row, (name, number)) for number, row in enumerate(rows, 1)]
     true = [_required(row, "label", (name, number)) for number, row in enumerate(rows, 1)]
     ids = [_required(row, "id", (name, number)) for number, row in enumerate(rows, 1)]
     labels = sorted({label for of_row in maps for label in of_row} | set(true))
@@ -130,6 +136,7 @@ def make_predictions(
         seeds=seeds,
         data_rows=data_rows,
         grouped_by=grouped_by,
+        labels_only=labels_only,
     )
 
 
@@ -222,8 +229,12 @@ def _required(row: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
 def _lacking(row: Mapping[str, Any], where: tuple[str, int]) -> DataError:
     return DataError(
         f"{where[0]}, row {where[1]}: expected 'id', 'label' (the true one) and 'probabilities', or a column "
-        f"'{_COLUMN}LABEL' for each label; found the columns {', '.join(sorted(map(str, row))) or 'none'}"
+        f"'{_COLUMN}LABEL' for each label, or only 'prediction'; found the columns {', '.join(sorted(map(str, row))) or 'none'}"
     )
+
+
+def _has_probabilities(row: Mapping[str, Any]) -> bool:
+    return row.get("probabilities") is not None or any(key.startswith(_COLUMN) for key in row)
 
 
 def _probabilities(row: Mapping[str, Any], where: tuple[str, int]) -> dict[str, float]:

@@ -91,6 +91,11 @@ class Spread:
     error: float
     freedom: float
 
+    @property
+    def seed_share(self) -> float:
+        """The share of the seeds in the variance."""
+        return (self.seed_error / self.error) ** 2 if self.error > 0 else 0.0
+
 
 def spread(
     changes: np.ndarray,

@@ -11,11 +11,13 @@ from textcls.evaluation.annotators import Ceiling
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import listed, marked_text, page, picture, row, table, word_range
-from textcls.evaluation.slices import Slice, worst_slices
+from textcls.evaluation.slices import FEWEST_UNITS, Slice, worst_slices
 from textcls.evaluation.weighed import strongest
+from textcls.wording import counted
 
 _MOST_WRONG = 30
 _MOST_CONFUSIONS = 6
+_LONGEST_PIECE = 80
 
 
 def run_report(
@@ -33,7 +35,8 @@ def run_report(
 
     Args:
         title: the run's name.
-        about: what to say first: protocol, data, model.
+        about: what to say first: protocol, data, model, and by what the run is found again. What has several lines, such as settings,
+            stands at the end.
         evaluation: the run's figures.
         intervals: their intervals.
         slices: figures of parts of the rows.
@@ -45,7 +48,9 @@ def run_report(
     return page(
         title,
         [
-            '<p class="about">' + "<br>".join(f"{escape(name)}: {escape(value)}" for name, value in about.items()) + "</p>",
+            '<p class="about">'
+            + "<br>".join(f"{escape(name)}: {escape(value)}" for name, value in about.items() if "\n" not in value),
+            "</p>",
             "<h2>Figures</h2>",
             *_figures(evaluation, intervals, ceiling),
             "<h2>Labels</h2>",
@@ -53,11 +58,12 @@ def run_report(
             "<h2>What is taken for what</h2>",
             _confusions(evaluation),
             "<h2>Where it does worse</h2>",
-            *_slices(slices),
+            *_slices(slices, intervals.unit),
             "<h2>Pictures</h2>",
             *(picture(name, png) for name, png in pictures.items()),
             "<h2>Wrong with the most confidence</h2>",
             *_wrong(wrong, "group" if intervals.unit == "group" else "article"),
+            *(f"<h2>{escape(name)}</h2>\n<code>{escape(value)}</code>" for name, value in about.items() if "\n" in value),
         ],
     )
 
@@ -75,7 +81,7 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
         [
             "",
             "value",
-            f"95 % interval over {intervals.n_units:,} {intervals.unit}s",
+            f"95 % interval over {counted(intervals.n_units, intervals.unit)}",
             *(["annotators", "95 % interval"] if ceiling else []),
         ],
         (
@@ -85,7 +91,8 @@ def _figures(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling | No
         ),
     )
     notes = "".join(f"; {escape(note)}" for note in (evaluation.note, intervals.note) if note)
-    yield f"<p>{evaluation.rows:,} rows{notes}.</p>"
+    times = "" if evaluation.predictions == evaluation.rows else f" with {evaluation.predictions:,} predictions of several seeds"
+    yield f"<p>{evaluation.rows:,} rows{times}{notes}.</p>"
     if ceiling:
         alike = "" if ceiling.agreement is None else f"; two of them agree on {ceiling.agreement:.1%}"
         yield f"<p>Annotators are measured by {ceiling.judgements:,} labels that they gave {ceiling.rows:,} of the rows{alike}. The labels that"
@@ -115,14 +122,17 @@ def _confusions(evaluation: Evaluation) -> str:
     )
     if not counts:
         return "<p>Nothing: every row is right.</p>"
+    of_label = {true: sum(row) for true, row in zip(evaluation.labels, evaluation.confusion, strict=True)}
+    what = "rows of" if evaluation.predictions == evaluation.rows else "predictions for rows of"
     return listed(
-        f"{count:,} of {evaluation.per_label[true].support:,} rows of <b>{escape(true)}</b> "
-        f"({count / evaluation.per_label[true].support:.0%}) are called <b>{escape(predicted)}</b>"
+        f"{count:,} of {of_label[true]:,} {what} <b>{escape(true)}</b> ({count / of_label[true]:.0%}) are called <b>{escape(predicted)}</b>"
         for (true, predicted), count in counts.most_common(_MOST_CONFUSIONS)
     )
 
 
-def _slices(slices: Sequence[Slice]) -> Iterator[str]:
+def _slices(slices: Sequence[Slice], unit: str) -> Iterator[str]:
+    if any(its.units < FEWEST_UNITS for its in slices):
+        yield f"<p>Parts of fewer than {FEWEST_UNITS} {unit}s are not judged: of so few, chance cannot be told.</p>"
     worst = worst_slices(slices)
     if not worst:
         yield "<p>No part of the rows does worse than the others by more than chance.</p>"
@@ -170,6 +180,10 @@ def _weighed(its: Mapping[str, Any]) -> str:
     lines = [marked_text(its)]
     for label, pieces in zip((its["prediction"], its["label"]), strongest(its.get("weighed") or ()), strict=True):
         if pieces:
-            named = " ".join(f"<code>{escape(name)}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)
+            named = " ".join(f"<code>{escape(_short(name))}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)
             lines.append(f'<span class="weighed">for {escape(str(label))}: {named}</span>')
     return "<br>".join(lines)
+
+
+def _short(piece: str) -> str:
+    return piece if len(piece) <= _LONGEST_PIECE else f"{piece[: _LONGEST_PIECE - 1]}…"

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from textcls.dataset import ANNOTATORS
 from textcls.evaluation.annotators import judgements
-from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval
+from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import OWN, Predictions
 from textcls.evaluation.sums import Sums, accuracy, macro_f1, sum_rows
@@ -24,6 +25,10 @@ SMALLEST = 30
 
 MOST_VALUES = 100
 """Values that a column may have; one with more, such as an id, parts rows into slices that nobody reads."""
+
+FEWEST_UNITS = 5
+"""Articles that a slice must have for an interval. Two or three that happen to share one accuracy would have one of no width; and of
+fewer than this no bootstrap or permutation test tells anything. See experiments/statistics."""
 
 _MOST_WORST = 5
 
@@ -42,10 +47,11 @@ class Slice:
         column, value: which rows.
         rows, units: how many there are, and of how many articles (or rows, where rows name none).
         accuracy, macro_f1: the figures, in [0, 1].
-        accuracy_interval, macro_f1_interval: their 95 % intervals over the slice's articles; None where there is one only.
+        accuracy_interval, macro_f1_interval: their 95 % intervals over the slice's articles; None of fewer than `FEWEST_UNITS`. That of the
+            accuracy is no narrower than that of as many independent rows.
         rest_accuracy: the accuracy of all other rows; None if there are none.
-        stands_out: whether the interval lies wholly below the accuracy of the rest, at a level that all slices together
-            keep to (Bonferroni).
+        stands_out: whether the interval of its accuracy less that of the rest lies wholly below 0, at a level that all slices
+            together keep to (Bonferroni); False where either has fewer articles than `FEWEST_UNITS`.
     """
 
     column: str
@@ -88,7 +94,7 @@ def slice_figures(
             rows_of = {kind: np.flatnonzero(kind_of == number) for kind, number in number_of.items()}
             chosen += [(column, kind, rows) for kind, rows in rows_of.items() if len(rows) >= smallest]
     true = number_labels(predictions.true, predictions.labels)
-    right = int((predictions.probabilities.argmax(axis=1) == true).sum())
+    right = predictions.probabilities.argmax(axis=1) == true
     unit = find_units(predictions.groups, len(predictions)).of_row
 
     @lru_cache(maxsize=1)
@@ -100,9 +106,10 @@ def slice_figures(
         units, of_row = np.unique(unit[its_rows], return_inverse=True)
         grouped, count = bundle(Units("", len(units), of_row), np.random.default_rng(0), _MOST_UNITS)
         sums = sum_rows(true[its_rows], predictions.probabilities[its_rows], grouped, count)
-        n_others = len(true) - len(its_rows)
-        rest = float((right - sums.right.sum()) / n_others) if n_others else None
-        drawn = sums.weighted(weights(count)) if len(units) > 1 else None
+        not_its = np.ones(len(true), dtype=bool)
+        not_its[its_rows] = False
+        rest = _Rest(right[not_its], unit[not_its]) if not_its.any() else None
+        drawn = sums.weighted(weights(count)) if len(units) >= FEWEST_UNITS else None
         found.append(_measure(column, value, sums.total(), drawn, len(units), rest, len(chosen)))
     return sorted(found, key=lambda its: its.accuracy)
 
@@ -139,18 +146,71 @@ def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:
     }
 
 
-def _measure(column: str, value: str, whole: Sums, drawn: Sums | None, units: int, rest: float | None, slices: int) -> Slice:
+@dataclass(frozen=True)
+class _Rest:
+    """All rows but a slice's: whether each is right, and its article's number."""
+
+    right: np.ndarray
+    unit: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        return float(self.right.mean())
+
+    def low(self, level: float) -> float | None:
+        """The lower end of the interval of its accuracy, by Student's t over articles; None of fewer than `FEWEST_UNITS`."""
+        residuals = np.bincount(self.unit, weights=self.right - self.accuracy)  # 0 for those that are all the slice's
+        units = int(np.count_nonzero(np.bincount(self.unit)))
+        if units < FEWEST_UNITS:
+            return None
+        error = float((residuals**2).sum() * units / (units - 1)) ** 0.5 / len(self.right)
+        over_articles = self.accuracy - float(stats.t.ppf((1 + level) / 2, units - 1)) * error
+        return min(float(over_articles), _of_rows(int(self.right.sum()), len(self.right), level).low)
+
+
+def _measure(column: str, value: str, whole: Sums, drawn: Sums | None, units: int, rest: _Rest | None, slices: int) -> Slice:
     its_accuracy, its_macro_f1 = float(accuracy(whole)), float(macro_f1(whole))
     of_accuracy = of_macro_f1 = None
-    stands_out = False
     if drawn is not None:
-        accuracies = accuracy(drawn)
-        of_accuracy = interval(accuracies, its_accuracy, units, least=0, most=1)
+        of_accuracy = _accuracy_interval(whole, drawn, units, LEVEL)
         of_macro_f1 = interval(macro_f1(drawn), its_macro_f1, units, least=0, most=1)
-        wide = interval(accuracies, its_accuracy, units, 1 - 0.05 / slices)
-        stands_out = wide is not None and rest is not None and wide.high < rest
-    rows = int(whole.support.sum())
-    return Slice(column, value, rows, units, its_accuracy, its_macro_f1, of_accuracy, of_macro_f1, rest, stands_out)
+    return Slice(
+        column,
+        value,
+        int(whole.support.sum()),
+        units,
+        its_accuracy,
+        its_macro_f1,
+        of_accuracy,
+        of_macro_f1,
+        rest.accuracy if rest else None,
+        drawn is not None and rest is not None and _is_below(whole, drawn, units, rest, 1 - (1 - LEVEL) / slices),
+    )
+
+
+def _is_below(whole: Sums, drawn: Sums, units: int, rest: _Rest, level: float) -> bool:
+    """Whether the slice's accuracy is below the rest's, by the interval of their difference that Zou and Donner (2008) make of those of
+    the two: the rest may be a few articles, too."""
+    least = rest.low(level)
+    if least is None:
+        return False
+    its = float(accuracy(whole))
+    above = _accuracy_interval(whole, drawn, units, level).high - its
+    return bool(np.hypot(above, rest.accuracy - least) < rest.accuracy - its)
+
+
+def _accuracy_interval(whole: Sums, drawn: Sums, units: int, level: float) -> Interval:
+    """The wider, at each end, of the interval over articles and of that of as many independent rows. Articles that happen to be
+    equally accurate make the first too narrow, which the many slices of a report let happen often."""
+    rows = _of_rows(int(whole.right.sum()), int(whole.support.sum()), level)
+    found = interval(accuracy(drawn), float(accuracy(whole)), units, level, least=0, most=1)
+    return Interval(min(found.low, rows.low), max(found.high, rows.high)) if found else rows
+
+
+def _of_rows(right: int, rows: int, level: float) -> Interval:
+    """The exact interval of a share of independent rows (Clopper and Pearson 1934)."""
+    found = stats.binomtest(right, rows).proportion_ci(level, "exact")
+    return Interval(float(found.low), float(found.high))
 
 
 def _length(text: str) -> str:

@@ -24,7 +24,8 @@ def word_verdict(pair: Comparison) -> str:
     won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
     rows = f"{counted(won, pair.row)} won, {lost:,} lost{_over_seeds(pair)}"
     if not pair.disagreements:
-        return f"no difference: {pair.a} and {pair.b} predict the same label for each of the {pair.rows:,} {pair.row}s{_over_seeds(pair)}"
+        every = f"each of the {pair.rows:,} {pair.row}s" if pair.rows > 1 else f"the only {pair.row}"
+        return f"no difference: {pair.a} and {pair.b} predict the same label for {every}{_over_seeds(pair)}"
     if pair.decided:
         return f"{better} is better by {points(abs(found.value))} points of macro-F1{_range(found)}; {rows}"
     seen = f"{better} is {points(abs(found.value))} points of macro-F1 above {worse}{_range(found)}; {rows}"
@@ -90,8 +91,8 @@ def _reason(pair: Comparison) -> str:
     if found.interval is None:
         return (
             f"all {pair.rows:,} {pair.row}s are of one {pair.unit}, which says nothing of others"
-            if pair.unit != "row"
-            else "there is one row only"
+            if pair.unit != "row" and pair.rows > 1
+            else f"there is one {pair.row} only"
         )
     if least_p(pair.n_units) > ALPHA:
         return f"{pair.n_units} {pair.unit}s are too few for any difference to show"
@@ -103,8 +104,16 @@ def _reason(pair: Comparison) -> str:
         return f"the permutation test gives {word_p(found.p_corrected)}{corrected}"
     # The rows that are needed are those of a normal distribution; what few articles or seeds lack is more of them, not more rows.
     enough = pair.rows_needed is not None and pair.rows_needed <= pair.rows
-    if (enough or pair.rows_needed is None) and pair.seed_error:
-        return f"with other seeds alone the difference moves by {points(pair.seed_error)} points, so more seeds are needed"
+    if (enough or pair.rows_needed is None) and pair.seed_error and pair.seed_share is not None:
+        share = round(100 * pair.seed_share)
+        if share >= 50:
+            moves = f"by {points(pair.seed_error)} points, {share} % of its variance"
+            return f"with other seeds alone the difference moves {moves}, so more seeds are needed"
+        if not enough:
+            return (
+                f"{100 - share} % of the difference's variance comes of the {pair.unit}s and {share} % of the seeds, "
+                f"so more {pair.unit}s are needed before more seeds"
+            )
     if enough:
         return f"{pair.n_units} {pair.unit}s are too few to be sure of a difference of this size"
     more = None if pair.rows_needed is None else pair.rows_needed - pair.rows
@@ -128,6 +137,8 @@ def word_tested(pair: Comparison) -> list[str]:
     if pair.seed_error is not None:
         by = f"a standard error of {points(pair.seed_error)} points, which is part of the interval"
         found.append(f"other seeds alone give macro-F1 {by}" if pair.seed_error > 1e-9 else "all seeds give the same macro-F1")
+    if pair.seeds == (1, 1) and pair.metrics["macro_f1"].interval:
+        found.append("each has one seed, so what another seed would change is not in the interval")
     if pair.folds:
         its = pair.folds
         found.append(
