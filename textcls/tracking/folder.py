@@ -11,11 +11,15 @@ from contextlib import closing, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from textcls.errors import TrackingError
 from textcls.files import new_file
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +54,12 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
     try:
         # Processes that open a new database at once break it for good, so the first opening is one's alone.
         with FileLock(folder / ".lock", timeout=_MOST_SECONDS):
-            if database.is_file():
-                _probe(folder, database)
+            revisions = _probe(folder, database) if database.is_file() else set()
+            if revisions:
                 _back_up_before_upgrade(folder, database)
-            with _quiet_migrations():
-                connect()
+            if revisions != _newest_revisions():
+                _migrate(folder, database)
+            connect()
             with closing(sqlite3.connect(database)) as connection:
                 connection.execute("PRAGMA journal_mode=wal")
             _relocate(folder, database)
@@ -65,41 +70,91 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
         ) from error
 
 
-def _probe(folder: Path, database: Path) -> None:
-    """Look at a database before MLflow does, which tries one that it cannot open for most of an hour."""
+def _probe(folder: Path, database: Path) -> set[str]:
+    """Look at a database before MLflow does, which tries one that it cannot open for most of an hour; give the version of its tables."""
     try:
         with closing(sqlite3.connect(database, timeout=_DATABASE_SECONDS)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            revisions = list(connection.execute("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else []
+            found = connection.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else []
+            revisions = {revision for (revision,) in found}
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
     except sqlite3.OperationalError as error:
         if "locked" not in str(error):
             raise
-        raise TrackingError(
-            f"{folder}: another process keeps mlflow.db to itself; waited {_DATABASE_SECONDS:g} seconds; end it and try again"
-        ) from error
+        raise _kept(folder) from error
     except sqlite3.DatabaseError as error:
         raise TrackingError(
             f"{folder}: the store cannot be opened: mlflow.db is damaged ({error}); put a copy of it in its place, or move the "
             "folder away to begin a new one"
         ) from error
-    for (revision,) in revisions:
-        if revision not in _known_revisions():
-            by = _state(folder).get("mlflow", "a newer version")
-            raise TrackingError(
-                f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
-                "pip install --upgrade mlflow"
-            )
+    if revisions - _known_revisions():
+        by = _state(folder).get("mlflow", "a newer version")
+        raise TrackingError(
+            f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
+            "pip install --upgrade mlflow"
+        )
+    return revisions
+
+
+def _kept(folder: Path) -> TrackingError:
+    return TrackingError(
+        f"{folder}: another process keeps mlflow.db to itself; waited {_DATABASE_SECONDS:g} seconds; end it and try again"
+    )
+
+
+@cache
+def _revisions() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    return ScriptDirectory.from_config(_get_alembic_config(""))
 
 
 @cache
 def _known_revisions() -> frozenset[str]:
     """The versions of its tables that this MLflow knows."""
-    from alembic.script import ScriptDirectory
-    from mlflow.store.db.utils import _get_alembic_config
+    return frozenset(script.revision for script in _revisions().walk_revisions())
 
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions())
+
+def _newest_revisions() -> set[str]:
+    return set(_revisions().get_heads())
+
+
+def _migrate(folder: Path, database: Path) -> None:
+    """Make the tables of a new database, or bring those of an old one up to date, in a scratch file that is renamed when it is whole.
+
+    A migration that is cut off leaves tables that MLflow can neither use nor go on with.
+    """
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    scratch = folder / ".migrating"
+    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    scratch.mkdir()
+    try:
+        whole = scratch / database.name
+        if database.is_file():
+            _copy_alone(folder, database, whole)
+        engine = create_sqlalchemy_engine(f"sqlite:///{whole}")
+        with _quiet_migrations():
+            _initialize_tables(engine)
+        engine.dispose()
+        whole.replace(database)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _copy_alone(folder: Path, database: Path, copy: Path) -> None:
+    """Copy a database that nobody else has open, and leave no journal, which would be taken for that of the file in its place."""
+    with closing(sqlite3.connect(database, timeout=_DATABASE_SECONDS)) as source, closing(sqlite3.connect(copy)) as target:
+        try:
+            source.execute("PRAGMA journal_mode=delete")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise _kept(folder) from error
+        source.backup(target)
+    shutil.copymode(database, copy)
 
 
 def _state(folder: Path) -> dict[str, str]:
