@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -203,7 +204,7 @@ def test_a_training_that_is_stopped_says_so(
     store_folder: Path, tiny_encoder: str, tmp_path: Path, fork_textcls: Callable[..., Forked]
 ) -> None:
     data = write_jsonl(tmp_path / "data.jsonl", toy_rows())
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
     stores, forked = {}, {}
     for number in numbers:
         stores[number] = Path(shutil.copytree(store_folder, tmp_path / number.name))
@@ -230,6 +231,35 @@ def test_a_training_that_is_stopped_says_so(
         assert "go on with the same command and --resume " in done.err
         assert list(statuses(stores[number]).values()) == ["KILLED"] * 2
         assert not (tmp_path / f"{number.name}-model").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_of_a_script_that_is_stopped_says_so(number: int, config: TrackingConfig, store_folder: Path) -> None:
+    assert signal.getsignal(number) is signal.SIG_DFL
+    with pytest.raises(KeyboardInterrupt), tracked(config) as run, run.child("a fold", "fold"):
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+    assert signal.getsignal(number) is signal.SIG_DFL
+    assert statuses(store_folder) == {"a run": "KILLED", "a fold": "KILLED"}
+
+
+def test_a_run_leaves_signals_that_somebody_handles_alone(config: TrackingConfig) -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        with tracked(config):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+        with ThreadPoolExecutor(1) as threads:
+
+            def track_elsewhere() -> None:
+                with tracked(config):
+                    pass
+
+            threads.submit(track_elsewhere).result()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == [signal.SIGTERM]
 
 
 # --- what runs keep -------------------------------------------------------------------------------------------------
