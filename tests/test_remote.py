@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -295,6 +296,36 @@ def test_a_process_that_is_killed_when_it_begins_to_keep_a_run_leaves_nothing_ha
         monkeypatch.setattr(outbox, "carry_out", _away)
         monkeypatch.setattr(Path, "write_text", cut)
     assert found == [[]]
+
+
+def test_what_is_kept_is_sent_by_one_process_at_a_time(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, textcls: Command
+) -> None:
+    """A folder's store stands for the server."""
+    store, folder = Store(store_folder), tmp_path / "kept"
+    for module in (tracking_run, outbox):
+        monkeypatch.setattr(module, "Store", lambda *_, **__: store)
+    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    with monkeypatch.context() as away, track(config, experiment="news", name="a run", tags={}) as run:
+        away.setattr(outbox, "carry_out", _away)
+        run.metrics({"test/macro_f1": 0.5})
+        monkeypatch.setattr(outbox, "send_kept", _refuse)
+    monkeypatch.setattr(outbox, "send_kept", send_kept)
+    (kept,) = kept_folders(folder)
+    at_hand, second = outbox.carry_out, []
+
+    def meanwhile(*given: Any) -> str:
+        if not second:
+            second.append(textcls("runs", "sync", "--store", folder))
+        return at_hand(*given)
+
+    monkeypatch.setattr(outbox, "carry_out", meanwhile)
+    first = send_kept(kept)
+    assert (first, second[0].code) == (2, 1)
+    assert second[0].err == f"error: {kept}: another process sends what is kept here; wait for it\n"
+    assert send_kept(kept) == 0, "the other has sent and removed it"
+    assert list(kept.parent.iterdir()) == []
+    assert store.run("a run").metrics == {"test/macro_f1": 0.5}
 
 
 def kept_runs(folder: Path) -> list[KeptRun]:

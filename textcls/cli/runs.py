@@ -191,7 +191,8 @@ def sync(
             run = kept_run(folder)
             print(f"{run.name}: {send_kept(folder):,} calls sent to {run.uri}")
         except TrackingError as error:
-            failed.append(str(error))
+            if folder.is_dir():  # another process may have sent it meanwhile
+                failed.append(str(error))
     if failed:
         raise TrackingError("\nerror: ".join(failed))
 
