@@ -251,6 +251,17 @@ def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: 
     assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
 
 
+def test_a_name_that_several_runs_bear_deletes_none(textcls: Command, store: Path) -> None:
+    with track(TrackingConfig(folder=str(store)), experiment="toy", name="first", tags={"textcls.kind": "single"}) as again:
+        pass
+    opened = Store(store)
+    ids = [run.id[:8] for run in opened.runs() if run.name == "first"]
+    message = f"{store}: several runs are 'first'; name one by its id: {ids[0]} (toy), {ids[1]} (toy)"
+    wrong(textcls("runs", "delete", "first", "--yes", "--store", store), message)
+    assert textcls("runs", "delete", str(again.id)[:8], "--yes", "--store", store).code == 0
+    assert textcls("runs", "delete", "first", "--yes", "--store", store).out.startswith(f"first  {ids[1]}  toy  and 4 children\n")
+
+
 def test_children_of_a_run_that_was_deleted_in_mlflow_are_deleted_and_removed(textcls: Command, store: Path) -> None:
     opened = Store(store)
     run = opened.run("first")

@@ -21,10 +21,11 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     """Find runs and their children, and check that nothing still needs them.
 
     Raises:
-        TrackingError: there is no such run, or it is a child of one, still running, or the source of a registered model.
+        TrackingError: there is no such run, several bear the name, or it is a child of one, still running, or the source of a
+            registered model.
     """
     found: dict[str, RunSummary] = {}
-    for run in store.runs(names):
+    for run in store.runs(names, only=True):
         # A parent that was deleted in MLflow's pages has left its children behind.
         parent = store.find(run.parent) if run.kind in CHILDREN and run.parent else None
         if parent is not None:

@@ -142,7 +142,9 @@ class Store:
 
     # --- finding runs -----------------------------------------------------------------------------------------------
 
-    def runs(self, names: Sequence[str] = (), *, children: bool = False, unfinished: bool = False) -> list[RunSummary]:
+    def runs(
+        self, names: Sequence[str] = (), *, children: bool = False, unfinished: bool = False, only: bool = False
+    ) -> list[RunSummary]:
         """List runs, the newest first.
 
         Args:
@@ -150,12 +152,13 @@ class Store:
                 if nothing else bears its name; all that are no children if none is given.
             children: whether to list the folds of runs too.
             unfinished: whether a name means the newest run that did not come to its end, rather than the newest that did.
+            only: whether a name must be that of one run only, for what cannot be undone.
 
         Raises:
-            TrackingError: a name fits no run, or runs of several data sets.
+            TrackingError: a name fits no run, or runs of several data sets, or several at all if `only`.
         """
         if names:
-            return [choose_run(self.client, name, unfinished=unfinished, place=self.place) for name in names]
+            return [choose_run(self.client, name, unfinished=unfinished, only=only, place=self.place) for name in names]
         return [run for run in search_runs(self.client) if children or run.kind not in CHILDREN]
 
     def run(self, name: str) -> RunSummary:
