@@ -144,6 +144,10 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
         assert "run whole: it has kept no config" in done.err, "it is no run of textcls train"
         done = textcls("runs", "gc", "--store", uri)
         assert done.err.endswith(f"{uri}: space is freed where the artifacts are; on the server's machine run: mlflow gc\n")
+        wrong = textcls("ui", "--store", uri).err
+        assert wrong.startswith(f"error: {uri}: expected a folder; a tracking server shows its runs itself: {uri}/#/experiments/")
+        done = textcls("runs", "delete", "weak", "--yes", "--store", uri)
+        assert done.out.endswith("1 run deleted; their space is freed by: mlflow gc, on the server's machine\n")
         cut = tracked(uri, "cut")
         run = cut.__enter__()
     # The server is gone, and the run goes on.
@@ -449,6 +453,14 @@ def test_addresses_that_are_none(uri: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}, "tracking": {"uri": uri}})
     assert str(caught.value) == f"config: tracking: {message}"
+
+
+def test_what_is_kept_is_looked_for_in_a_folder_and_on_no_server(textcls: Command) -> None:
+    done = textcls("runs", "sync", "--store", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert done.err == (
+        "error: http://127.0.0.1:9: expected the folder that keeps what could not be sent, tracking.folder of the config; found a server\n"
+    )
 
 
 def test_what_is_kept_and_damaged_is_told(textcls: Command, tmp_path: Path) -> None:
