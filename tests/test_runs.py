@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -528,6 +529,48 @@ def test_a_run_without_figures_is_not_reproduced(textcls: Command, store: Path) 
     wrong(
         textcls("reproduce", fold.id, "--store", store), f"run {fold.name}: a fold of another run; reproduce that one: {run.id}"
     )
+
+
+# --- stores that cannot be written to ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("open_elsewhere", [False, True])
+def test_a_store_of_somebody_else_is_read(
+    open_elsewhere: bool, textcls: Command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("the council opened a bridge on monday")
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert not (store / "mlflow.db-wal").exists()
+    if open_elsewhere:
+        writer = Store(store)
+        writer.client.set_tag(writer.run("first").id, "note", "in the journal")
+        assert (store / "mlflow.db-wal").stat().st_size
+    place = store.rename(store.with_name("archive"))
+    for path in (place, *place.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o555)
+    # As to somebody else, for the tests may be run by root, who may write anywhere.
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: access(path, mode) and (mode != os.W_OK or Path(path).stat().st_mode & 0o222)
+    )
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.suffix != ".db-shm"}
+    opened = Store(place)
+    assert opened.run("first").tags.get("note") == ("in the journal" if open_elsewhere else None)
+    for command in (
+        ("runs",),
+        ("runs", "show", "first"),
+        ("runs", "diff", "first", "second"),
+        ("predict", "second", tmp_path / "a.txt"),
+    ):
+        done = textcls(*command, "--store", place)
+        assert (done.code, "moved here" in done.err) == (0, False), done.err
+    message = f"{place}: the folder cannot be written to, so its runs can be read only"
+    for command in (("runs", "delete", "first", "--yes"), ("runs", "gc", "--yes"), ("register", "first")):
+        wrong(textcls(*command, "--store", place), message)
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.suffix != ".db-shm"} == before
+    for path in (place, *place.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
 
 
 # --- stores that cannot be opened -----------------------------------------------------------------------------------

@@ -221,6 +221,7 @@ def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
     """
     from mlflow.exceptions import MlflowException
 
+    store.check_writable()
     try:
         with Outbox(store, None, name=run.name, experiment=run.experiment) as outbox:
             # The view of an experiment that an older textcls made may not show what is added.
