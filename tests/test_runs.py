@@ -393,6 +393,43 @@ def test_a_gate_that_names_no_metric(textcls: Command, store: Path) -> None:
     wrong(done, "run first: gates.minimun: unknown key; did you mean 'minimum'?")
 
 
+def test_a_gate_may_ask_for_any_figure_of_the_evaluation(textcls: Command, store: Path) -> None:
+    run = Store(store).run("first")
+    kept = json.loads(Store(store).artifact(run, "evaluation.json") or b"")
+    bounds = ("minimum.matthews=0.5", "minimum.test/weighted_f1=0.5", "maximum.brier=0")
+    done = textcls("register", "first", *(part for bound in bounds for part in ("--set", f"gates.{bound}")), "--store", store)
+    assert f"passed      matthews of all rows held out {kept['matthews']:g}, at least 0.5" in done.out
+    assert f"passed      weighted_f1 of all rows held out {kept['weighted_f1']:g}, at least 0.5" in done.out
+    assert f"not passed  brier of all rows held out {kept['brier']:g}, at most 0" in done.out
+    assert done.err == "error: first: not registered: 1 of 3 gates not passed\n"
+
+
+def test_the_figures_that_a_gate_may_name_are_named_once_each(textcls: Command, store: Path) -> None:
+    with added_to(Store(store), Store(store).run("first")) as run:
+        run.metrics({"compare/macro_f1_difference": 0.1})
+    done = textcls("register", "first", "--set", "gates.minimum.xyz=0.5", "--store", store)
+    names = done.err.strip().partition("known: ")[2].split(", ")
+    assert len(names) == len(set(names))
+    assert {"macro_f1", "matthews", "size/model_mb"} <= set(names)
+    assert not [name for name in names if name.startswith(("compare/", "test/"))]
+
+
+def test_a_champion_is_compared_with_over_what_groups_the_rows(textcls: Command, store: Path, tmp_path: Path) -> None:
+    rows = [{"customer" if key == "article" else key: value for key, value in row.items()} for row in toy_rows()]
+    data = write_jsonl(tmp_path / "customers.jsonl", rows)
+    for name in ("one", "two"):
+        its = settings(data, store, tracking={"folder": str(store), "name": name})
+        train(its | {"data": {"train": str(data), "name": "customers", "group": "customer"}})
+    assert textcls("register", "one", "--store", store).code == 0
+    done = textcls("register", "two", "--set", "gates.worse_than_champion=0.5", "--store", store)
+    assert "over 4 groups" in done.out
+
+
+def test_a_registered_model_has_a_name(textcls: Command, store: Path) -> None:
+    message = "the name of the registered model is empty; name one, or leave it out for textcls-DATASET"
+    wrong(textcls("register", "first", "--name", "", "--store", store), message)
+
+
 def test_gates_of_another_config_count(textcls: Command, store: Path, tmp_path: Path) -> None:
     file = tmp_path / "gates.yaml"
     file.write_text("data: {train: x.jsonl}\nmodel: {kind: tfidf}\ngates: {minimum: {accuracy: 1.1}}\n")
