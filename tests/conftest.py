@@ -266,7 +266,8 @@ def textcls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     """Run `textcls …` in this process, by the function that the installed script calls."""
     from textcls.cli import main
 
-    handlers, handler = list(logging.getLogger().handlers), signal.getsignal(signal.SIGTERM)
+    handlers = list(logging.getLogger().handlers)
+    handled = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)}
     hook = sys.unraisablehook
 
     def run(*arguments: object) -> Done:
@@ -280,7 +281,8 @@ def textcls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Done(code, *capsys.readouterr())
 
     yield run
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handled.items():
+        signal.signal(number, handler)
     sys.unraisablehook = hook
     logging.getLogger().handlers[:] = handlers
 

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Event
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -143,6 +144,10 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
         assert "run whole: it has kept no config" in done.err, "it is no run of textcls train"
         done = textcls("runs", "gc", "--store", uri)
         assert done.err.endswith(f"{uri}: space is freed where the artifacts are; on the server's machine run: mlflow gc\n")
+        wrong = textcls("ui", "--store", uri).err
+        assert wrong.startswith(f"error: {uri}: expected a folder; a tracking server shows its runs itself: {uri}/#/experiments/")
+        done = textcls("runs", "delete", "weak", "--yes", "--store", uri)
+        assert done.out.endswith("1 run deleted; their space is freed by: mlflow gc, on the server's machine\n")
         cut = tracked(uri, "cut")
         run = cut.__enter__()
     # The server is gone, and the run goes on.
@@ -297,6 +302,36 @@ def test_a_process_that_is_killed_when_it_begins_to_keep_a_run_leaves_nothing_ha
     assert found == [[]]
 
 
+def test_what_is_kept_is_sent_by_one_process_at_a_time(
+    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, textcls: Command
+) -> None:
+    """A folder's store stands for the server."""
+    store, folder = Store(store_folder), tmp_path / "kept"
+    for module in (tracking_run, outbox):
+        monkeypatch.setattr(module, "Store", lambda *_, **__: store)
+    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    with monkeypatch.context() as away, track(config, experiment="news", name="a run", tags={}) as run:
+        away.setattr(outbox, "carry_out", _away)
+        run.metrics({"test/macro_f1": 0.5})
+        monkeypatch.setattr(outbox, "send_kept", _refuse)
+    monkeypatch.setattr(outbox, "send_kept", send_kept)
+    (kept,) = kept_folders(folder)
+    at_hand, second = outbox.carry_out, []
+
+    def meanwhile(*given: Any) -> str:
+        if not second:
+            second.append(textcls("runs", "sync", "--store", folder))
+        return at_hand(*given)
+
+    monkeypatch.setattr(outbox, "carry_out", meanwhile)
+    first = send_kept(kept)
+    assert (first, second[0].code) == (2, 1)
+    assert second[0].err == f"error: {kept}: another process sends what is kept here; wait for it\n"
+    assert send_kept(kept) == 0, "the other has sent and removed it"
+    assert list(kept.parent.iterdir()) == []
+    assert store.run("a run").metrics == {"test/macro_f1": 0.5}
+
+
 def kept_runs(folder: Path) -> list[KeptRun]:
     return [kept_run(each) for each in kept_folders(folder)]
 
@@ -418,6 +453,14 @@ def test_addresses_that_are_none(uri: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}, "tracking": {"uri": uri}})
     assert str(caught.value) == f"config: tracking: {message}"
+
+
+def test_what_is_kept_is_looked_for_in_a_folder_and_on_no_server(textcls: Command) -> None:
+    done = textcls("runs", "sync", "--store", "http://127.0.0.1:9")
+    assert done.code == 1
+    assert done.err == (
+        "error: http://127.0.0.1:9: expected the folder that keeps what could not be sent, tracking.folder of the config; found a server\n"
+    )
 
 
 def test_what_is_kept_and_damaged_is_told(textcls: Command, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -251,6 +252,17 @@ def test_runs_are_deleted_with_their_children_and_their_space_is_freed(textcls: 
     assert textcls("runs", "gc", "--store", store).out == "no deleted runs to remove\n"
 
 
+def test_a_name_that_several_runs_bear_deletes_none(textcls: Command, store: Path) -> None:
+    with track(TrackingConfig(folder=str(store)), experiment="toy", name="first", tags={"textcls.kind": "single"}) as again:
+        pass
+    opened = Store(store)
+    ids = [run.id[:8] for run in opened.runs() if run.name == "first"]
+    message = f"{store}: several runs are 'first'; name one by its id: {ids[0]} (toy), {ids[1]} (toy)"
+    wrong(textcls("runs", "delete", "first", "--yes", "--store", store), message)
+    assert textcls("runs", "delete", str(again.id)[:8], "--yes", "--store", store).code == 0
+    assert textcls("runs", "delete", "first", "--yes", "--store", store).out.startswith(f"first  {ids[1]}  toy  and 4 children\n")
+
+
 def test_children_of_a_run_that_was_deleted_in_mlflow_are_deleted_and_removed(textcls: Command, store: Path) -> None:
     opened = Store(store)
     run = opened.run("first")
@@ -379,6 +391,43 @@ def test_a_gate_that_names_no_metric(textcls: Command, store: Path) -> None:
     wrong(done, "gates.minimum.macrof1: no metric of run first; did you mean 'macro_f1'?")
     done = textcls("register", "first", "--set", "gates.minimun.macro_f1=0.5", "--store", store)
     wrong(done, "run first: gates.minimun: unknown key; did you mean 'minimum'?")
+
+
+def test_a_gate_may_ask_for_any_figure_of_the_evaluation(textcls: Command, store: Path) -> None:
+    run = Store(store).run("first")
+    kept = json.loads(Store(store).artifact(run, "evaluation.json") or b"")
+    bounds = ("minimum.matthews=0.5", "minimum.test/weighted_f1=0.5", "maximum.brier=0")
+    done = textcls("register", "first", *(part for bound in bounds for part in ("--set", f"gates.{bound}")), "--store", store)
+    assert f"passed      matthews of all rows held out {kept['matthews']:g}, at least 0.5" in done.out
+    assert f"passed      weighted_f1 of all rows held out {kept['weighted_f1']:g}, at least 0.5" in done.out
+    assert f"not passed  brier of all rows held out {kept['brier']:g}, at most 0" in done.out
+    assert done.err == "error: first: not registered: 1 of 3 gates not passed\n"
+
+
+def test_the_figures_that_a_gate_may_name_are_named_once_each(textcls: Command, store: Path) -> None:
+    with added_to(Store(store), Store(store).run("first")) as run:
+        run.metrics({"compare/macro_f1_difference": 0.1})
+    done = textcls("register", "first", "--set", "gates.minimum.xyz=0.5", "--store", store)
+    names = done.err.strip().partition("known: ")[2].split(", ")
+    assert len(names) == len(set(names))
+    assert {"macro_f1", "matthews", "size/model_mb"} <= set(names)
+    assert not [name for name in names if name.startswith(("compare/", "test/"))]
+
+
+def test_a_champion_is_compared_with_over_what_groups_the_rows(textcls: Command, store: Path, tmp_path: Path) -> None:
+    rows = [{"customer" if key == "article" else key: value for key, value in row.items()} for row in toy_rows()]
+    data = write_jsonl(tmp_path / "customers.jsonl", rows)
+    for name in ("one", "two"):
+        its = settings(data, store, tracking={"folder": str(store), "name": name})
+        train(its | {"data": {"train": str(data), "name": "customers", "group": "customer"}})
+    assert textcls("register", "one", "--store", store).code == 0
+    done = textcls("register", "two", "--set", "gates.worse_than_champion=0.5", "--store", store)
+    assert "over 4 groups" in done.out
+
+
+def test_a_registered_model_has_a_name(textcls: Command, store: Path) -> None:
+    message = "the name of the registered model is empty; name one, or leave it out for textcls-DATASET"
+    wrong(textcls("register", "first", "--name", "", "--store", store), message)
 
 
 def test_gates_of_another_config_count(textcls: Command, store: Path, tmp_path: Path) -> None:
@@ -517,6 +566,48 @@ def test_a_run_without_figures_is_not_reproduced(textcls: Command, store: Path) 
     wrong(
         textcls("reproduce", fold.id, "--store", store), f"run {fold.name}: a fold of another run; reproduce that one: {run.id}"
     )
+
+
+# --- stores that cannot be written to ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("open_elsewhere", [False, True])
+def test_a_store_of_somebody_else_is_read(
+    open_elsewhere: bool, textcls: Command, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("the council opened a bridge on monday")
+    with closing(sqlite3.connect(store / "mlflow.db")) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert not (store / "mlflow.db-wal").exists()
+    if open_elsewhere:
+        writer = Store(store)
+        writer.client.set_tag(writer.run("first").id, "note", "in the journal")
+        assert (store / "mlflow.db-wal").stat().st_size
+    place = store.rename(store.with_name("archive"))
+    for path in (place, *place.rglob("*")):
+        path.chmod(path.stat().st_mode & 0o555)
+    # As to somebody else, for the tests may be run by root, who may write anywhere.
+    access = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: access(path, mode) and (mode != os.W_OK or Path(path).stat().st_mode & 0o222)
+    )
+    before = {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.suffix != ".db-shm"}
+    opened = Store(place)
+    assert opened.run("first").tags.get("note") == ("in the journal" if open_elsewhere else None)
+    for command in (
+        ("runs",),
+        ("runs", "show", "first"),
+        ("runs", "diff", "first", "second"),
+        ("predict", "second", tmp_path / "a.txt"),
+    ):
+        done = textcls(*command, "--store", place)
+        assert (done.code, "moved here" in done.err) == (0, False), done.err
+    message = f"{place}: the folder cannot be written to, so its runs can be read only"
+    for command in (("runs", "delete", "first", "--yes"), ("runs", "gc", "--yes"), ("register", "first")):
+        wrong(textcls(*command, "--store", place), message)
+    assert {path: path.stat().st_mtime_ns for path in place.rglob("*") if path.suffix != ".db-shm"} == before
+    for path in (place, *place.rglob("*")):
+        path.chmod(path.stat().st_mode | 0o200)
 
 
 # --- stores that cannot be opened -----------------------------------------------------------------------------------

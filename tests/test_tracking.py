@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
 from importlib.metadata import version
@@ -23,8 +24,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
 from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
+from mlflow.store.db.utils import _get_alembic_config
 
 from textcls.artifacts import load_model, pip_requirements, save_model
 from textcls.cli.runs_words import describe
@@ -34,6 +38,7 @@ from textcls.evaluation.drawing import as_png
 from textcls.models import DecidedClassifier, Decision, classifier_class
 from textcls.prediction import load
 from textcls.tracking import UNFINISHED, NullRun, Run, Store, is_alive, this_process, track, work_lock
+from textcls.tracking import folder as folder_module
 from textcls.tracking.cleaning import deletable
 from textcls.tracking.registry import register_version
 from textcls.tracking.server import serve_ui
@@ -199,7 +204,7 @@ def test_a_training_that_is_stopped_says_so(
     store_folder: Path, tiny_encoder: str, tmp_path: Path, fork_textcls: Callable[..., Forked]
 ) -> None:
     data = write_jsonl(tmp_path / "data.jsonl", toy_rows())
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
     stores, forked = {}, {}
     for number in numbers:
         stores[number] = Path(shutil.copytree(store_folder, tmp_path / number.name))
@@ -226,6 +231,35 @@ def test_a_training_that_is_stopped_says_so(
         assert "go on with the same command and --resume " in done.err
         assert list(statuses(stores[number]).values()) == ["KILLED"] * 2
         assert not (tmp_path / f"{number.name}-model").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_of_a_script_that_is_stopped_says_so(number: int, config: TrackingConfig, store_folder: Path) -> None:
+    assert signal.getsignal(number) is signal.SIG_DFL
+    with pytest.raises(KeyboardInterrupt), tracked(config) as run, run.child("a fold", "fold"):
+        os.kill(os.getpid(), number)
+        time.sleep(10)
+    assert signal.getsignal(number) is signal.SIG_DFL
+    assert statuses(store_folder) == {"a run": "KILLED", "a fold": "KILLED"}
+
+
+def test_a_run_leaves_signals_that_somebody_handles_alone(config: TrackingConfig) -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
+    try:
+        with tracked(config):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+        with ThreadPoolExecutor(1) as threads:
+
+            def track_elsewhere() -> None:
+                with tracked(config):
+                    pass
+
+            threads.submit(track_elsewhere).result()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert came == [signal.SIGTERM]
 
 
 # --- what runs keep -------------------------------------------------------------------------------------------------
@@ -759,6 +793,70 @@ def test_a_copy_that_was_cut_off_is_made_anew(store_folder: Path) -> None:
     Store(store_folder)
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT name FROM experiments").fetchall() == [("Default",)]
+
+
+def _open_new(folder: Path) -> None:
+    Store(folder, create=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seconds", "number"), [(0.05, signal.SIGINT), (0.3, signal.SIGKILL), (0.8, signal.SIGKILL)])
+def test_a_new_store_whose_making_was_cut_off_is_made_anew(
+    seconds: float, number: int, tmp_path: Path, fork: Callable[..., Forked]
+) -> None:
+    folder = tmp_path / "new"
+    making = fork(_open_new, folder)
+    deadline = time.monotonic() + 60
+    while not list(folder.rglob("mlflow.db")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(seconds)
+    os.kill(making.process.pid, number)
+    making.wait(30)
+    assert Store(folder, create=True).runs() == []
+    assert not list(folder.glob(".migrating"))
+
+
+@pytest.mark.slow
+def test_an_upgrade_of_the_database_that_is_cut_off_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+
+    def to_the_one_before(config: Any, revision: str) -> None:
+        upgrade(config, "head-1")
+
+    def cut_off(config: Any, revision: str) -> None:
+        to_the_one_before(config, revision)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(TrackingError, match="out-of-date database schema"):
+        patch.setattr(command, "upgrade", to_the_one_before)  # an older MLflow
+        Store(tmp_path / "old", create=True)
+    # MLflow keeps connections of this process by their path.
+    folder = (tmp_path / "old").rename(tmp_path / "experiments")
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
+        connection.execute("PRAGMA journal_mode=wal")
+        connection.execute("INSERT INTO experiments (experiment_id, name, lifecycle_stage) VALUES (7, 'news', 'active')")
+    before = (folder / "mlflow.db").read_bytes()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(command, "upgrade", cut_off)
+        Store(folder)
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection:  # what also says that nobody else has it open
+        connection.execute("PRAGMA journal_mode=wal")
+    assert (folder / "mlflow.db").read_bytes()[100:] == before[100:]  # behind the header, which says how often it was opened
+    assert "news" in {experiment.name for experiment in Store(folder).client.search_experiments()}
+
+
+def test_a_database_that_is_open_elsewhere_is_not_migrated(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "_DATABASE_SECONDS", 0.2)
+    Store(store_folder)
+    with closing(sqlite3.connect(store_folder / "mlflow.db")) as connection, connection:
+        (older,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        older = ScriptDirectory.from_config(_get_alembic_config("")).get_revision(older).down_revision
+        connection.execute("UPDATE alembic_version SET version_num = ?", (older,))
+        connection.commit()
+        with pytest.raises(TrackingError, match=r"another process keeps mlflow\.db to itself"):
+            Store(store_folder)
 
 
 def test_an_experiment_that_another_process_makes_meanwhile_is_found(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

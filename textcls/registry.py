@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,9 +73,11 @@ def register(
         champion: whether the version takes the champion's place.
 
     Raises:
-        TrackingError: there is no such run, or it has not finished or has kept no model or no predictions.
+        TrackingError: the name is empty, there is no such run, or it has not finished or has kept no model or no predictions.
         ConfigError: the config is wrong, or a gate names no metric of the run.
     """
+    if name is not None and not name.strip():
+        raise TrackingError("the name of the registered model is empty; name one, or leave it out for textcls-DATASET")
     found = store.run(run)
     if found.status != "FINISHED":
         raise TrackingError(f"run {found.name}: its status is {found.status.lower()}; only a finished run is registered")
@@ -98,19 +101,24 @@ def register(
 def _check(store: Store, run: RunSummary, gates: GatesConfig, champion: ModelVersion | None) -> Iterator[Gate]:
     for sort, word in (("minimum", "at least"), ("maximum", "at most")):
         for wanted, bound in getattr(gates, sort).items():
-            metric = _metric(run, wanted, f"gates.{sort}.{wanted}")
-            value = run.metrics[metric]
+            metric, value = _figure(store, run, wanted, f"gates.{sort}.{wanted}")
             passed = value >= bound if sort == "minimum" else value <= bound
             yield Gate(passed, f"{metric} {value:g}, {word} {bound:g}")
     if gates.worse_than_champion is not None:
         yield _against_champion(store, run, gates.worse_than_champion, gates.confidence, champion)
 
 
-def _metric(run: RunSummary, wanted: str, where: str) -> str:
+def _figure(store: Store, run: RunSummary, wanted: str, where: str) -> tuple[str, float]:
+    """The name and the value of a metric that a run has tracked, or else of a figure that its evaluation has."""
     for name in (wanted, f"test/{wanted}"):
         if name in run.metrics:
-            return name
-    known = [*run.metrics, *(name.removeprefix("test/") for name in run.metrics if name.startswith("test/"))]
+            return name, run.metrics[name]
+    kept = json.loads(store.artifact(run, "evaluation.json") or b"{}")
+    evaluation = {name: value for name, value in kept.items() if isinstance(value, int | float)}
+    short = wanted.removeprefix("test/")
+    if short in evaluation:
+        return f"{short} of all rows held out", evaluation[short]  # for it is no mean over fits, as a tracked metric is
+    known = {name.removeprefix("test/") for name in run.metrics if not name.startswith("compare/")} | evaluation.keys()
     raise ConfigError(f"{where}: no metric of run {run.name}; {did_you_mean(wanted, known)}")
 
 
@@ -126,7 +134,15 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
         return Gate(
             False, f"{allowed}: the run of the champion ({its_name}) is gone; --set gates.worse_than_champion=null does not ask"
         )
-    mine, theirs = (make_predictions(read_predictions(store, each), name=each.name, data=each.data) for each in (run, other))
+    mine, theirs = (
+        make_predictions(
+            read_predictions(store, each),
+            name=each.name,
+            data=each.data,
+            grouped_by=each.parameters.get("data.group", "article"),
+        )
+        for each in (run, other)
+    )
     rows, others = (set(zip(each.ids, each.true, strict=True)) for each in (mine, theirs))
     if rows != others:
         return Gate(

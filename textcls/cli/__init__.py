@@ -89,7 +89,10 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors=stream.errors)
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, stream=sys.stderr)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tells of every retry, of which textcls tells once
-    signal.signal(signal.SIGTERM, _interrupt)
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):  # SIGHUP comes when the terminal or the connection is closed
+        number = getattr(signal, name, None)  # Windows knows the first alone
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup has SIGHUP ignored
+            signal.signal(number, _interrupt)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a background job may be told to ignore it
         signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _interrupt_again
@@ -106,7 +109,7 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Let SIGTERM end a run as Ctrl-C does, so that its status is true."""
+    """Let a signal that ends Python on the spot end a run as Ctrl-C does, so that its status is true."""
     raise KeyboardInterrupt
 
 

@@ -126,7 +126,8 @@ def delete(
             print(f"{run.name}  {run.id[:8]}  {run.experiment}{f'  and {below} children' if below else ''}")
     _confirm(f"delete {counted(len(found), 'run')}?", yes)
     delete_runs(opened, found)
-    print(f"{counted(len(found), 'run')} deleted; their space is freed by: textcls runs gc{store_hint(store)}")
+    freed_by = "mlflow gc, on the server's machine" if opened.is_server else f"textcls runs gc{store_hint(store)}"
+    print(f"{counted(len(found), 'run')} deleted; their space is freed by: {freed_by}")
 
 
 @app.command()
@@ -181,7 +182,12 @@ def sync(
     """Send what a tracking server could not take during a run."""
     from textcls.errors import TrackingError
     from textcls.tracking.outbox import kept_folders, kept_run, send_kept
+    from textcls.tracking.remote import server_uri
 
+    if uri := server_uri(store):
+        raise TrackingError(
+            f"{uri}: expected the folder that keeps what could not be sent, tracking.folder of the config; found a server"
+        )
     folders = kept_folders(store)
     if not folders:
         print(f"nothing is kept in {store}/unsent")
@@ -191,7 +197,8 @@ def sync(
             run = kept_run(folder)
             print(f"{run.name}: {send_kept(folder):,} calls sent to {run.uri}")
         except TrackingError as error:
-            failed.append(str(error))
+            if folder.is_dir():  # another process may have sent it meanwhile
+                failed.append(str(error))
     if failed:
         raise TrackingError("\nerror: ".join(failed))
 

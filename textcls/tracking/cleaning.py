@@ -21,10 +21,12 @@ def deletable(store: Store, names: Sequence[str]) -> list[RunSummary]:
     """Find runs and their children, and check that nothing still needs them.
 
     Raises:
-        TrackingError: there is no such run, or it is a child of one, still running, or the source of a registered model.
+        TrackingError: there is no such run, several bear the name, or it is a child of one, still running, or the source of a
+            registered model, or the store cannot be written to.
     """
+    store.check_writable()
     found: dict[str, RunSummary] = {}
-    for run in store.runs(names):
+    for run in store.runs(names, only=True):
         # A parent that was deleted in MLflow's pages has left its children behind.
         parent = store.find(run.parent) if run.kind in CHILDREN and run.parent else None
         if parent is not None:
@@ -55,8 +57,9 @@ def removable(store: Store) -> tuple[list[RunSummary], list[RunSummary]]:
     The children of a deleted run, which MLflow's pages leave behind, go with it.
 
     Raises:
-        TrackingError: the store is a server's.
+        TrackingError: the store is a server's, or cannot be written to.
     """
+    store.check_writable()
     if store.is_server:
         raise TrackingError(f"{store.place}: space is freed where the artifacts are; on the server's machine run: mlflow gc")
     registered = _registered(store)

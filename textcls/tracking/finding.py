@@ -57,18 +57,19 @@ def find_run(client: MlflowClient, id: str) -> RunSummary | None:
     return summarize_run(run, experiment.name) if active else None
 
 
-def choose_run(client: MlflowClient, name: str, *, unfinished: bool, place: str) -> RunSummary:
+def choose_run(client: MlflowClient, name: str, *, unfinished: bool, only: bool, place: str) -> RunSummary:
     """Find the run that a name means; see `Store.runs`.
 
     Raises:
-        TrackingError: it fits no run, or runs of several data sets; the message begins with the `place`.
+        TrackingError: it fits no run, or several that it cannot stand for; the message begins with the `place`.
     """
     if re.fullmatch("[0-9a-f]{32}", name) and (run := find_run(client, name)):
         return run
     fitting = _named(client, name) or _begin_with(client, name)
     # The newest that has come to an end is meant, but not one of other data or another run whose id begins alike.
-    fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
-    if len({(run.experiment, run.name) for run in fitting}) > 1:
+    if not only:
+        fitting = [run for run in fitting if (run.status == "FINISHED") is not unfinished] or fitting
+    if len({run.id if only else (run.experiment, run.name) for run in fitting}) > 1:
         ids = ", ".join(f"{run.id[:8]} ({run.experiment})" for run in fitting)
         raise TrackingError(f"{place}: several runs are {name!r}; name one by its id: {ids}")
     if not fitting:

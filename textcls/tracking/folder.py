@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -11,11 +12,15 @@ from contextlib import closing, contextmanager
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from textcls.errors import TrackingError
 from textcls.files import new_file
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +55,16 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
     try:
         # Processes that open a new database at once break it for good, so the first opening is one's alone.
         with FileLock(folder / ".lock", timeout=_MOST_SECONDS):
-            if database.is_file():
-                _probe(folder, database)
+            revisions = _probe(folder, database) if database.is_file() else set()
+            if revisions:
                 _back_up_before_upgrade(folder, database)
-            with _quiet_migrations():
-                connect()
+            if revisions != _newest_revisions():
+                _migrate(database)
+            connect()
             with closing(sqlite3.connect(database)) as connection:
                 connection.execute("PRAGMA journal_mode=wal")
             _relocate(folder, database)
+            _note(folder)
             yield
     except Timeout as error:
         raise TrackingError(
@@ -65,41 +72,118 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
         ) from error
 
 
-def _probe(folder: Path, database: Path) -> None:
-    """Look at a database before MLflow does, which tries one that it cannot open for most of an hour."""
+def is_read_only(folder: Path) -> bool:
+    """Whether a folder holds a store that this user, or nobody here, can write to: a colleague's, or an archive."""
+    places = [folder, folder / "mlflow.db", folder / ".lock"]
+    return places[1].is_file() and not all(os.access(place, os.W_OK) for place in places if place.exists())
+
+
+def copy_to_read(folder: Path, copy: Path) -> None:
+    """Copy the database of a store that cannot be written to, as it would be after opening: of this MLflow, with the paths of here.
+
+    SQLite cannot even read a database in WAL mode where it can make no journal; and MLflow reads none of an older version.
+
+    Raises:
+        TrackingError: the database is damaged or newer.
+        OSError, sqlite3.Error: it cannot be read.
+    """
+    database, journal = folder / "mlflow.db", folder / "mlflow.db-wal"
+    # While somebody else has it open there is a journal to be read with it.
+    how = "mode=ro" if journal.is_file() and journal.stat().st_size else "immutable=1"
+    with closing(sqlite3.connect(f"{database.as_uri()}?{how}", uri=True)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=delete")
+    if _probe(folder, copy) != _newest_revisions():
+        _migrate(copy)
+    _relocate(folder, copy)
+    copy.chmod(0o444)
+
+
+def _probe(folder: Path, database: Path) -> set[str]:
+    """Look at a database before MLflow does, which tries one that it cannot open for most of an hour; give the version of its tables."""
     try:
         with closing(sqlite3.connect(database, timeout=_DATABASE_SECONDS)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            revisions = list(connection.execute("SELECT version_num FROM alembic_version")) if "alembic_version" in tables else []
+            found = connection.execute("SELECT version_num FROM alembic_version") if "alembic_version" in tables else []
+            revisions = {revision for (revision,) in found}
             connection.execute("BEGIN IMMEDIATE")
             connection.rollback()
     except sqlite3.OperationalError as error:
         if "locked" not in str(error):
             raise
-        raise TrackingError(
-            f"{folder}: another process keeps mlflow.db to itself; waited {_DATABASE_SECONDS:g} seconds; end it and try again"
-        ) from error
+        raise _kept(folder) from error
     except sqlite3.DatabaseError as error:
         raise TrackingError(
             f"{folder}: the store cannot be opened: mlflow.db is damaged ({error}); put a copy of it in its place, or move the "
             "folder away to begin a new one"
         ) from error
-    for (revision,) in revisions:
-        if revision not in _known_revisions():
-            by = _state(folder).get("mlflow", "a newer version")
-            raise TrackingError(
-                f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
-                "pip install --upgrade mlflow"
-            )
+    if revisions - _known_revisions():
+        by = _state(folder).get("mlflow", "a newer version")
+        raise TrackingError(
+            f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
+            "pip install --upgrade mlflow"
+        )
+    return revisions
+
+
+def _kept(folder: Path) -> TrackingError:
+    return TrackingError(
+        f"{folder}: another process keeps mlflow.db to itself; waited {_DATABASE_SECONDS:g} seconds; end it and try again"
+    )
+
+
+@cache
+def _revisions() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    return ScriptDirectory.from_config(_get_alembic_config(""))
 
 
 @cache
 def _known_revisions() -> frozenset[str]:
     """The versions of its tables that this MLflow knows."""
-    from alembic.script import ScriptDirectory
-    from mlflow.store.db.utils import _get_alembic_config
+    return frozenset(script.revision for script in _revisions().walk_revisions())
 
-    return frozenset(script.revision for script in ScriptDirectory.from_config(_get_alembic_config("")).walk_revisions())
+
+def _newest_revisions() -> set[str]:
+    return set(_revisions().get_heads())
+
+
+def _migrate(database: Path) -> None:
+    """Make the tables of a new database, or bring those of an old one up to date, in a scratch file that is renamed when it is whole.
+
+    A migration that is cut off leaves tables that MLflow can neither use nor go on with.
+    """
+    from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+
+    scratch = database.with_name(".migrating")
+    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    scratch.mkdir()
+    try:
+        whole = scratch / database.name
+        if database.is_file():
+            _copy_alone(database, whole)
+        engine = create_sqlalchemy_engine(f"sqlite:///{whole}")
+        with _quiet_migrations():
+            _initialize_tables(engine)
+        engine.dispose()
+        whole.replace(database)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _copy_alone(database: Path, copy: Path) -> None:
+    """Copy a database that nobody else has open, and leave no journal, which would be taken for that of the file in its place."""
+    with closing(sqlite3.connect(database, timeout=_DATABASE_SECONDS)) as source, closing(sqlite3.connect(copy)) as target:
+        try:
+            source.execute("PRAGMA journal_mode=delete")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            raise _kept(database.parent) from error
+        source.backup(target)
+    shutil.copymode(database, copy)
 
 
 def _state(folder: Path) -> dict[str, str]:
@@ -136,9 +220,14 @@ def _relocate(folder: Path, database: Path) -> None:
                         f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
                         (f"{new}/", len(old) + 2, len(old) + 1, f"{old}/"),
                     )
-        logger.warning("the store was moved here from %s; its paths were adjusted", before)
-    state = {"root": now, "mlflow": version("mlflow")}
-    if _state(folder) != state:
+
+
+def _note(folder: Path) -> None:
+    """Note where the store lies and which MLflow it is of, by which a move and an upgrade are known."""
+    before, state = _state(folder), {"root": str(folder), "mlflow": version("mlflow")}
+    if before.get("root", state["root"]) != state["root"]:
+        logger.warning("the store was moved here from %s; its paths were adjusted", before["root"])
+    if before != state:
         scratch = folder / ".store.json"  # renamed when it is whole: half a file would lock the store
         scratch.write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
         scratch.replace(folder / "store.json")

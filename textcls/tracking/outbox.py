@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
+from filelock import FileLock, Timeout
+
 from textcls.errors import TrackingError
 from textcls.files import new_file
 from textcls.stores import store_hint
@@ -198,11 +200,23 @@ def send_kept(folder: Path, store: Store | None = None) -> int:
         store: the server, if it is open already.
 
     Returns:
-        number of calls that were sent now.
+        number of calls that were sent now; none if another process has sent and removed it meanwhile.
 
     Raises:
-        TrackingError: what is kept is damaged, another process goes on with the run, or the server does not take it.
+        TrackingError: what is kept is damaged, another process goes on with the run or sends it, or the server does not take it.
     """
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))  # beside it: the folder is removed while the lock is held
+    try:
+        with lock.acquire(blocking=False):
+            return _send(folder, store) if folder.is_dir() else 0
+    except Timeout as error:
+        raise TrackingError(f"{folder}: another process sends what is kept here; wait for it") from error
+    finally:
+        if not folder.is_dir():  # else it is for whoever tries again
+            Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _send(folder: Path, store: Store | None) -> int:
     from mlflow.exceptions import MlflowException
 
     kept = kept_run(folder)

@@ -55,8 +55,8 @@ def work_lock(folder: Path) -> FileLock:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a process works in a working folder; None if there is no lock: nobody ever did, or an older textcls."""
-    if not (folder / ".lock").is_file():
+    """Whether a process works in a working folder; None if there is no lock (nobody ever did, or an older textcls), or it is not ours."""
+    if not os.access(folder / ".lock", os.W_OK):
         return None
     try:
         with work_lock(folder).acquire(blocking=False):

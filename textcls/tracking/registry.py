@@ -63,10 +63,11 @@ def register_version(store: Store, run: RunSummary, name: str, tags: Mapping[str
     """Register the model of a run, or find the version that it has already.
 
     Raises:
-        TrackingError: the run has kept no model, or MLflow refuses the name.
+        TrackingError: the run has kept no model, MLflow refuses the name, or the store cannot be written to.
     """
     from mlflow.exceptions import MlflowException
 
+    store.check_writable()
     model_id = store.model_id(run)
     version = next((v for v in versions_of(store, run) if v.name == name), None)
     try:

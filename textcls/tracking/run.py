@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -189,8 +191,8 @@ def track(
 ) -> Iterator[NullRun]:
     """Open a run for the length of the block, as the config says; `resume` is the id of one that was begun earlier.
 
-    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if `GivenUp` or Ctrl-C (or a signal that
-    was turned into a KeyboardInterrupt) does. A server that goes away after the run has begun costs it nothing: what could not be
+    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if `GivenUp` or Ctrl-C does. In the main thread
+    SIGTERM and SIGHUP, where nobody handles them, are a Ctrl-C (KeyboardInterrupt) for the length of the block. A server that goes away after the run has begun costs it nothing: what could not be
     sent is kept in `unsent/` of the config's folder.
 
     Raises:
@@ -204,7 +206,7 @@ def track(
 
     outbox = Outbox(store, Path(config.folder) / UNSENT if config.uri else None, name=name, experiment=experiment)
     try:
-        with outbox, _open_run(outbox, experiment, name, tags, resume) as run:
+        with _ended_by_signals(), outbox, _open_run(outbox, experiment, name, tags, resume) as run:
             yield run
     except MlflowException as error:
         raise TrackingError(f"{store.place}: MLflow cannot write: {reason(error)}") from error
@@ -219,6 +221,7 @@ def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
     """
     from mlflow.exceptions import MlflowException
 
+    store.check_writable()
     try:
         with Outbox(store, None, name=run.name, experiment=run.experiment) as outbox:
             # The view of an experiment that an older textcls made may not show what is added.
@@ -263,6 +266,22 @@ def _open_run(outbox: Outbox, experiment: str, name: str, tags: Mapping[str, str
         raise
     finally:
         run._end(status)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let signals that would end Python on the spot end a run as Ctrl-C does: it would count as running for good."""
+    ours = []
+    if threading.current_thread() is threading.main_thread():  # no other may say who handles signals
+        numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # which Windows does not know
+        ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    try:
+        for number in ours:
+            signal.signal(number, signal.default_int_handler)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _now() -> int:

@@ -25,9 +25,11 @@ def serve_ui(folder: str | Path, port: int) -> Iterator[str]:
         what to tell the user, before the server is waited for.
 
     Raises:
-        TrackingError: there is no store, the port is taken, or the server fails.
+        TrackingError: there is no store, or it is a server's, the port is taken, or the server fails.
     """
     store = Store(folder)
+    if store.is_server:
+        raise TrackingError(f"{store.place}: expected a folder; a tracking server shows its runs itself: {store.uri}{store.page}")
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlparse
 
 from textcls.errors import TrackingError
 from textcls.tracking.finding import choose_run, find_run, pages, search_runs
-from textcls.tracking.folder import opened_folder
+from textcls.tracking.folder import copy_to_read, is_read_only, opened_folder
 from textcls.tracking.processes import UNFINISHED, is_alive, is_held, is_here
 from textcls.tracking.remote import brief, reach, reason, server_client, server_uri
 from textcls.tracking.summaries import CHILDREN, RunSummary
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 class Store:
     """A folder with runs, or a server. Opening it makes it if need be, mends it after a move, and ends runs whose process died.
+
+    A folder that cannot be written to, a colleague's or an archive, is opened for reading only, by a copy of its database.
 
     Args:
         place: the folder of the store, or the address of a tracking server, `http://…`.
@@ -46,6 +48,7 @@ class Store:
         self.place = server or str(place)
         """The store as messages name it."""
         self.is_server = server is not None
+        self._is_read_only = False
         if server is not None:
             self.uri = server
             reach(server, self.client)
@@ -61,10 +64,16 @@ class Store:
             raise TrackingError(f"{self.folder}: MLflow cannot use a path with %, ? or #; choose another folder")
         self.uri = f"sqlite:///{self.database}"
         """The tracking URI by which MLflow knows the store."""
+        self._is_read_only = not create and is_read_only(self.folder)
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
+            if self._is_read_only:
+                copy = _scratch() / "mlflow.db"
+                copy_to_read(self.folder, copy)
+                self.uri = f"sqlite:///{copy}"
+                return
             with opened_folder(self.folder, connect=lambda: self.client.search_experiments(max_results=1)):
                 self._end_dead_runs()
         except (OSError, sqlite3.Error, SQLAlchemyError, MlflowException) as error:
@@ -85,6 +94,15 @@ class Store:
     def database(self) -> Path:
         """The database of a store in a folder."""
         return self.folder / "mlflow.db"
+
+    def check_writable(self) -> None:
+        """Check that the store can be changed.
+
+        Raises:
+            TrackingError: it is in a folder that cannot be written to, and was opened for reading only.
+        """
+        if self._is_read_only:
+            raise TrackingError(f"{self.place}: the folder cannot be written to, so its runs can be read only")
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -108,7 +126,7 @@ class Store:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         try:
-            with brief() if self.is_server else nullcontext():
+            with brief() if self.is_server or self._is_read_only else nullcontext():  # both fetch what MLflow would draw bars of
                 yield
         finally:
             mlflow.set_tracking_uri(tracking)
@@ -142,7 +160,9 @@ class Store:
 
     # --- finding runs -----------------------------------------------------------------------------------------------
 
-    def runs(self, names: Sequence[str] = (), *, children: bool = False, unfinished: bool = False) -> list[RunSummary]:
+    def runs(
+        self, names: Sequence[str] = (), *, children: bool = False, unfinished: bool = False, only: bool = False
+    ) -> list[RunSummary]:
         """List runs, the newest first.
 
         Args:
@@ -150,12 +170,13 @@ class Store:
                 if nothing else bears its name; all that are no children if none is given.
             children: whether to list the folds of runs too.
             unfinished: whether a name means the newest run that did not come to its end, rather than the newest that did.
+            only: whether a name must be that of one run only, for what cannot be undone.
 
         Raises:
-            TrackingError: a name fits no run, or runs of several data sets.
+            TrackingError: a name fits no run, or runs of several data sets, or several at all if `only`.
         """
         if names:
-            return [choose_run(self.client, name, unfinished=unfinished, place=self.place) for name in names]
+            return [choose_run(self.client, name, unfinished=unfinished, only=only, place=self.place) for name in names]
         return [run for run in search_runs(self.client) if children or run.kind not in CHILDREN]
 
     def run(self, name: str) -> RunSummary:
@@ -254,7 +275,7 @@ class Store:
     def model_folder(self, name: str) -> Path:
         """Find the model folder of a run (its id or name) or of a registered model (`models:/name@alias`).
 
-        A server's is fetched, and removed when Python ends.
+        A server's is fetched, one in a folder that cannot be written to is copied, and either is removed when Python ends.
 
         Raises:
             TrackingError: no such run or model, or it has kept none.
@@ -263,14 +284,12 @@ class Store:
         from mlflow.exceptions import MlflowException
 
         uri = name if name.startswith("models:/") else f"models:/{self.model_id(self.run(name))}"
-        place = None
-        if self.is_server:
-            place = mkdtemp(prefix="textcls-")
-            atexit.register(shutil.rmtree, place, ignore_errors=True)
+        # MLflow writes a file of its own beside a model that it gives the folder of.
+        place = _scratch() if self.is_server or self._is_read_only else None
         try:
             # Given a tracking URI, MLflow would still look for `models:/…` in the default store.
             with self.as_default():
-                logged = Path(download_artifacts(artifact_uri=uri, dst_path=place))
+                logged = Path(download_artifacts(artifact_uri=uri, dst_path=str(place) if place else None))
         except (MlflowException, OSError) as error:
             known = [uri]
             if name.startswith("models:/"):
@@ -297,6 +316,13 @@ class Store:
             self.client.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=1) if experiments else []
         )
         return page_of(newest[0].info.experiment_id if newest else None)
+
+
+def _scratch() -> Path:
+    """A new folder that is removed when Python ends."""
+    folder = mkdtemp(prefix="textcls-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def path_of(uri: str) -> Path:
