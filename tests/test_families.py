@@ -294,6 +294,13 @@ def test_importing_setfit_changes_no_warnings_filter(fork: Callable[..., Forked]
     assert fork(exec, code).wait() == (0, "", "")
 
 
+def test_a_contrast_that_becomes_no_number_is_told(make: Callable[..., TextClassifier]) -> None:
+    with pytest.raises(
+        ModelError, match=r"^the training loss became NaN or infinite; lower model.learning_rate, which is 1e\+06$"
+    ):
+        make("setfit", learning_rate=1e6, pairs=4).fit(TEXTS, LABELS)
+
+
 # --- static ---------------------------------------------------------------------------------------------------------
 
 
@@ -493,6 +500,26 @@ def test_members_that_have_learnt_what_now_lies_in_the_test_are_refused(tmp_path
     run(ensemble, "of the same rows", slice(0, None, 2))
     with pytest.raises(ConfigError, match=r"a has learnt 12 of the 12 texts that the run measures on; the files hold other rows"):
         run(ensemble, "of others", slice(1, None, 2))
+
+
+def test_no_decision_is_learnt_on_rows_that_a_member_has_learnt(tmp_path: Path) -> None:
+    data = {"train": str(write_jsonl(tmp_path / "rows.jsonl", toy_rows("abcdefgh", per_article=6)))}
+
+    def run(model: dict[str, Any], output: str, **sections: Any) -> None:
+        splits = {"kind": "hash", "test": 0.4, "duplicates": "warn"}
+        train(
+            {"data": data, "splits": splits, "model": model, "tracking": {"enabled": False}, **sections}, output=tmp_path / output
+        )
+
+    for name, strength in (("a", 1), ("b", 2)):
+        run({"kind": "tfidf", "min_df": 1, "C": strength}, name)
+    ensemble = {"kind": "ensemble", "members": [str(tmp_path / name) for name in "ab"]}
+    with pytest.raises(
+        ConfigError,
+        match=r"^decision is to be learnt on \d+ rows, of which member .*a has learnt \d+, so that it would promise too much",
+    ):
+        run(ensemble, "learns", decision={"calibration": "temperature", "share": 0.6})
+    run(ensemble, "does not", decision={"abstain_below": 0.6})
 
 
 def test_a_member_that_does_not_say_what_it_learnt_from_is_refused(members: list[TextClassifier], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import toy_rows
-from transformers import AutoConfig, AutoModelForSequenceClassification
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from textcls.artifacts import load_model, save_model
 from textcls.errors import ModelError
@@ -77,6 +77,22 @@ def test_accumulated_batches_learn_as_one_large_batch_does(fit: Fit) -> None:
     np.testing.assert_allclose(accumulated, large, atol=1e-3)
     small = fit(**settings | {"batch_size": len(ROWS) // 4}).predict_proba(ROWS)
     assert np.abs(small - large).max() > 0.01
+
+
+def test_more_frozen_layers_than_there_are(fit: Fit) -> None:
+    with pytest.raises(ModelError, match=r"^model.frozen_layers is 100, but encoder .* has \d layers$"):
+        fit(frozen_layers=100)
+
+
+def test_adapters_leave_out_a_head_of_several_layers(tmp_path: Path, tiny_encoder: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    sizes = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 64, "pad_token_id": 0}
+    config = AutoConfig.for_model("distilbert", vocab_size=len(tokenizer), **sizes)
+    AutoModel.from_config(config).save_pretrained(tmp_path / "distilbert")
+    tokenizer.save_pretrained(tmp_path / "distilbert")
+    settings = {"encoder": str(tmp_path / "distilbert"), "max_length": 48, "epochs": 1, "seed": 1}
+    adapted = TransformerClassifier(lora={"rank": 2}, **settings).fit(ROWS, LABELS)
+    assert np.isfinite(adapted.predict_proba(ROWS)).all()
 
 
 def test_a_loss_that_becomes_no_number_is_told(fit: Fit) -> None:

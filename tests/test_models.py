@@ -27,7 +27,7 @@ from sklearn.model_selection import cross_val_predict, cross_val_score
 from transformers import CanineConfig, CanineModel, CanineTokenizer
 
 from textcls.artifacts import load_model, save_model
-from textcls.config import model_kinds
+from textcls.config import ContextConfig, model_kinds
 from textcls.errors import ConfigError, DataError, ModelError
 from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier, text_digests
 from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
@@ -508,6 +508,32 @@ def test_class_weights_reach_the_loss(make: Callable[..., TextClassifier]) -> No
     assert np.abs(balanced - plain).max() > 1e-4
 
 
+def test_many_labels_take_less_memory_and_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = classifier_class("tfidf")(min_df=1).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    monkeypatch.setattr("textcls.models.softmax._MOST_BYTES", 0)
+    few = classifier_class("tfidf")(min_df=1).fit(TEXTS, LABELS).predict_proba(TEXTS)
+    assert not np.array_equal(few, plain)
+    np.testing.assert_allclose(few, plain, atol=2e-3)
+
+
+def test_weights_that_do_not_fit_into_memory_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any, **options: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("textcls.models.softmax.minimize", full)
+    with pytest.raises(ModelError, match=r"^the weights of [\d,]+ n-grams for each of 3 labels do not fit into memory; lower "):
+        classifier_class("tfidf")(min_df=1).fit(TEXTS, LABELS)
+
+
+def test_settings_may_be_of_other_types_than_json_has() -> None:
+    classifier = classifier_class("tfidf")(
+        min_df=np.int64(1), word_ngrams=np.array([1, 2]), context=ContextConfig(before=1, after=0)
+    ).fit(ROWS, LABELS)
+    assert (classifier.predict(ROWS) == LABELS).all()
+    with pytest.raises(ConfigError, match=r"^expected settings that JSON has, found <object object"):
+        classifier_class("tfidf")(C=object()).fit(TEXTS, LABELS)
+
+
 # --- encoders -------------------------------------------------------------------------------------------------------
 
 
@@ -535,6 +561,28 @@ def test_an_encoder_whose_tokenizer_is_written_in_python(make: Callable[..., Tex
         ModelError, match=r"^expected an encoder with a tokenizer of the tokenizers library, found a CanineTokenizer$"
     ):
         make("static", encoder=str(tmp_path / "canine")).fit(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("kind", ["transformer", "embedding", "setfit", "static"])
+def test_an_encoder_without_its_tokenizers_files_is_refused(
+    kind: str, make: Callable[..., TextClassifier], tiny_encoder: str, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "bare"))
+    for name in ("tokenizer.json", "vocab.txt"):
+        (folder / name).unlink(missing_ok=True)
+    with pytest.raises(ModelError, match=r"bare: (expected a tokenizer of about|the folder holds no encoder)"):
+        make(kind, encoder=str(folder)).fit(TEXTS, LABELS)
+
+
+def test_damaged_weights_of_an_encoder_are_told(make: Callable[..., TextClassifier], tiny_encoder: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_encoder, tmp_path / "damaged"))
+    weights = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    for kind in ("transformer", "embedding"):
+        with pytest.raises(
+            ModelError, match=r"damaged: the folder holds no encoder that transformers can load .*; transformers says: "
+        ):
+            make(kind, encoder=str(folder)).fit(TEXTS, LABELS)
 
 
 def test_a_hub_name_is_not_fetched_unless_told(make: Callable[..., TextClassifier]) -> None:

@@ -344,7 +344,7 @@ def test_a_run_keeps_what_it_was_computed_with(
 ) -> None:
     """As if this machine computed in bf16, in which the loss is no number in the last case, so that training starts again."""
     from textcls.models import transformer
-    from textcls.models.encoders import best_device
+    from textcls.models.devices import best_device
 
     tune = transformer.fine_tune
 
@@ -354,7 +354,7 @@ def test_a_run_keeps_what_it_was_computed_with(
             raise transformer.NotFiniteError
         return tune(model, tokenizer, tuning, **rest)
 
-    monkeypatch.setattr("textcls.models.encoders.computes_in_bf16", lambda: True)
+    monkeypatch.setattr("textcls.models.devices.computes_in_bf16", lambda: True)
     monkeypatch.setattr(transformer, "fine_tune", tuned)
     monkeypatch.setenv("WORLD_SIZE", "1")
     given = settings("transformer", tracked=True, decision=decision)

@@ -20,9 +20,10 @@ import torch
 from transformers import PrinterCallback, ProgressCallback
 
 from textcls.config import SetFitConfig
-from textcls.models.base import Listener
+from textcls.models.base import Listener, no_number
 from textcls.models.callbacks import Tell
-from textcls.models.encoders import locate_encoder, quiet, uses_bf16
+from textcls.models.devices import uses_bf16
+from textcls.models.encoders import locate_encoder, quiet
 from textcls.models.processors import quick_training
 
 with warnings.catch_warnings():  # setfit changes the filters when it is imported
@@ -50,6 +51,9 @@ def tune_encoder(settings: SetFitConfig, texts: list[str], label_ids: np.ndarray
 
     Returns:
         the copy, in fp32.
+
+    Raises:
+        ModelError: the loss became NaN or infinite.
     """
     seed = 0 if settings.seed is None else settings.seed
     source = locate_encoder(settings.encoder, download=settings.download)
@@ -85,7 +89,7 @@ def tune_encoder(settings: SetFitConfig, texts: list[str], label_ids: np.ndarray
         trainer.remove_callback(PrinterCallback)
         trainer.remove_callback(ModelCardCallback)
         trainer.st_trainer.args.dataloader_pin_memory = torch.accelerator.is_available()
-        trainer.loss = _SupervisedContrast(body, bf16=uses_bf16(settings.precision))
+        trainer.loss = _SupervisedContrast(body, bf16=uses_bf16(settings.precision), learning_rate=settings.learning_rate)
         with quick_training(reader.auto_model):
             trainer.train_embeddings(texts, label_ids.tolist())
     return reader.auto_model.eval()
@@ -115,9 +119,9 @@ def draw_pairs(label_ids: np.ndarray, count: int, *, seed: int) -> tuple[np.ndar
 class _SupervisedContrast(torch.nn.Module):
     """The supervised contrastive loss (Khosla et al. 2020, L_out): of all others in a batch, texts of one label are to be the nearest."""
 
-    def __init__(self, body: SentenceTransformer, *, bf16: bool) -> None:
+    def __init__(self, body: SentenceTransformer, *, bf16: bool, learning_rate: float) -> None:
         super().__init__()
-        self.body, self.bf16 = body, bf16
+        self.body, self.bf16, self.learning_rate = body, bf16, learning_rate
 
     def forward(self, sides: Sequence[dict[str, torch.Tensor]], label_ids: torch.Tensor) -> torch.Tensor:
         """Take the first and the second texts of pairs, tokenised, and the label of each pair."""
@@ -128,7 +132,10 @@ class _SupervisedContrast(torch.nn.Module):
         itself = torch.eye(len(of_text), dtype=torch.bool, device=of_text.device)
         alike = (of_text[:, None] == of_text) & ~itself
         nearness = (embeddings @ embeddings.T / _TEMPERATURE).masked_fill(itself, -torch.inf).log_softmax(dim=1)
-        return -(nearness.masked_fill(~alike, 0).sum(dim=1) / alike.sum(dim=1)).mean()
+        loss = -(nearness.masked_fill(~alike, 0).sum(dim=1) / alike.sum(dim=1)).mean()
+        if not torch.isfinite(loss):
+            raise no_number(self.learning_rate)
+        return loss
 
 
 class _Trainer(setfit.Trainer):

@@ -24,15 +24,14 @@ from textcls.models.base import (
 )
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
+from textcls.models.devices import arithmetic, uses_bf16
 from textcls.models.encoders import (
-    arithmetic,
     embed,
     fingerprint,
     load_encoder,
     one_at_a_time,
     read_encoder,
     tokenize,
-    uses_bf16,
     warn_of_cuts,
     write_encoder,
 )

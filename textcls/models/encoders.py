@@ -14,8 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
+from safetensors import SafetensorError
 
 from textcls.errors import ModelError
+from textcls.models.devices import best_device
 from textcls.wording import one_line
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ M = TypeVar("M", bound=Callable[..., Any])
 
 _LOCK = threading.RLock()
 _LONGEST_REASON = 300
+_LEAST_VOCABULARY = 0.5
+"""Share of a model's tokens that its tokenizer must know; a few models have some in reserve."""
 _TOKENS_IN_A_BATCH = 512
 _ROUND_LENGTHS_TO = 8
 
@@ -62,7 +66,7 @@ def load_tokenizer(name: str, *, download: bool = False, max_length: int) -> Any
     """Load an encoder's tokenizer.
 
     Raises:
-        ModelError: the encoder is not at hand, or reads fewer tokens than `max_length`.
+        ModelError: the encoder is not at hand, lacks its tokenizer's files, has a decoder, or reads fewer tokens than `max_length`.
     """
     from transformers import AutoConfig, AutoTokenizer
 
@@ -70,8 +74,16 @@ def load_tokenizer(name: str, *, download: bool = False, max_length: int) -> Any
     with loading(name, download=download):
         tokenizer = AutoTokenizer.from_pretrained(source, **local)
         config = AutoConfig.from_pretrained(source, **local)
+    tokens = getattr(config, "vocab_size", None) or 0
+    if len(tokenizer) < tokens * _LEAST_VOCABULARY:  # without its files, transformers makes one that knows no word
+        raise ModelError(
+            f"encoder {name}: expected a tokenizer of about {tokens:,} tokens, found one of {len(tokenizer):,}; "
+            "the files that it is made of, such as tokenizer.json, are missing"
+        )
+    if config.is_encoder_decoder:
+        raise ModelError(f"encoder {name}: expected an encoder alone, found a {config.model_type}, which has a decoder")
     longest = getattr(config, "max_position_embeddings", None)
-    if longest is not None and max_length > longest:
+    if longest is not None and 0 < longest < max_length:
         raise ModelError(f"model.max_length is {max_length}, but encoder {name} reads at most {longest} tokens; lower it")
     return tokenizer
 
@@ -126,7 +138,7 @@ def loading(name: str, *, download: bool) -> Iterator[None]:
     with quiet():
         try:
             yield
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             why = one_line(str(error), _LONGEST_REASON)
             raise ModelError(f"{_missing(name, download=download)}; transformers says: {why}") from error
 
@@ -218,33 +230,6 @@ def length_batches(lengths: Sequence[int], longest: int) -> Iterator[tuple[list[
             yield numbers[start : start + size], padded
 
 
-def uses_bf16(precision: str) -> bool:
-    """Whether a setting `precision` means bf16 here: `auto` does where the GPU or, without one, the processor computes in it."""
-    return precision == "bf16" or (precision == "auto" and computes_in_bf16())
-
-
-def computes_in_bf16() -> bool:
-    """Whether this machine's GPU or, without one, its processor has instructions for bf16."""
-    import torch
-
-    device = best_device().type
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device != "cpu":
-        return False  # which others have it, torch does not say
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
-
-
-def arithmetic(model: Any, *, bf16: bool) -> dict[str, str]:
-    """What a model was computed with, as `TextClassifier.arithmetic` has it."""
-    import torch
-
-    kind: str = model.device.type
-    device = f"{kind}, {torch.cuda.get_device_name(model.device)}" if kind == "cuda" else kind
-    return {"precision": "bf16" if bf16 else "fp32", "device": device}
-
-
 def fingerprint(model: Any, tokenizer: Any, *settings: object) -> str:
     """SHA-256 over what an embedding depends on: the encoder's weights, its tokenizer, this torch and the settings given."""
     import torch
@@ -294,13 +279,6 @@ def quiet() -> Iterator[None]:
         reports.set_verbosity(level)
         if bars:
             reports.enable_progress_bar()
-
-
-def best_device() -> torch.device:
-    """The GPU, or what else accelerates, if there is one; else the processor."""
-    import torch
-
-    return (torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None) or torch.device("cpu")
 
 
 def _missing(name: str, *, download: bool) -> ModelError:

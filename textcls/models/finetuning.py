@@ -32,7 +32,7 @@ from textcls.config import TransformerConfig
 from textcls.errors import ModelError
 from textcls.models.base import Listener
 from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell
-from textcls.models.encoders import uses_bf16
+from textcls.models.devices import uses_bf16
 
 PREDICTION_BATCH = 64
 _MEGA_BATCH = 50

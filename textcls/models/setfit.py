@@ -27,14 +27,13 @@ from textcls.models.base import (
     text_parts,
 )
 from textcls.models.configured import ConfiguredClassifier
+from textcls.models.devices import arithmetic, uses_bf16
 from textcls.models.encoders import (
-    arithmetic,
     embed,
     load_tokenizer,
     one_at_a_time,
     read_encoder,
     tokenize,
-    uses_bf16,
     warn_of_cuts,
     write_encoder,
 )

@@ -17,10 +17,15 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import log_softmax, softmax
 
+from textcls.errors import ModelError
+
 _TOLERANCE = 1e-5
 """Largest slope of the mean loss at which to stop; scikit-learn stops at 1e-4 of unscaled features, further from the optimum."""
 _MEMORY = 20
 """Steps that L-BFGS remembers; with 10 it takes half as many again."""
+_FEWEST_STEPS = 3
+_MOST_BYTES = 4 * 10**9
+"""What it may take to remember steps; of more weights it remembers fewer."""
 
 
 class Regression(NamedTuple):
@@ -51,6 +56,9 @@ def fit_regression(features: csr_array, targets: np.ndarray, *, C: float, max_it
         targets: shape (n_rows, n_labels), how much each label of each row counts: a row of one label has one that is not zero.
         C: inverse strength of the L2 regularisation.
         max_iter: most steps.
+
+    Raises:
+        ModelError: the weights do not fit into memory.
     """
     n_rows, n_features = features.shape
     n_labels = targets.shape[1]
@@ -70,12 +78,20 @@ def fit_regression(features: csr_array, targets: np.ndarray, *, C: float, max_it
         slope = np.vstack([features.T @ residual.astype(np.float32) + coef / C, residual.sum(axis=0)]) * scale
         return loss / n_rows, slope.ravel() / n_rows
 
-    found = minimize(
-        objective,
-        np.zeros((n_features + 1) * len(basis)),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": max_iter, "maxcor": _MEMORY, "gtol": _TOLERANCE, "ftol": 1e-12},
-    )
-    solution = (found.x.reshape(n_features + 1, -1) * scale) @ basis
-    return Regression(np.ascontiguousarray(solution[:-1].T, dtype=np.float32), solution[-1], found.nit < max_iter)
+    weights = (n_features + 1) * len(basis)
+    memory = max(_FEWEST_STEPS, min(_MEMORY, _MOST_BYTES // (2 * 8 * weights)))  # two vectors a step
+    try:
+        found = minimize(
+            objective,
+            np.zeros(weights),
+            jac=True,
+            method="L-BFGS-B",
+            options={"maxiter": max_iter, "maxcor": memory, "gtol": _TOLERANCE, "ftol": 1e-12},
+        )
+        solution = (found.x.reshape(n_features + 1, -1) * scale) @ basis
+        return Regression(np.ascontiguousarray(solution[:-1].T, dtype=np.float32), solution[-1], found.nit < max_iter)
+    except MemoryError as error:
+        raise ModelError(
+            f"the weights of {n_features:,} n-grams for each of {n_labels:,} labels do not fit into memory; "
+            "lower model.max_features or raise model.min_df"
+        ) from error

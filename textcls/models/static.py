@@ -36,7 +36,8 @@ from textcls.models.base import (
 )
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier
-from textcls.models.encoders import bare_tokenizer, computes_in_bf16, embed_tokens, fingerprint, load_encoder, warn_of_cuts
+from textcls.models.devices import computes_in_bf16
+from textcls.models.encoders import bare_tokenizer, embed_tokens, fingerprint, load_encoder, warn_of_cuts
 
 logger = logging.getLogger(__name__)
 

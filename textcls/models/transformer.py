@@ -35,15 +35,13 @@ from textcls.models.base import (
     text_digests,
 )
 from textcls.models.configured import ConfiguredClassifier
+from textcls.models.devices import arithmetic, best_device, uses_bf16
 from textcls.models.encoders import (
-    arithmetic,
-    best_device,
     load_tokenizer,
     loading,
     locate_encoder,
     one_at_a_time,
     quiet,
-    uses_bf16,
     warn_of_cuts,
     write_encoder,
 )
@@ -195,6 +193,10 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         weights = torch.tensor(label_weights(shares, settings.class_weight), dtype=torch.float32)
         if settings.lora is not None:
             model = _with_adapters(model, settings.lora)
+        if (settings.frozen_layers or 0) > model.config.num_hidden_layers:
+            raise ModelError(
+                f"model.frozen_layers is {settings.frozen_layers}, but encoder {settings.encoder} has {model.config.num_hidden_layers} layers"
+            )
         for name, parameter in model.named_parameters():
             layer = layer_of(name)
             if settings.frozen_layers is not None and layer is not None and layer <= settings.frozen_layers:
@@ -318,13 +320,19 @@ def _with_adapters(model: Any, lora: LoraConfig) -> Any:
     except ModuleNotFoundError as error:
         raise ModelError("model.lora needs peft; install it with: pip install 'textcls[lora]'") from error
 
+    head = [name for name, its in model.named_modules() if isinstance(its, torch.nn.Linear) and not _in_encoder(model, name)]
     adapters = peft.LoraConfig(
         task_type=peft.TaskType.SEQ_CLS,
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules="all-linear",
+        exclude_modules=head,  # which is trained as a whole
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a name that is given up
         return peft.get_peft_model(model, adapters)
+
+
+def _in_encoder(model: Any, module: str) -> bool:
+    return module.startswith(f"{model.base_model_prefix}.")

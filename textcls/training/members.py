@@ -107,6 +107,21 @@ def check_known(ensemble: EnsembleClassifier, learnt: Sequence[str], tested: Seq
             )
 
 
+def check_calibration(ensemble: EnsembleClassifier, texts: Sequence[str]) -> None:
+    """Check that no member has learnt from the texts that a decision is to be learnt on: there it is surer than elsewhere.
+
+    Raises:
+        ConfigError: a member has, or may have.
+    """
+    for name, member in zip(ensemble.members, ensemble.members_, strict=True):
+        known = len(texts) if member.learnt is None else int(np.isin(text_digests(texts), member.learnt).sum())
+        if known:
+            raise ConfigError(
+                f"decision is to be learnt on {counted(len(texts), 'row')}, of which member {name} has learnt {known:,}, so that it would "
+                "promise too much; let the members learn decisions, and leave the ensemble's out (abstain_below may stay)"
+            )
+
+
 def _parting(config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that decide which rows are in the test."""
     data, splits = config["data"], config["splits"]

@@ -23,7 +23,7 @@ from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.environment import run_tags
 from textcls.training.fitting import Outcome
-from textcls.training.members import check_known, make_ensemble, member_folders
+from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import in_context, plan, protocol
 from textcls.training.pooling import final_metrics, pool, speed
@@ -193,6 +193,8 @@ def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
     if isinstance(config.model, EnsembleConfig):
         ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
         split, texts = fits[0].split, rows["text"][:]
+        if config.decision.learns:
+            check_calibration(ensemble, [texts[row] for row in split.calibration])
         others = (*split.train, *split.validation, *split.calibration)
         check_known(ensemble, [texts[row] for row in others], [texts[row] for row in split.test])
     return Job(config, data, rows, fits, final, ensemble, config.tracking.name or run_name(config))
