@@ -342,6 +342,8 @@ def test_bars_of_reliability_are_over_articles_and_take_seeds_for_one() -> None:
     ((low, high),) = bars(once)
     shares = right.reshape(40, 25).mean(axis=1)
     assert high - low == pytest.approx(2 * 2.02 * shares.std(ddof=1) / 40**0.5, rel=0.1)
+    (legend,) = pr_figure(true * 5, np.tile(probabilities, (5, 1)), ["a", "b"], ids * 5, title="").legends
+    assert legend.get_texts()[0].get_text().endswith("(1,000)")
     assert once.legends
     assert once.axes[0].get_legend() is None, "points may lie anywhere within"
     rows_alone = reliability_figure(true, probabilities, ["a", "b"], title="")

@@ -31,13 +31,17 @@ _RESAMPLES = 2_000
 _MOST_UNITS = 1_000
 
 
-def pr_figure(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], *, title: str) -> Figure:
-    """Draw precision over recall for each label, a dozen of the most frequent ones if there are more."""
+def pr_figure(
+    true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], ids: Sequence[str] | None = None, *, title: str
+) -> Figure:
+    """Draw precision over recall for each label, a dozen of the most frequent ones if there are more; with `ids` rows of several
+    seeds are counted once."""
     from matplotlib.figure import Figure
 
     names = [str(label) for label in labels]
     numbers = number_labels(true, names)
-    counts = np.bincount(numbers, minlength=len(names))
+    once = numbers if ids is None else np.array([*dict(zip(ids, numbers, strict=True)).values()])
+    counts = np.bincount(once, minlength=len(names))
     chosen = [int(i) for i in np.argsort(-counts, kind="stable")[: len(_STYLES)] if counts[i]]
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()
