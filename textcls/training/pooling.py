@@ -63,7 +63,7 @@ def pool(
     ]
     true, groups, ids = (values[column] for column in ("label", "group", "id"))
     intervals = bootstrap_intervals(true, probabilities, labels, groups, ids, grouped_by=grouped_by)
-    return evaluate(true, probabilities, labels), intervals, predictions
+    return evaluate(true, probabilities, labels, ids), intervals, predictions
 
 
 def final_metrics(outcomes: Sequence[Outcome], pooled: Evaluation, intervals: Intervals) -> dict[str, float]:

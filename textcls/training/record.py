@@ -195,8 +195,9 @@ def _figures(
     true = [row["label"] for row in predictions]
     probabilities = np.array([list(row["probabilities"].values()) for row in predictions])
     measured = (true, probabilities, evaluation.labels)
-    yield "precision_recall", pr_figure(*measured, title=title)
-    yield "reliability", reliability_figure(*measured, title=title)
+    groups, ids = ([row[name] for row in predictions] for name in ("article", "id"))
+    yield "precision_recall", pr_figure(*measured, ids, title=title)
+    yield "reliability", reliability_figure(*measured, groups, ids, title=title)
     yield "risk_coverage", risk_coverage_figure({"this run": risk_coverage(*measured)}, title=title)
     if slices:
         yield "slices", slices_figure(slices, title=title)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +22,6 @@ from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
-from textcls.training.environment import run_tags
 from textcls.training.fitting import Outcome
 from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
@@ -203,9 +203,7 @@ def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
 def _tracked(job: Job, within: NullRun | None, resume: str | None) -> AbstractContextManager[NullRun]:
     if within is not None:
         return within.child(job.name, "trial")
-    summary = job.data.summary
-    tags = run_tags(job.config, summary.identity, "parent" if len(job.fits) > 1 else "single")
-    return track(job.config.tracking, experiment=summary.name, name=job.name, tags=tags, resume=resume)
+    return track(job.config.tracking, experiment=job.data.summary.name, name=job.name, tags=job.tags, resume=resume)
 
 
 def _note_inputs(work: Work, given: str | None) -> None:
@@ -248,8 +246,14 @@ def _keep_results(work: Work, result: RunResult, outcomes: Sequence[Outcome]) ->
     if work.run.id is None:
         return
     summary = job.data.summary
+    changed = " and uncommitted changes" if job.tags.get("textcls.git_dirty") == "true" else ""
     about = {
         "measured": protocol(job.config, job.fits),
+        "run": work.run.id,
+        "ended": datetime.now(UTC).isoformat(sep=" ", timespec="minutes"),
+        "started in a folder at": f"{job.tags.get('mlflow.source.git.commit', 'no commit')}{changed}",
+        "textcls": job.tags["textcls.version"],
+        "settings": job.config.as_yaml(),
         "data": f"{summary.name}, {summary.rows:,} rows, identity {summary.identity[:12]}",
         "model": job.config.model.kind,
     }

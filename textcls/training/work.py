@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textcls.config import Config
 from textcls.models import TextClassifier
 from textcls.tracking import NullRun
-from textcls.training.environment import arithmetic_tags
+from textcls.training.environment import arithmetic_tags, run_tags
 from textcls.training.fitting import Outcome, fit_classifier, measure_classifier
 from textcls.training.planning import Fit
 from textcls.training.reading import RunData
@@ -39,6 +40,11 @@ class Job:
     final: Fit | None
     ensemble: TextClassifier | None
     name: str
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """The tags of its run."""
+        return run_tags(self.config, self.data.summary.identity, "parent" if len(self.fits) > 1 else "single")
 
 
 @dataclass(frozen=True)
