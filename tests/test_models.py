@@ -27,7 +27,7 @@ from sklearn.model_selection import cross_val_predict, cross_val_score
 from transformers import CanineConfig, CanineModel, CanineTokenizer
 
 from textcls.artifacts import load_model, save_model
-from textcls.config import ContextConfig, model_kinds
+from textcls.config import model_kinds
 from textcls.errors import ConfigError, DataError, ModelError
 from textcls.models import FAMILIES, Listener, TextClassifier, classifier_class, make_classifier, text_digests
 from textcls.models.encoders import OFFLINE_ENCODER, locate_encoder
@@ -526,9 +526,9 @@ def test_weights_that_do_not_fit_into_memory_are_told(monkeypatch: pytest.Monkey
 
 
 def test_settings_may_be_of_other_types_than_json_has() -> None:
-    classifier = classifier_class("tfidf")(
-        min_df=np.int64(1), word_ngrams=np.array([1, 2]), context=ContextConfig(before=1, after=0)
-    ).fit(ROWS, LABELS)
+    classifier = classifier_class("tfidf")(min_df=np.int64(1), word_ngrams=np.array([1, 2]), context={"before": np.int64(1)}).fit(
+        ROWS, LABELS
+    )
     assert (classifier.predict(ROWS) == LABELS).all()
     with pytest.raises(ConfigError, match=r"^expected settings that JSON has, found <object object"):
         classifier_class("tfidf")(C=object()).fit(TEXTS, LABELS)

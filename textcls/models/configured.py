@@ -8,7 +8,6 @@ from os import PathLike, fspath
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from textcls.config import ModelSettings, check_settings, model_kinds
@@ -73,11 +72,9 @@ def _defaults(kind: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A number of NumPy's, such as a grid search gives, as one of Python's, a path as a string, and a section of a config as a mapping."""
+    """A number of NumPy's, such as a grid search gives, as one of Python's, and a path as a string."""
     if isinstance(value, PathLike):
         return fspath(value)
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    if isinstance(value, BaseModel):
-        return value.model_dump()
     raise ConfigError(f"expected settings that JSON has, found {value!r}")
