@@ -750,8 +750,9 @@ def test_a_database_that_is_none(store_folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_state_file(store_folder: Path) -> None:
-    (store_folder / "store.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", '{"root": 5}'])
+def test_a_damaged_state_file(content: str, store_folder: Path) -> None:
+    (store_folder / "store.json").write_text(content)
     with pytest.raises(TrackingError) as caught:
         Store(store_folder)
     assert str(caught.value) == (f"{store_folder}/store.json: damaged; remove it, and move the folder back if it was moved")

@@ -190,10 +190,13 @@ def _state(folder: Path) -> dict[str, str]:
     file = folder / "store.json"
     if not file.is_file():
         return {}
+    damaged = TrackingError(f"{file}: damaged; remove it, and move the folder back if it was moved")
     try:
-        state: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        state = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise TrackingError(f"{file}: damaged; remove it, and move the folder back if it was moved") from error
+        raise damaged from error
+    if not isinstance(state, dict) or not all(isinstance(value, str) for value in state.values()):
+        raise damaged
     return state
 
 
