@@ -328,7 +328,7 @@ def test_the_run_table_shows_the_figures(config: TrackingConfig, store_folder: P
     experiment = store.client.get_experiment_by_name("news")
     view = json.loads(experiment.tags["mlflow.sharedViewState.textcls"])
     assert view["selectedColumns"][0] == view["orderByKey"] == "metrics.`test/macro_f1`"
-    assert {"params.`model.kind`", "tags.`compared`"} < set(view["selectedColumns"])
+    assert {"params.`model.kind`", "tags.`textcls.data_sha`", "tags.`compared`"} < set(view["selectedColumns"])
     assert view["orderByAsc"] is False
     assert store.page == (
         f"/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=textcls"
