@@ -848,6 +848,18 @@ def test_an_upgrade_of_the_database_that_is_cut_off_leaves_the_one_before(
     assert "news" in {experiment.name for experiment in Store(folder).client.search_experiments()}
 
 
+def test_tables_that_an_older_textcls_was_cut_off_in_making_are_told(store_folder: Path) -> None:
+    with closing(sqlite3.connect(store_folder / "mlflow.db")) as connection, connection:
+        (newest,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        before = ScriptDirectory.from_config(_get_alembic_config("")).get_revision(newest).down_revision
+        connection.execute("UPDATE alembic_version SET version_num = ?", (before,))
+    with pytest.raises(
+        TrackingError, match=r"cannot bring mlflow\.db up to date: .*; if no run was ever tracked in it, remove it; else"
+    ):
+        Store(store_folder)
+    assert not list(store_folder.glob(".migrating"))
+
+
 def test_a_database_that_is_open_elsewhere_is_not_migrated(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_module, "_DATABASE_SECONDS", 0.2)
     Store(store_folder)
