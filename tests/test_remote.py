@@ -384,6 +384,8 @@ def answering(status: int, body: bytes = b"") -> Iterator[str]:
             "the tracking server refuses: PERMISSION_DENIED: not you; set",
         ),
         (404, b"nothing here", "no MLflow tracking server: it answers with HTTP 404; check the address"),
+        (500, b"oops", "the tracking server fails: it answers with HTTP 500; look at its log, or track in a folder"),
+        (503, b"", "the tracking server fails: it answers with HTTP 503; look at its log, or track in a folder"),
         (200, b"<html>a page</html>", "no MLflow tracking server: "),
     ],
 )

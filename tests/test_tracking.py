@@ -328,7 +328,7 @@ def test_the_run_table_shows_the_figures(config: TrackingConfig, store_folder: P
     experiment = store.client.get_experiment_by_name("news")
     view = json.loads(experiment.tags["mlflow.sharedViewState.textcls"])
     assert view["selectedColumns"][0] == view["orderByKey"] == "metrics.`test/macro_f1`"
-    assert {"params.`model.kind`", "tags.`compared`"} < set(view["selectedColumns"])
+    assert {"params.`model.kind`", "tags.`textcls.data_sha`", "tags.`compared`"} < set(view["selectedColumns"])
     assert view["orderByAsc"] is False
     assert store.page == (
         f"/#/experiments/{experiment.experiment_id}/runs?workflowType=machine_learning&viewStateShareKey=textcls"
@@ -750,8 +750,9 @@ def test_a_database_that_is_none(store_folder: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_state_file(store_folder: Path) -> None:
-    (store_folder / "store.json").write_text("{")
+@pytest.mark.parametrize("content", ["{", "[]", '{"root": 5}'])
+def test_a_damaged_state_file(content: str, store_folder: Path) -> None:
+    (store_folder / "store.json").write_text(content)
     with pytest.raises(TrackingError) as caught:
         Store(store_folder)
     assert str(caught.value) == (f"{store_folder}/store.json: damaged; remove it, and move the folder back if it was moved")
@@ -845,6 +846,18 @@ def test_an_upgrade_of_the_database_that_is_cut_off_leaves_the_one_before(
         connection.execute("PRAGMA journal_mode=wal")
     assert (folder / "mlflow.db").read_bytes()[100:] == before[100:]  # behind the header, which says how often it was opened
     assert "news" in {experiment.name for experiment in Store(folder).client.search_experiments()}
+
+
+def test_tables_that_an_older_textcls_was_cut_off_in_making_are_told(store_folder: Path) -> None:
+    with closing(sqlite3.connect(store_folder / "mlflow.db")) as connection, connection:
+        (newest,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        before = ScriptDirectory.from_config(_get_alembic_config("")).get_revision(newest).down_revision
+        connection.execute("UPDATE alembic_version SET version_num = ?", (before,))
+    with pytest.raises(
+        TrackingError, match=r"cannot bring mlflow\.db up to date: .*; if no run was ever tracked in it, remove it; else"
+    ):
+        Store(store_folder)
+    assert not list(store_folder.glob(".migrating"))
 
 
 def test_a_database_that_is_open_elsewhere_is_not_migrated(store_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from textcls.errors import TrackingError
 from textcls.files import new_file
+from textcls.tracking.remote import reason
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -156,6 +157,7 @@ def _migrate(database: Path) -> None:
     A migration that is cut off leaves tables that MLflow can neither use nor go on with.
     """
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
+    from sqlalchemy.exc import SQLAlchemyError
 
     scratch = database.with_name(".migrating")
     shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
@@ -169,6 +171,11 @@ def _migrate(database: Path) -> None:
             _initialize_tables(engine)
         engine.dispose()
         whole.replace(database)
+    except SQLAlchemyError as error:  # such as of tables that an older textcls was cut off in making
+        raise TrackingError(
+            f"{database.parent}: MLflow cannot bring mlflow.db up to date: {reason(error)}; if no run was ever tracked in it, remove it; "
+            "else put a copy in its place"
+        ) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -190,10 +197,13 @@ def _state(folder: Path) -> dict[str, str]:
     file = folder / "store.json"
     if not file.is_file():
         return {}
+    damaged = TrackingError(f"{file}: damaged; remove it, and move the folder back if it was moved")
     try:
-        state: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
+        state = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise TrackingError(f"{file}: damaged; remove it, and move the folder back if it was moved") from error
+        raise damaged from error
+    if not isinstance(state, dict) or not all(isinstance(value, str) for value in state.values()):
+        raise damaged
     return state
 
 

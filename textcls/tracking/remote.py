@@ -86,6 +86,10 @@ def reach(uri: str, client: MlflowClient) -> None:
             raise TrackingError(
                 f"{uri}: no MLflow tracking server: it answers with HTTP {found[1]}; check the address"
             ) from error
+        if re.search(_FAILING, message):
+            raise TrackingError(
+                f"{uri}: the tracking server fails: {reason(error)}; look at its log, or track in a folder (tracking.uri: null)"
+            ) from error
         if reason(error) == "it does not answer":
             raise TrackingError(
                 f"{uri}: no tracking server answers; start it, correct the address, or track in a folder (tracking.uri: null)"
@@ -95,12 +99,16 @@ def reach(uri: str, client: MlflowClient) -> None:
 
 def reason(error: BaseException) -> str:
     """The first line of an error, short enough for one of ours."""
+    if found := re.search(_FAILING, str(error)):
+        return f"it answers with HTTP {found[1]}"
     if "failed with exception" in str(error) or "failed with timeout" in str(error):
         return "it does not answer"
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0] if len(lines[0]) <= 200 else lines[0][:199] + "…"
 
 
+_FAILING = r"too many (\d{3}) error responses"
+"""What MLflow says of a server, or of a proxy before it, that has answered with a fault every time."""
 _CREDENTIALS = "; set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 
 

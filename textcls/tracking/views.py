@@ -13,9 +13,14 @@ SHOWN_COLUMNS = (
     "metrics.`time/fit_s`",
     "metrics.`size/model_mb`",
     "params.`model.kind`",
+    "tags.`textcls.data_sha`",
     f"tags.`{COMPARED}`",
 )
-"""Columns of the run table that `textcls ui` opens."""
+"""Columns of the run table that `textcls ui` opens.
+
+Figures of runs on other data are no rivals, hence the identity of the data. The ends of macro-F1's interval are left out: those of one fit
+are by a bootstrap over articles and those of a mean by Student's t over the fits, and in one column they would be taken for the same.
+"""
 
 VIEW_TAG = "mlflow.sharedViewState.textcls"
 """The experiment's tag that holds its view `textcls`; MLflow does not document it."""
