@@ -533,6 +533,16 @@ def test_predictions_go_to_standard_output_or_a_file(textcls: Command, model: Pa
     assert [json.loads(line) for line in Path("out.jsonl").read_text().splitlines()] == rows
 
 
+def test_predict_abstains_below_what_is_asked_for(textcls: Command, model: Path, toy_file: Path) -> None:
+    def answered(*options: str) -> list[bool]:
+        return [json.loads(line)["label"] is not None for line in textcls("predict", model, toy_file, *options).out.splitlines()]
+
+    assert all(answered())
+    assert not any(answered("--abstain-below", "1"))
+    assert all(answered("--abstain-below", "0"))
+    assert textcls("predict", model, toy_file, "--abstain-below", "2").code == 2
+
+
 def test_predict_reads_standard_input(textcls: Command, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"id": 3, "text": "the council opened a bridge"}\n')))
     done = textcls("predict", model, "-")

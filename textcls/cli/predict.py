@@ -24,6 +24,12 @@ def predict(
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
     text: TextOption = None,
     id_: Annotated[str, typer.Option("--id", help="Column that rows are known by, which predictions keep.")] = "id",
+    abstain_below: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Give no label to what is less probable; by default the model's own.", show_default=False
+        ),
+    ] = None,
     explain: Annotated[
         bool,
         typer.Option(
@@ -37,10 +43,14 @@ def predict(
 
     from textcls.cli.output import check_delivery, deliver
     from textcls.errors import DataError
+    from textcls.models import abstaining
     from textcls.prediction import load, predict_inputs
 
     check_delivery(output)
-    rows = predict_inputs(load(model, store=store), inputs, text=text, id=id_, explain=explain)
+    classifier = load(model, store=store)
+    if abstain_below is not None:
+        classifier = abstaining(classifier, abstain_below)
+    rows = predict_inputs(classifier, inputs, text=text, id=id_, explain=explain)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{', '.join(inputs)}: expected sentences, found none")

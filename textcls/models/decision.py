@@ -193,6 +193,15 @@ class DecidedClassifier(TextClassifier):
         return self
 
 
+def abstaining(classifier: TextClassifier, below: float) -> TextClassifier:
+    """The same classifier with another confidence below which it abstains; with 0 it always answers."""
+    decided = isinstance(classifier, DecidedClassifier)
+    inner, decision = (classifier.classifier, classifier.decision) if decided else (classifier, Decision())
+    made = DecidedClassifier(inner, decision.model_copy(update={"abstain_below": below}))
+    made.group, made.columns = classifier.group, classifier.columns
+    return made
+
+
 def _choose_bias(label_ids: np.ndarray, probabilities: np.ndarray) -> list[float]:
     """Choose the power of the labels' frequencies to divide probabilities by such that macro-F1 is best.
 
