@@ -41,8 +41,9 @@ def print_trained(out: Console, result: RunResult, config: Config) -> None:
     if result.run_id is not None:
         store = store_hint(config.tracking.uri or config.tracking.folder)
         texts = "ARTICLE" if config.data.text == "text" else "FILE"
+        pages = config.tracking.uri or f"textcls ui{store}"  # a server shows its runs itself
         out.print(
-            f"run: {result.run_id}   (textcls predict {result.run_id}{store} {texts} · textcls compare{store} · textcls ui{store})",
+            f"run: {result.run_id}   (textcls predict {result.run_id}{store} {texts} · textcls compare{store} · {pages})",
             soft_wrap=True,
         )
 
