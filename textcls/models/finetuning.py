@@ -5,6 +5,7 @@ What rows are, and which model, is up to `transformer`.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -31,8 +32,10 @@ from transformers import (
 from textcls.config import TransformerConfig
 from textcls.errors import ModelError
 from textcls.models.base import Listener
-from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell
+from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell, damaged_files
 from textcls.models.encoders import uses_bf16
+
+logger = logging.getLogger(__name__)
 
 PREDICTION_BATCH = 64
 _MEGA_BATCH = 50
@@ -64,7 +67,7 @@ def fine_tune(
         validation: encoded rows to choose the epoch by, and to stop early on.
         loss: a function of logits and labels (numbers, or shares of each), summed over the batch.
         listener: told of curves and progress.
-        folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
+        folder: for checkpoints; if it holds one of the same training that is not damaged, that is gone on from. Emptied at the end.
 
     Returns:
         the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it.
@@ -249,10 +252,17 @@ def _macro_f1(evaluation: transformers.EvalPrediction) -> dict[str, float]:
 
 
 def _last_checkpoint(folder: Path) -> str | None:
-    """Find the newest checkpoint that was written to its end, and remove what was not."""
+    """Find the newest checkpoint that was written to its end and is whole, and remove what is not."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    whole = []
     for path in found:
-        if not (path / COMPLETE).exists():
+        written = (path / COMPLETE).exists()
+        damaged = damaged_files(path) if written else []
+        if damaged:
+            names = ", ".join(damaged)
+            logger.warning("%s: gone or damaged: %s; the fit goes on from an earlier checkpoint or begins anew", path, names)
+        if written and not damaged:
+            whole.append(path)
+        else:
             shutil.rmtree(path)
-    complete = [path for path in found if path.exists()]
-    return str(complete[-1]) if complete else None
+    return str(whole[-1]) if whole else None
