@@ -114,10 +114,17 @@ class LengthBatches(Sampler[list[int]]):
     Rows are shuffled, sorted by length within up to 50 batches' worth of them, and the batches shuffled again. Transformers'
     own sampler leaves the batches sorted, so that every epoch ends on the shortest texts, and forgets its order when a
     run is resumed.
+
+    Args:
+        lengths: of each row, in tokens.
+        batch_size: rows a batch; one batch may hold fewer.
+        seed: of the order.
+        short_last: whether that one comes last. Accelerate, which deals the batches out to processes, wants it so: it leaves out those
+            that it would deal out together with a short one before the last.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, short_last: bool = False) -> None:
+        self.lengths, self.batch_size, self.seed, self.short_last = np.asarray(lengths), batch_size, seed, short_last
         self.drop_last = False  # which accelerate asks for
         self.epoch = 0
 
@@ -134,7 +141,8 @@ class LengthBatches(Sampler[list[int]]):
             mega = rows[start : start + size]
             mega = mega[np.argsort(self.lengths[mega], kind="stable")]
             batches += [mega[at : at + self.batch_size].tolist() for at in range(0, len(mega), self.batch_size)]
-        return iter([batches[number] for number in random.permutation(len(batches))])
+        batches = [batches[number] for number in random.permutation(len(batches))]
+        return iter(sorted(batches, key=len, reverse=True) if self.short_last else batches)
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next; the Trainer does."""
@@ -151,7 +159,9 @@ class _Trainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         rows: Any = self.train_dataset
         # Of several GPUs in one process, which share it too, the Trainer's own number would be that of all their texts.
-        batches = LengthBatches([len(row["input_ids"]) for row in rows], _share(self.settings.batch_size), self.args.seed)
+        size = _share(self.settings.batch_size)
+        lengths = [len(row["input_ids"]) for row in rows]
+        batches = LengthBatches(lengths, size, self.args.seed, short_last=self.accelerator.num_processes > 1)
         loader = DataLoader(rows, batch_sampler=batches, collate_fn=self.data_collator)
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
