@@ -324,6 +324,17 @@ def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
         sweep(config, overrides=["sweep.metric=test/f1"])
 
 
+def test_processes_under_torchrun_cannot_share_a_sweep(
+    config: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = textcls("sweep", config)
+    assert done.code == 1
+    assert (
+        done.err == "error: a sweep makes many runs, which the 2 processes of torchrun cannot share; start it without torchrun\n"
+    )
+
+
 def test_a_config_without_a_sweep(config: Path) -> None:
     with pytest.raises(ConfigError, match="it has no sweep; add one with a space"):
         sweep(config, overrides=["sweep=null"])

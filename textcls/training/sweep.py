@@ -15,7 +15,7 @@ from textcls.config import Config, TrackingConfig, load_config, make_config
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import GivenUp, NullRun, Store, track
-from textcls.training.environment import run_tags
+from textcls.training.environment import check_one_process, run_tags
 from textcls.training.planning import plan
 from textcls.training.reading import RunData, read_data
 from textcls.training.reporting import Reporter
@@ -72,8 +72,10 @@ def sweep(
         reporter: told of phases and progress.
 
     Raises:
-        TextclsError: the config, its space, the study or the data cannot be used, or no trial came to an end.
+        TextclsError: the config, its space, the study or the data cannot be used, or no trial came to an end; or this is one of
+            several processes under `torchrun`.
     """
+    check_one_process("a sweep")
     base = load_config(config, overrides)
     if base.sweep is None:
         raise ConfigError(f"{config}: it has no sweep; add one with a space, such as sweep: {{space: {{model.C: [0.3, 1, 3]}}}}")
