@@ -195,6 +195,22 @@ def test_a_study_of_other_data(config: Path, tmp_path: Path) -> None:
         sweep(config)
 
 
+@pytest.mark.parametrize(("directions", "trials"), [(["maximize"], 1), (["minimize"], 0), (["maximize", "maximize"], 0)])
+def test_a_study_that_textcls_did_not_make_is_left_alone(
+    config: Path, store_folder: Path, directions: list[str], trials: int
+) -> None:
+    import optuna
+
+    storage = f"sqlite:///{store_folder / 'sweeps.db'}"
+    study = optuna.create_study(study_name="other", storage=storage, directions=directions)
+    for _ in range(trials):
+        study.tell(study.ask(), 0.99)
+    with pytest.raises(ConfigError) as caught:
+        sweep(config, overrides=["sweep.name=other"])
+    assert str(caught.value) == f"the study 'other' in {storage} was not made by textcls; set sweep.name to begin a new one"
+    assert (len(study.trials), study.user_attrs) == (trials, {})
+
+
 def test_while_another_process_is_at_a_trial_the_best_is_provisional(
     config: Path, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
 ) -> None:

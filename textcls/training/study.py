@@ -78,7 +78,8 @@ class Study:
         folder: where the database is, unless the sweep names another, and what keeps processes apart.
 
     Raises:
-        TextclsError: the database cannot be opened, or the study in it is of another config, other data or another metric.
+        TextclsError: the database cannot be opened, or the study in it is of another config, other data or another metric, or was not
+            made by textcls.
     """
 
     def __init__(self, config: Config, sweep: SweepConfig, *, name: str, data: str, metric: str, folder: Path) -> None:
@@ -184,16 +185,22 @@ def _open_study(config: Config, sweep: SweepConfig, name: str, measured: Mapping
     # Without defaults, so that a setting that a newer textcls has does not make it another config.
     settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True}, exclude_defaults=True)
     made_of = {"config": sha256(str(settings).encode()).hexdigest(), **measured}
+    direction = (
+        optuna.study.StudyDirection.MINIMIZE if less_is_better(measured["metric"]) else optuna.study.StudyDirection.MAXIMIZE
+    )
     try:
         with locked(folder):
             study = optuna.create_study(
                 study_name=name,
                 storage=optuna.storages.RDBStorage(url),
-                direction="minimize" if less_is_better(measured["metric"]) else "maximize",
+                direction=direction,
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),
             )
             known = study.user_attrs
+            # Ours has no config only if its process died before the next lines, and then no trials either.
+            if "config" not in known and (study.directions != [direction] or study.get_trials(deepcopy=False)):
+                raise ConfigError(f"the study {name!r} in {shown} was not made by textcls; set sweep.name to begin a new one")
             for what in made_of.keys() - known.keys():
                 study.set_user_attr(what, made_of[what])
     except (SQLAlchemyError, OSError, ImportError) as error:
