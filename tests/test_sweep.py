@@ -60,7 +60,9 @@ def test_a_sweep_takes_the_highest_seed_that_a_config_can_have(config: Path) -> 
     assert len(sweep(config, overrides=["seed=4294967295", "sweep.trials=2", "tracking.enabled=false"]).trials) == 2
 
 
-def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part_tries(config: Path, store_folder: Path) -> None:
+def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part_tries(
+    config: Path, store_folder: Path, tmp_path: Path
+) -> None:
     import optuna
 
     whole = sweep(config, overrides=["sweep.name=whole"])
@@ -69,9 +71,10 @@ def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part
         study_name=f"sweep-{run_name(load_config(config))}", storage=f"sqlite:///{store_folder / 'sweeps.db'}"
     )
     study.ask().set_user_attr("process", f"{socket.gethostname()}:999999999")
-    resumed = sweep(config)
+    resumed = sweep(config, output=tmp_path / "best.yaml")
     assert [trial.settings for trial in resumed.trials if trial.state == "complete"] == [trial.settings for trial in whole.trials]
     assert [trial.state for trial in resumed.trials] == ["complete", "stopped", "complete", "complete"]
+    assert (tmp_path / "best.yaml").read_text().startswith(f"# Best of 3 trials of sweep-{run_name(load_config(config))}: ")
     assert resumed.config == whole.config
     assert len({str(trial.settings) for trial in whole.trials}) > 1
 
@@ -98,6 +101,23 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_best(
     assert complete == [(trial.settings, trial.value) for trial in whole.trials]
     assert killed.config == load_config(tmp_path / "best.yaml") == whole.config
     assert [run.status for run in Store(store_folder).runs()] == ["FINISHED"] * 2
+
+
+def test_what_a_killed_trial_has_left_goes_when_the_sweep_goes_on(
+    config: Path, store_folder: Path, fork: Callable[..., Forked]
+) -> None:
+    assert fork(_die_within_a_trial, config).wait().code == -signal.SIGKILL
+    (left,) = (store_folder / "unfinished").iterdir()
+    assert any(left.rglob("*.json"))
+    result = sweep(config)
+    assert [trial.state for trial in result.trials] == ["stopped", "complete", "complete", "complete"]
+    assert not list((store_folder / "unfinished").iterdir())
+
+
+def _die_within_a_trial(config: Path) -> None:
+    # When the first fold is measured; in a process of its own.
+    sweeping._Pruning.measured = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    sweep(config)
 
 
 def begun_trials(store: Path) -> set[tuple[str, int]]:

@@ -14,8 +14,9 @@ from filelock import FileLock, Timeout
 from textcls.config import Config, SweepConfig
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.evaluation import less_is_better
-from textcls.tracking import is_alive, this_process
+from textcls.tracking import UNFINISHED, is_alive, this_process
 from textcls.training.space import combinations, distinct, distributions, settings_of
+from textcls.training.workspace import Workspace
 
 if TYPE_CHECKING:
     import optuna
@@ -111,7 +112,10 @@ class Study:
         return None
 
     def next_trial(self) -> optuna.Trial | None:
-        """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same."""
+        """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same.
+
+        What a trial whose process died has left in its working folder is removed: another begins anew in its place.
+        """
         from optuna.trial import TrialState
 
         with locked(self.folder):
@@ -119,6 +123,8 @@ class Study:
                 process = trial.user_attrs.get("process")
                 # Without one, a process died between the two steps below, for none but this one is at them now.
                 if process is None or process == this_process() or is_alive(process) is False:
+                    if "run" in trial.user_attrs:
+                        Workspace(self.folder / UNFINISHED / trial.user_attrs["run"]).remove()
                     self._study.tell(trial.number, state=TrialState.FAIL)
             # What failed by its settings counts: the next draw of the same number would be the same settings again.
             begun = [t for t in self._study.get_trials(deepcopy=False) if t.state != TrialState.FAIL or "error" in t.user_attrs]

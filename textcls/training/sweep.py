@@ -116,7 +116,7 @@ def sweep(
         run.text(config_of_best.as_yaml(), "config/best.yaml")
     if output is not None and not any(trial.state == "running" for trial in trials):
         with new_file(output) as scratch:
-            header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
+            header = f"# Best of {_count(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
             scratch.write_text(header + config_of_best.as_yaml(), encoding="utf-8")
     return SweepResult(metric, trials, best, config_of_best, run.id, _count(trials) < base.sweep.trials)
 
@@ -204,11 +204,14 @@ def _leave_to_others(study: Study, run: NullRun) -> None:
 
 
 class _Pruning(Reporter):
-    """Report to Optuna how a trial is getting on, and give it up where Optuna says so."""
+    """Report to Optuna which run a trial is and how it is getting on, and give it up where Optuna says so."""
 
     def __init__(self, trial: optuna.Trial, metric: str, reporter: Reporter) -> None:
         self.trial, self.name, self.reporter = trial, metric, reporter
         self.values: list[float] = []
+
+    def started(self, run_id: str) -> None:
+        self.trial.set_user_attr("run", run_id)
 
     def progress(self, done: int, total: int) -> None:
         self.reporter.progress(done, total)
