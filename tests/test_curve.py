@@ -73,3 +73,14 @@ def test_what_is_there_stays(config: Path, tmp_path: Path) -> None:
     (tmp_path / "curve.png").write_text("old", encoding="utf-8")
     with pytest.raises(OutputError, match="exists already"):
         learning_curve(config, output=tmp_path / "curve.png")
+
+
+def test_processes_under_torchrun_cannot_share_a_curve(
+    config: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = textcls("curve", config)
+    assert done.code == 1
+    assert done.err == (
+        "error: a learning curve makes many runs, which the 2 processes of torchrun cannot share; start it without torchrun\n"
+    )

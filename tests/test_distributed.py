@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from accelerate.data_loader import BatchSamplerShard
 from conftest import Forked, textcls_main, toy_rows, write_jsonl
 
 from textcls.artifacts import load_model
+from textcls.models.finetuning import LengthBatches
 from textcls.tracking import Store
 
 
@@ -69,7 +72,7 @@ class _NoNumber:
 
 @pytest.fixture
 def config(tiny_encoder: str, store_folder: Path, tmp_path: Path) -> dict[str, Any]:
-    rows = {"train": toy_rows("abcdef"), "validation": toy_rows("g"), "test": toy_rows("h")}
+    rows = {"train": toy_rows("abcdef") + toy_rows("i")[:2], "validation": toy_rows("g"), "test": toy_rows("h")}
     model = {
         "kind": "transformer",
         "encoder": tiny_encoder,
@@ -96,6 +99,21 @@ def train(tmp_path: Path, fork: Callable[..., Forked]) -> Callable[..., Any]:
     return trained
 
 
+@pytest.mark.parametrize(
+    ("rows", "batch_size", "processes"), [(70, 16, 2), (99, 16, 2), (20, 32, 2), (1000, 128, 4), (50, 16, 8), (3, 8, 8)]
+)
+def test_every_row_is_learnt_from_in_every_epoch_by_one_of_the_processes(rows: int, batch_size: int, processes: int) -> None:
+    share = batch_size // processes
+    batches = LengthBatches(range(rows), share, seed=1, short_last=True)
+    for epoch in range(6):
+        batches.set_epoch(epoch)
+        # As accelerate deals them out.
+        dealt = [list(BatchSamplerShard(batches, processes, process)) for process in range(processes)]  # type: ignore[arg-type]
+        assert {len(its) for its in dealt} == {math.ceil(rows / batch_size)}
+        assert {len(batch) for its in dealt for batch in its} == {share}
+        assert {row for its in dealt for batch in its for row in batch} == set(range(rows))
+
+
 @pytest.mark.slow
 def test_two_processes_train_one_model(
     config: dict[str, Any], train: Callable[..., Any], store_folder: Path, tmp_path: Path
@@ -109,7 +127,7 @@ def test_two_processes_train_one_model(
     test = toy_rows("h")
     predicted = load_model(tmp_path / "model").predict(test)
     assert (predicted == [row["label"] for row in test]).mean() > 0.8
-    # Of 36 rows in batches of eight, each process learns from half of each batch, and once from what is filled up.
+    # Of 38 rows in batches of eight, each process learns from half of each batch, and once from what is filled up.
     epochs = len(store.client.get_metric_history(run.id, "eval/macro_f1"))
     for process in range(2):
         rows = json.loads(Path(f"rows-{process}.json").read_text())

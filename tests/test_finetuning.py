@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -119,15 +121,17 @@ class _StopAt(Listener):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", [4, 7, 13])  # of six an epoch: in the midst of one, and twice just after its end
-def test_a_fit_goes_on_from_any_step_to_the_same_weights(
-    step: int, model_settings: Callable[[str], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+FitIn = Callable[..., dict[str, torch.Tensor]]
+
+
+@pytest.fixture
+def fit_in(model_settings: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> FitIn:
+    """Fits in a folder, with a checkpoint at every step, until it is stopped, and gives the weights."""
     monkeypatch.setattr("textcls.models.callbacks._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     settings = model_settings("transformer") | {"seed": 1, "epochs": 4}
     settings.pop("kind")
 
-    def fit(folder: Path, stop: int = 0) -> dict[str, torch.Tensor]:
+    def fitted(folder: Path, stop: int = 0) -> dict[str, torch.Tensor]:
         classifier = TransformerClassifier(**settings)
         validation = ROWS[::2], LABELS[::2]
         weights: dict[str, torch.Tensor] = classifier.fit(
@@ -135,13 +139,43 @@ def test_a_fit_goes_on_from_any_step_to_the_same_weights(
         ).model_.state_dict()
         return weights
 
-    whole = fit(tmp_path / "whole")
+    return fitted
+
+
+@pytest.mark.parametrize("step", [4, 7, 13])  # of six an epoch: in the midst of one, and twice just after its end
+def test_a_fit_goes_on_from_any_step_to_the_same_weights(
+    step: int, fit_in: FitIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = fit_in(tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "stopped", step)
+        fit_in(tmp_path / "stopped", step)
     kept = list((tmp_path / "stopped").rglob("checkpoint-*"))
     assert len(kept) == 1
-    resumed = fit(tmp_path / "stopped")
+    resumed = fit_in(tmp_path / "stopped")
     assert all(torch.equal(weight, resumed[name]) for name, weight in whole.items())
+    assert "damaged" not in caplog.text
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: os.truncate(file, 10)])
+def test_a_fit_whose_checkpoint_is_damaged_begins_anew_and_comes_to_the_same_weights(
+    damage: Callable[[Path], None], fit_in: FitIn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = fit_in(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit_in(tmp_path / "stopped", 9)
+    (checkpoint,) = (tmp_path / "stopped").rglob("checkpoint-*")
+    needed = ["model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"]
+    for name in (*needed, "../best.safetensors", "complete"):
+        if name == "complete" and damage is Path.unlink:
+            continue  # one that was not written to its end is no damage
+        caplog.clear()
+        folder = tmp_path / f"without {Path(name).stem}"
+        shutil.copytree(tmp_path / "stopped", folder)
+        place = folder / checkpoint.relative_to(tmp_path / "stopped")
+        damage(place / name)
+        resumed = fit_in(folder)
+        assert all(torch.equal(weight, resumed[name]) for name, weight in whole.items())
+        assert caplog.messages == [f"{place}: gone or damaged: {name}; the fit goes on from an earlier checkpoint or begins anew"]
 
 
 @pytest.mark.parametrize("kind", ["bert", "camembert", "electra", "roberta", "xlm-roberta"])

@@ -314,6 +314,26 @@ def test_a_run_whose_folder_is_damaged_or_gone(settings: dict[str, Any]) -> None
         train(settings, resume=run)
 
 
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", None])
+@pytest.mark.parametrize("name", ["run.json", "fit-1/outcome.json", "fit-1/probabilities.npy", "fit-2/run.json"])
+def test_a_file_of_a_run_that_is_not_what_was_written_is_named(
+    name: str, content: bytes | None, settings: dict[str, Any], textcls: Any
+) -> None:
+    settings["model"] = {"kind": "tfidf", "min_df": 1}
+    store = Path(settings["tracking"]["folder"])
+    run = interrupted(settings, "fitting the final model")
+    file = store / "unfinished" / run / name
+    if content is None and name == "fit-1/probabilities.npy":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-50] if content is None else content)
+    (store / "unfinished" / run / "fit-2" / "outcome.json").unlink()
+    with pytest.raises(ConfigError) as caught:
+        train(settings, resume=run)
+    assert str(caught.value) == f"{file}: gone or damaged, so the run cannot be resumed; start a new run"
+    assert textcls("runs", "gc", "--unfinished", "--yes", "--store", store).code == 0
+
+
 def test_what_dead_runs_have_left_is_removed_by_rule(settings: dict[str, Any], textcls: Any) -> None:
     settings["model"] = {"kind": "tfidf", "min_df": 1}
     store = Path(settings["tracking"]["folder"])

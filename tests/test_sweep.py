@@ -60,7 +60,9 @@ def test_a_sweep_takes_the_highest_seed_that_a_config_can_have(config: Path) -> 
     assert len(sweep(config, overrides=["seed=4294967295", "sweep.trials=2", "tracking.enabled=false"]).trials) == 2
 
 
-def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part_tries(config: Path, store_folder: Path) -> None:
+def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part_tries(
+    config: Path, store_folder: Path, tmp_path: Path
+) -> None:
     import optuna
 
     whole = sweep(config, overrides=["sweep.name=whole"])
@@ -69,9 +71,10 @@ def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part
         study_name=f"sweep-{run_name(load_config(config))}", storage=f"sqlite:///{store_folder / 'sweeps.db'}"
     )
     study.ask().set_user_attr("process", f"{socket.gethostname()}:999999999")
-    resumed = sweep(config)
+    resumed = sweep(config, output=tmp_path / "best.yaml")
     assert [trial.settings for trial in resumed.trials if trial.state == "complete"] == [trial.settings for trial in whole.trials]
     assert [trial.state for trial in resumed.trials] == ["complete", "stopped", "complete", "complete"]
+    assert (tmp_path / "best.yaml").read_text().startswith(f"# Best of 3 trials of sweep-{run_name(load_config(config))}: ")
     assert resumed.config == whole.config
     assert len({str(trial.settings) for trial in whole.trials}) > 1
 
@@ -98,6 +101,23 @@ def test_a_sweep_that_was_killed_goes_on_to_the_same_best(
     assert complete == [(trial.settings, trial.value) for trial in whole.trials]
     assert killed.config == load_config(tmp_path / "best.yaml") == whole.config
     assert [run.status for run in Store(store_folder).runs()] == ["FINISHED"] * 2
+
+
+def test_what_a_killed_trial_has_left_goes_when_the_sweep_goes_on(
+    config: Path, store_folder: Path, fork: Callable[..., Forked]
+) -> None:
+    assert fork(_die_within_a_trial, config).wait().code == -signal.SIGKILL
+    (left,) = (store_folder / "unfinished").iterdir()
+    assert any(left.rglob("*.json"))
+    result = sweep(config)
+    assert [trial.state for trial in result.trials] == ["stopped", "complete", "complete", "complete"]
+    assert not list((store_folder / "unfinished").iterdir())
+
+
+def _die_within_a_trial(config: Path) -> None:
+    # When the first fold is measured; in a process of its own.
+    sweeping._Pruning.measured = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+    sweep(config)
 
 
 def begun_trials(store: Path) -> set[tuple[str, int]]:
@@ -193,6 +213,22 @@ def test_a_study_of_other_data(config: Path, tmp_path: Path) -> None:
     write_jsonl(tmp_path / "toy.jsonl", toy_rows("abcdefg"))
     with pytest.raises(ConfigError, match=r"was begun with other data; set sweep.name to begin a new one, or restore the data"):
         sweep(config)
+
+
+@pytest.mark.parametrize(("directions", "trials"), [(["maximize"], 1), (["minimize"], 0), (["maximize", "maximize"], 0)])
+def test_a_study_that_textcls_did_not_make_is_left_alone(
+    config: Path, store_folder: Path, directions: list[str], trials: int
+) -> None:
+    import optuna
+
+    storage = f"sqlite:///{store_folder / 'sweeps.db'}"
+    study = optuna.create_study(study_name="other", storage=storage, directions=directions)
+    for _ in range(trials):
+        study.tell(study.ask(), 0.99)
+    with pytest.raises(ConfigError) as caught:
+        sweep(config, overrides=["sweep.name=other"])
+    assert str(caught.value) == f"the study 'other' in {storage} was not made by textcls; set sweep.name to begin a new one"
+    assert (len(study.trials), study.user_attrs) == (trials, {})
 
 
 def test_while_another_process_is_at_a_trial_the_best_is_provisional(
@@ -322,6 +358,17 @@ def test_nothing_is_tried_twice_and_a_sweep_ends_when_all_was_tried(config: Path
 def test_a_metric_that_the_runs_do_not_have(config: Path) -> None:
     with pytest.raises(ConfigError, match=r"sweep.metric is 'test/f1', which the runs do not have; known: .*test/macro_f1"):
         sweep(config, overrides=["sweep.metric=test/f1"])
+
+
+def test_processes_under_torchrun_cannot_share_a_sweep(
+    config: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = textcls("sweep", config)
+    assert done.code == 1
+    assert (
+        done.err == "error: a sweep makes many runs, which the 2 processes of torchrun cannot share; start it without torchrun\n"
+    )
 
 
 def test_a_config_without_a_sweep(config: Path) -> None:

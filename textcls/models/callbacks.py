@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from textcls.models.base import Listener
 BEST = "best.safetensors"
 """The best weights so far, in the folder of the checkpoints."""
 COMPLETE = "complete"
-"""What a checkpoint holds that was written to its end."""
+"""What a checkpoint holds that was written to its end: the sizes of what it is gone on from."""
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 
@@ -69,7 +71,7 @@ class Save(TrainerCallback):
         """Mark the checkpoint as written to its end."""
         self.saved = time.monotonic()
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            _mark_complete(Path(args.output_dir) / f"checkpoint-{state.global_step}")
         self.listener.saved()
 
 
@@ -92,3 +94,26 @@ class KeepBest(TrainerCallback):
             save_file({name: tensor.contiguous() for name, tensor in inner.state_dict().items()}, scratch)
             scratch.replace(self.folder / BEST)
         control.should_training_stop = control.should_training_stop or len(scores) - 1 - best >= self.patience
+
+
+def damaged_files(checkpoint: Path) -> list[str]:
+    """Name the files of a checkpoint that are gone, or have another size than when it was marked as written to its end."""
+    try:
+        sizes: dict[str, int] = json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8"))
+        return [name for name, size in sizes.items() if _size(checkpoint / name) != size]
+    except (ValueError, AttributeError):  # or an older textcls, which noted no sizes, has made it
+        return [COMPLETE]
+
+
+def _mark_complete(checkpoint: Path) -> None:
+    # The best weights may be replaced by better ones before the next checkpoint; their size stays. Digests of the files, as opposed to
+    # their sizes, would take several times as long as to write them.
+    files = [*(path for path in checkpoint.rglob("*") if path.is_file()), checkpoint.parent / BEST]
+    sizes = {os.path.relpath(file, checkpoint): _size(file) for file in files if file.is_file()}
+    scratch = checkpoint / f".{COMPLETE}"
+    scratch.write_text(json.dumps(sizes), encoding="utf-8")
+    scratch.replace(checkpoint / COMPLETE)
+
+
+def _size(file: Path) -> int | None:
+    return file.stat().st_size if file.is_file() else None

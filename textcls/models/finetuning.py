@@ -5,6 +5,7 @@ What rows are, and which model, is up to `transformer`.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import re
@@ -31,8 +32,10 @@ from transformers import (
 from textcls.config import TransformerConfig
 from textcls.errors import ModelError
 from textcls.models.base import Listener
-from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell
+from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell, damaged_files
 from textcls.models.devices import uses_bf16
+
+logger = logging.getLogger(__name__)
 
 PREDICTION_BATCH = 64
 _MEGA_BATCH = 50
@@ -64,7 +67,7 @@ def fine_tune(
         validation: encoded rows to choose the epoch by, and to stop early on.
         loss: a function of logits and labels (numbers, or shares of each), summed over the batch.
         listener: told of curves and progress.
-        folder: for checkpoints; if it holds one of the same training, that is gone on from. Emptied at the end.
+        folder: for checkpoints; if it holds one of the same training that is not damaged, that is gone on from. Emptied at the end.
 
     Returns:
         the model with the weights of the epoch with the best macro-F1 on `validation`, or the last weights without it.
@@ -111,10 +114,17 @@ class LengthBatches(Sampler[list[int]]):
     Rows are shuffled, sorted by length within up to 50 batches' worth of them, and the batches shuffled again. Transformers'
     own sampler leaves the batches sorted, so that every epoch ends on the shortest texts, and forgets its order when a
     run is resumed.
+
+    Args:
+        lengths: of each row, in tokens.
+        batch_size: rows a batch; one batch may hold fewer.
+        seed: of the order.
+        short_last: whether that one comes last. Accelerate, which deals the batches out to processes, wants it so: it leaves out those
+            that it would deal out together with a short one before the last.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
-        self.lengths, self.batch_size, self.seed = np.asarray(lengths), batch_size, seed
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, *, short_last: bool = False) -> None:
+        self.lengths, self.batch_size, self.seed, self.short_last = np.asarray(lengths), batch_size, seed, short_last
         self.drop_last = False  # which accelerate asks for
         self.epoch = 0
 
@@ -131,7 +141,8 @@ class LengthBatches(Sampler[list[int]]):
             mega = rows[start : start + size]
             mega = mega[np.argsort(self.lengths[mega], kind="stable")]
             batches += [mega[at : at + self.batch_size].tolist() for at in range(0, len(mega), self.batch_size)]
-        return iter([batches[number] for number in random.permutation(len(batches))])
+        batches = [batches[number] for number in random.permutation(len(batches))]
+        return iter(sorted(batches, key=len, reverse=True) if self.short_last else batches)
 
     def set_epoch(self, epoch: int) -> None:
         """Say which epoch comes next; the Trainer does."""
@@ -148,7 +159,9 @@ class _Trainer(Trainer):
     def get_train_dataloader(self) -> DataLoader[Any]:
         rows: Any = self.train_dataset
         # Of several GPUs in one process, which share it too, the Trainer's own number would be that of all their texts.
-        batches = LengthBatches([len(row["input_ids"]) for row in rows], _share(self.settings.batch_size), self.args.seed)
+        size = _share(self.settings.batch_size)
+        lengths = [len(row["input_ids"]) for row in rows]
+        batches = LengthBatches(lengths, size, self.args.seed, short_last=self.accelerator.num_processes > 1)
         loader = DataLoader(rows, batch_sampler=batches, collate_fn=self.data_collator)
         prepared: DataLoader[Any] = self.accelerator.prepare(loader)
         return prepared
@@ -249,10 +262,17 @@ def _macro_f1(evaluation: transformers.EvalPrediction) -> dict[str, float]:
 
 
 def _last_checkpoint(folder: Path) -> str | None:
-    """Find the newest checkpoint that was written to its end, and remove what was not."""
+    """Find the newest checkpoint that was written to its end and is whole, and remove what is not."""
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    whole = []
     for path in found:
-        if not (path / COMPLETE).exists():
+        written = (path / COMPLETE).exists()
+        damaged = damaged_files(path) if written else []
+        if damaged:
+            names = ", ".join(damaged)
+            logger.warning("%s: gone or damaged: %s; the fit goes on from an earlier checkpoint or begins anew", path, names)
+        if written and not damaged:
+            whole.append(path)
+        else:
             shutil.rmtree(path)
-    complete = [path for path in found if path.exists()]
-    return str(complete[-1]) if complete else None
+    return str(whole[-1]) if whole else None

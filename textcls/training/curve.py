@@ -14,7 +14,7 @@ from textcls.evaluation.drawing import as_png
 from textcls.evaluation.learning import LearningPoint, learning_figure
 from textcls.files import check_new, new_file
 from textcls.tracking import track
-from textcls.training.environment import run_tags
+from textcls.training.environment import check_one_process, run_tags
 from textcls.training.reading import read_data
 from textcls.training.reporting import Reporter
 from textcls.training.run import run_config, run_name
@@ -58,8 +58,10 @@ def learning_curve(
         reporter: told of phases and progress.
 
     Raises:
-        TextclsError: the config, the data or the output cannot be used, or a share holds too little to learn from.
+        TextclsError: the config, the data or the output cannot be used, or a share holds too little to learn from; or this is one of
+            several processes under `torchrun`.
     """
+    check_one_process("a learning curve")
     base = load_config(config, overrides)
     chosen = sorted(set(shares))
     if not chosen or chosen[0] <= 0 or chosen[-1] > 1:

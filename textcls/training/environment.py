@@ -13,6 +13,7 @@ from importlib.metadata import distributions, version
 from pathlib import Path
 
 from textcls.config import Config
+from textcls.errors import ConfigError
 from textcls.models import TextClassifier
 
 
@@ -39,6 +40,19 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         if changes is not None:
             tags["textcls.git_dirty"] = str(bool(changes)).lower()
     return tags
+
+
+def check_one_process(what: str) -> None:
+    """Check that this is no process of several under `torchrun`, which would wait for each other while each is at another run.
+
+    Raises:
+        ConfigError: it is.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes > 1:
+        raise ConfigError(
+            f"{what} makes many runs, which the {processes} processes of torchrun cannot share; start it without torchrun"
+        )
 
 
 def arithmetic_tags(classifier: TextClassifier) -> dict[str, str]:

@@ -14,8 +14,9 @@ from filelock import FileLock, Timeout
 from textcls.config import Config, SweepConfig
 from textcls.errors import ConfigError, ModelError, TrackingError
 from textcls.evaluation import less_is_better
-from textcls.tracking import is_alive, this_process
+from textcls.tracking import UNFINISHED, is_alive, this_process
 from textcls.training.space import combinations, distinct, distributions, settings_of
+from textcls.training.workspace import Workspace
 
 if TYPE_CHECKING:
     import optuna
@@ -78,7 +79,8 @@ class Study:
         folder: where the database is, unless the sweep names another, and what keeps processes apart.
 
     Raises:
-        TextclsError: the database cannot be opened, or the study in it is of another config, other data or another metric.
+        TextclsError: the database cannot be opened, or the study in it is of another config, other data or another metric, or was not
+            made by textcls.
     """
 
     def __init__(self, config: Config, sweep: SweepConfig, *, name: str, data: str, metric: str, folder: Path) -> None:
@@ -110,7 +112,10 @@ class Study:
         return None
 
     def next_trial(self) -> optuna.Trial | None:
-        """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same."""
+        """Begin the next trial, or none if there are enough; one by one, so that several processes do not try the same.
+
+        What a trial whose process died has left in its working folder is removed: another begins anew in its place.
+        """
         from optuna.trial import TrialState
 
         with locked(self.folder):
@@ -118,6 +123,8 @@ class Study:
                 process = trial.user_attrs.get("process")
                 # Without one, a process died between the two steps below, for none but this one is at them now.
                 if process is None or process == this_process() or is_alive(process) is False:
+                    if "run" in trial.user_attrs:
+                        Workspace(self.folder / UNFINISHED / trial.user_attrs["run"]).remove()
                     self._study.tell(trial.number, state=TrialState.FAIL)
             # What failed by its settings counts: the next draw of the same number would be the same settings again.
             begun = [t for t in self._study.get_trials(deepcopy=False) if t.state != TrialState.FAIL or "error" in t.user_attrs]
@@ -184,16 +191,22 @@ def _open_study(config: Config, sweep: SweepConfig, name: str, measured: Mapping
     # Without defaults, so that a setting that a newer textcls has does not make it another config.
     settings = config.model_dump(mode="json", exclude={"sweep": {"trials", "storage"}, "tracking": True}, exclude_defaults=True)
     made_of = {"config": sha256(str(settings).encode()).hexdigest(), **measured}
+    direction = (
+        optuna.study.StudyDirection.MINIMIZE if less_is_better(measured["metric"]) else optuna.study.StudyDirection.MAXIMIZE
+    )
     try:
         with locked(folder):
             study = optuna.create_study(
                 study_name=name,
                 storage=optuna.storages.RDBStorage(url),
-                direction="minimize" if less_is_better(measured["metric"]) else "maximize",
+                direction=direction,
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),
             )
             known = study.user_attrs
+            # Ours has no config only if its process died before the next lines, and then no trials either.
+            if "config" not in known and (study.directions != [direction] or study.get_trials(deepcopy=False)):
+                raise ConfigError(f"the study {name!r} in {shown} was not made by textcls; set sweep.name to begin a new one")
             for what in made_of.keys() - known.keys():
                 study.set_user_attr(what, made_of[what])
     except (SQLAlchemyError, OSError, ImportError) as error:

@@ -15,7 +15,7 @@ from textcls.config import Config, TrackingConfig, load_config, make_config
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import GivenUp, NullRun, Store, track
-from textcls.training.environment import run_tags
+from textcls.training.environment import check_one_process, run_tags
 from textcls.training.planning import plan
 from textcls.training.reading import RunData, read_data
 from textcls.training.reporting import Reporter
@@ -72,8 +72,10 @@ def sweep(
         reporter: told of phases and progress.
 
     Raises:
-        TextclsError: the config, its space, the study or the data cannot be used, or no trial came to an end.
+        TextclsError: the config, its space, the study or the data cannot be used, or no trial came to an end; or this is one of
+            several processes under `torchrun`.
     """
+    check_one_process("a sweep")
     base = load_config(config, overrides)
     if base.sweep is None:
         raise ConfigError(f"{config}: it has no sweep; add one with a space, such as sweep: {{space: {{model.C: [0.3, 1, 3]}}}}")
@@ -114,7 +116,7 @@ def sweep(
         run.text(config_of_best.as_yaml(), "config/best.yaml")
     if output is not None and not any(trial.state == "running" for trial in trials):
         with new_file(output) as scratch:
-            header = f"# Best of {len(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
+            header = f"# Best of {_count(trials)} trials of {name}: {metric} {best.value:.4f}.\n#\n#   textcls train {output}\n\n"
             scratch.write_text(header + config_of_best.as_yaml(), encoding="utf-8")
     return SweepResult(metric, trials, best, config_of_best, run.id, _count(trials) < base.sweep.trials)
 
@@ -202,11 +204,14 @@ def _leave_to_others(study: Study, run: NullRun) -> None:
 
 
 class _Pruning(Reporter):
-    """Report to Optuna how a trial is getting on, and give it up where Optuna says so."""
+    """Report to Optuna which run a trial is and how it is getting on, and give it up where Optuna says so."""
 
     def __init__(self, trial: optuna.Trial, metric: str, reporter: Reporter) -> None:
         self.trial, self.name, self.reporter = trial, metric, reporter
         self.values: list[float] = []
+
+    def started(self, run_id: str) -> None:
+        self.trial.set_user_attr("run", run_id)
 
     def progress(self, done: int, total: int) -> None:
         self.reporter.progress(done, total)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from filelock import Timeout
+from pydantic import TypeAdapter
 
 from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
@@ -31,6 +32,7 @@ from textcls.training.fitting import Measurement
 
 logger = logging.getLogger(__name__)
 
+_Kind = TypeVar("_Kind")
 _MOST_SECONDS = 0.5
 """How long a lock may be held by those who only ask whether it is."""
 
@@ -58,16 +60,20 @@ class Workspace:
         file = self.folder / fit / "seconds.json"
         # A fit that came to its end has emptied the folder, and begins anew if it was killed while it was measured.
         kept = any(path.is_file() for path in (self.folder / fit / "checkpoints").rglob("*"))
-        return float(_read_json(file)) if kept and file.is_file() else 0.0
+        return _read_json(file, float) if kept and file.is_file() else 0.0
 
     def note_seconds(self, fit: str, seconds: float) -> None:
         """Note how many seconds it took to come to a fit's newest checkpoint."""
         _write_json(self.folder / fit / "seconds.json", seconds)
 
     def child(self, fit: str) -> str | None:
-        """The id of the run that a fit is tracked as, if it was begun."""
+        """The id of the run that a fit is tracked as, if it was begun.
+
+        Raises:
+            ConfigError: what is noted is damaged.
+        """
         file = self.folder / fit / "run.json"
-        return _read_json(file)["run"] if file.is_file() else None
+        return _read_json(file, _Child).run if file.is_file() else None
 
     def note_child(self, fit: str, id: str | None) -> None:
         """Note the id of the run that a fit is tracked as."""
@@ -75,13 +81,23 @@ class Workspace:
         _write_json(self.folder / fit / "run.json", {"run": id})
 
     def measurement(self, fit: str) -> Measurement | None:
-        """What a fit came to, if it was measured."""
+        """What a fit came to, if it was measured.
+
+        Raises:
+            ConfigError: what is noted is damaged.
+        """
         file = self.folder / fit / "outcome.json"
         if not file.is_file():
             return None
-        kept = _read_json(file)
-        probabilities = np.load(self.folder / fit / "probabilities.npy", allow_pickle=False)
-        return Measurement(kept["metrics"], kept["labels"], probabilities)
+        kept = _read_json(file, _Outcome)
+        file = self.folder / fit / "probabilities.npy"
+        try:
+            probabilities = np.load(file, allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise _damaged(file) from error
+        if probabilities.shape[1:] != (len(kept.labels),):
+            raise _damaged(file)
+        return Measurement(kept.metrics, kept.labels, probabilities)
 
     def note_measurement(self, fit: str, measured: Measurement) -> None:
         """Note what a fit came to, after which its checkpoints are not needed."""
@@ -153,8 +169,7 @@ def leftovers(store: Store) -> list[Leftover]:
 
     found = []
     for folder in sorted((store.folder / UNFINISHED).glob("*")):
-        noted = _noted(folder)
-        at = store_at(noted["config"]["tracking"]["uri"] if noted else None)
+        at = store_at(_server(folder))
         if at is None:
             continue
         run = at.find(folder.name)
@@ -199,37 +214,65 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         ConfigError: a setting differs, or what is kept is damaged.
         DataError: the data differ, or the order of their rows, their ids or their splits.
     """
-    begun = _read_json(Path(store) / UNFINISHED / run / "run.json")
-    other = differing(flatten(read_today(begun["config"])), flatten(config.model_dump(mode="json")))
+    begun = _read_json(Path(store) / UNFINISHED / run / "run.json", _Begun)
+    other = differing(flatten(read_today(begun.config)), flatten(config.model_dump(mode="json")))
     if other:
         words = "; ".join(f"{key} was {json.dumps(then)}, found {json.dumps(now)}" for key, (then, now) in other.items())
         raise ConfigError(f"the run was begun with other settings: {words}; resume it with the same ones, or start a new run")
-    if begun["data"] != identity:
+    if begun.data != identity:
         raise DataError(
-            f"the run was begun with data of identity {begun['data'][:12]}, found {identity[:12]}; "
+            f"the run was begun with data of identity {begun.data[:12]}, found {identity[:12]}; "
             "restore the data, or start a new run"
         )
-    if begun.get("rows", rows) != rows:  # an older textcls did not note them
+    if begun.rows not in (rows, None):
         raise DataError(
             "the run was begun with the same data, but found rows in another order or with other ids or splits; "
             "restore the data, or start a new run"
         )
 
 
-def _noted(folder: Path) -> dict[str, Any]:
-    """What is noted in a working folder; nothing if that is damaged or missing."""
+@dataclass(frozen=True)
+class _Begun:
+    """What is noted in a run's `run.json`; an older textcls did not note the rows."""
+
+    config: dict[str, Any]
+    data: str
+    rows: str | None = None
+
+
+@dataclass(frozen=True)
+class _Child:
+    """What is noted in a fit's `run.json`."""
+
+    run: str | None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is noted in a fit's `outcome.json`."""
+
+    metrics: dict[str, int | float]
+    labels: list[str]
+
+
+def _server(folder: Path) -> str | None:
+    """The server that tracks the run of a working folder; None without one, or if what is noted is damaged or missing."""
     try:
-        noted: dict[str, Any] = _read_json(folder / "run.json")
+        tracking = _read_json(folder / "run.json", _Begun).config.get("tracking")
     except ConfigError:
-        return {}
-    return noted
+        return None
+    return tracking.get("uri") if isinstance(tracking, dict) else None
 
 
-def _read_json(file: Path) -> Any:
+def _read_json(file: Path, kind: type[_Kind]) -> _Kind:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return TypeAdapter(kind).validate_python(json.loads(file.read_text(encoding="utf-8")))
     except (ValueError, OSError) as error:
-        raise ConfigError(f"{file}: gone or damaged, so the run cannot be resumed; start a new run") from error
+        raise _damaged(file) from error
+
+
+def _damaged(file: Path) -> ConfigError:
+    return ConfigError(f"{file}: gone or damaged, so the run cannot be resumed; start a new run")
 
 
 def _write_json(file: Path, content: Any) -> None:
