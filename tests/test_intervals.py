@@ -170,6 +170,12 @@ def test_a_slice_that_is_worse_is_found_and_named() -> None:
     assert worst.accuracy_interval.low < worst.accuracy < worst.accuracy_interval.high
 
 
+def _right_or_wrong(right: np.ndarray, groups: list[str | None]) -> Predictions:
+    rows, nothing = len(right), [None] * len(right)
+    probabilities = np.eye(2)[(~right).astype(int)]
+    return Predictions("m", [*map(str, range(rows))], ["a"] * rows, probabilities, ["a", "b"], groups, nothing, nothing)
+
+
 def test_articles_that_share_an_accuracy_by_chance_are_no_worst_slice() -> None:
     """54 rows of two articles, both right in 18 of 27 rows; and 50 of five, all right in 6 of 10; all others in 72 of 100."""
     right = np.array(([True] * 18 + [False] * 9) * 2 + ([True] * 6 + [False] * 4) * 5 + ([True] * 72 + [False] * 28) * 40)
@@ -177,16 +183,7 @@ def test_articles_that_share_an_accuracy_by_chance_are_no_worst_slice() -> None:
     groups: list[str | None] = [
         f"pair {i // 27}" if i < 54 else f"five {(i - 54) // 10}" if i < 104 else f"{i // 50}" for i in range(rows)
     ]
-    held = Predictions(
-        "m",
-        [*map(str, range(rows))],
-        ["a"] * rows,
-        np.eye(2)[(~right).astype(int)],
-        ["a", "b"],
-        groups,
-        [None] * rows,
-        [None] * rows,
-    )
+    held = _right_or_wrong(right, groups)
     column = ["two" if i < 54 else "five" if i < 104 else "many" for i in range(rows)]
     found = {its.value: its for its in slice_figures(held, {"form": column}, number=500)}
     assert worst_slices([*found.values()]) == []
@@ -204,16 +201,7 @@ def test_a_few_articles_that_are_better_by_chance_make_no_worst_slice_of_all_oth
     right = (rng.random((120, 20)) < shares[:, None]).ravel()
     rows = len(right)
     groups: list[str | None] = [str(i // 20) for i in range(rows)]
-    held = Predictions(
-        "m",
-        [*map(str, range(rows))],
-        ["a"] * rows,
-        np.eye(2)[(~right).astype(int)],
-        ["a", "b"],
-        groups,
-        [None] * rows,
-        [None] * rows,
-    )
+    held = _right_or_wrong(right, groups)
     for few in (4, 6):
         column = ["few" if i < 20 * few else "others" for i in range(rows)]
         assert worst_slices(slice_figures(held, {"form": column}, number=500)) == []

@@ -255,14 +255,19 @@ def test_a_run_that_was_handed_over_goes_on_when_what_was_kept_of_it_is_sent(
     assert (kept_runs(folder), found.tags["note"], found.status) == ([], "kept", "RUNNING")
 
 
-def test_what_is_damaged_of_one_run_holds_up_no_other(
-    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, textcls: Command
-) -> None:
-    """A folder's store stands for the server."""
+@pytest.fixture
+def server(store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Store, Path, TrackingConfig]:
+    """A folder's store that stands for a server's, the folder for what it could not take, and a config that names both."""
     store, folder = Store(store_folder), tmp_path / "kept"
     for module in (tracking_run, outbox):
         monkeypatch.setattr(module, "Store", lambda *_, **__: store)
-    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    return store, folder, TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+
+
+def test_what_is_damaged_of_one_run_holds_up_no_other(
+    server: tuple[Store, Path, TrackingConfig], monkeypatch: pytest.MonkeyPatch, textcls: Command
+) -> None:
+    store, folder, config = server
     runs = []
     for name in ("damaged", "whole", "resumed"):
         with monkeypatch.context() as away, track(config, experiment="news", name=name, tags={}) as run:
@@ -303,13 +308,9 @@ def test_a_process_that_is_killed_when_it_begins_to_keep_a_run_leaves_nothing_ha
 
 
 def test_what_is_kept_is_sent_by_one_process_at_a_time(
-    store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, textcls: Command
+    server: tuple[Store, Path, TrackingConfig], monkeypatch: pytest.MonkeyPatch, textcls: Command
 ) -> None:
-    """A folder's store stands for the server."""
-    store, folder = Store(store_folder), tmp_path / "kept"
-    for module in (tracking_run, outbox):
-        monkeypatch.setattr(module, "Store", lambda *_, **__: store)
-    config = TrackingConfig(uri="http://127.0.0.1:9", folder=str(folder))
+    store, folder, config = server
     with monkeypatch.context() as away, track(config, experiment="news", name="a run", tags={}) as run:
         away.setattr(outbox, "carry_out", _away)
         run.metrics({"test/macro_f1": 0.5})

@@ -89,20 +89,16 @@ def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, m
     else:
         known = a.commit or b.commit
         yield f"commit of the folder started in: {' and '.join(found.commits) if known else 'not known of either'}"
-    if found.versions:
-        libraries = table("library", "A", "B")
-        for name, numbers in found.versions.items():
-            libraries.add_row(name, *(number or "not installed" for number in numbers))
-        yield libraries
-    else:
-        yield "libraries: the same versions"
-    if found.computed_on:
-        machines = table("computed on", "A", "B")
-        for name, values in found.computed_on.items():
-            machines.add_row(name, *(value or "" for value in values))
-        yield machines
-    else:
-        yield "computed on: the same"
+    yield _two_sides("library", found.versions, missing="not installed") or "libraries: the same versions"
+    yield _two_sides("computed on", found.computed_on) or "computed on: the same"
+
+
+def _two_sides(title: str, values: Mapping[str, Sequence[str | None]], *, missing: str = "") -> Table | None:
+    """What A and B have of each name; None where nothing differs."""
+    shown = table(title, "A", "B")
+    for name, both in values.items():
+        shown.add_row(name, *(value or missing for value in both))
+    return shown if values else None
 
 
 def metric(metrics: Mapping[str, float], name: str) -> str:
