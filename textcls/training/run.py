@@ -251,7 +251,7 @@ def _keep_results(work: Work, result: RunResult, outcomes: Sequence[Outcome]) ->
         "measured": protocol(job.config, job.fits),
         "run": work.run.id,
         "ended": datetime.now(UTC).isoformat(sep=" ", timespec="minutes"),
-        "started in a folder at": f"{job.tags.get('mlflow.source.git.commit', 'no commit')}{changed}",
+        "commit of the folder started in": f"{job.tags.get('mlflow.source.git.commit', 'no commit')}{changed}",
         "textcls": job.tags["textcls.version"],
         "settings": job.config.as_yaml(),
         "data": f"{summary.name}, {summary.rows:,} rows, identity {summary.identity[:12]}",
