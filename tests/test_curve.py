@@ -63,6 +63,11 @@ def test_a_share_may_be_drawn_by_several_seeds(config: Path) -> None:
     assert None not in (small.spread, whole.spread)
 
 
+def test_shares_that_hold_the_same_rows_are_told(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    learning_curve(config, shares=[0.9, 1], overrides=["tracking.enabled=false"])
+    assert "the shares 0.9 and 1 hold the same rows, since there are few groups; take shares further apart" in caplog.text
+
+
 @pytest.mark.parametrize("shares", [[0, 1], [1.5], []])
 def test_shares_that_are_none(config: Path, shares: list[float]) -> None:
     with pytest.raises(ConfigError, match=r"^expected shares above 0 and up to 1, found "):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from textcls.training.environment import check_one_process, run_tags
 from textcls.training.reading import read_data
 from textcls.training.reporting import Reporter
 from textcls.training.run import run_config, run_name
+
+logger = logging.getLogger(__name__)
 
 SHARES = (0.1, 0.2, 0.4, 0.7, 1.0)
 
@@ -86,6 +89,12 @@ def learning_curve(
                     result.metrics.get("test/macro_f1_std"),
                 )
             )
+            if len(points) > 1 and points[-1].rows == points[-2].rows:
+                logger.warning(
+                    "the shares %g and %g hold the same rows, since there are few groups; take shares further apart",
+                    points[-2].share,
+                    share,
+                )
             run.point("curve/macro_f1", points[-1].macro_f1, round(points[-1].rows))
         run.metrics({"n_children": len(points)})
         picture = as_png(learning_figure(points, title=name))
