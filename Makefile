@@ -18,9 +18,9 @@ news: $(INSTALLED)
 	$(BIN)/textcls train configs/news-minilm.yaml
 	$(BIN)/textcls compare
 
-# A process for each of two cores; PyTorch would take both in each.
+# A process for each of two cores.
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

@@ -22,6 +22,9 @@ import pytest
 if TYPE_CHECKING:
     from textcls.evaluation import Predictions
 
+# Before anything imports PyTorch: the tests' processes share the processors, and with other threads sums round otherwise.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 ROOT = Path(__file__).parents[1]
 
 _DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
