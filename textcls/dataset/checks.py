@@ -46,7 +46,7 @@ def check_dataset(
 
 def _findings(dataset: Dataset, duplicates: str, against: Sequence[str | Path], text: str) -> Iterator[Finding]:
     texts, labels, groups, splits, ids = (dataset[column][:] for column in ("text", "label", "group", "split", "id"))
-    stops, remedy = duplicates == "stop", "" if duplicates == "stop" else f" (splits.duplicates is {duplicates!r})"
+    stops, note = duplicates == "stop", "" if duplicates == "stop" else f" (splits.duplicates is {duplicates!r})"
     yield from _missing_labels(labels, splits)
     pairs = similar_pairs(texts)
     inside = [pair for pair in pairs if splits[pair[0]] == splits[pair[1]]]
@@ -59,7 +59,7 @@ def _findings(dataset: Dataset, duplicates: str, against: Sequence[str | Path], 
         return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {quoted(texts[first], 80)}"
 
     yield Finding(
-        bool(across) and stops, f"{counted(len(across), 'pair')} of near-duplicates across splits{example(across)}{remedy}"
+        bool(across) and stops, f"{counted(len(across), 'pair')} of near-duplicates across splits{example(across)}{note}"
     )
     yield Finding(False, f"{counted(len(inside), 'pair')} of near-duplicates within a split{example(inside)}")
 
@@ -68,7 +68,7 @@ def _findings(dataset: Dataset, duplicates: str, against: Sequence[str | Path], 
     shown = (
         f", such as {quoted(some[0], 80)} ({', '.join(f'{count} {label}' for label, count in some[1].items())})" if some else ""
     )
-    yield Finding(bool(contradicting) and stops, f"{counted(len(contradicting), 'text')} with more than one label{shown}{remedy}")
+    yield Finding(bool(contradicting) and stops, f"{counted(len(contradicting), 'text')} with more than one label{shown}{note}")
 
     splits_of: dict[str, set[str]] = {}
     for group, split in zip(groups, splits, strict=True):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from textcls.files import check_new, new_file
 from textcls.tracking import track
 from textcls.training.environment import check_one_process, run_tags
 from textcls.training.reading import read_data
+from textcls.training.record import csv_text
 from textcls.training.reporting import Reporter
 from textcls.training.run import run_config, run_name
 
@@ -112,10 +111,8 @@ def _of_share(base: Config, share: float) -> Config:
 
 
 def _table(points: Sequence[LearningPoint]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["share", "rows", "macro_f1", "low", "high", "std"])
+    rows = []
     for point in points:
-        ends = (point.interval.low, point.interval.high) if point.interval else ("", "")
-        writer.writerow([point.share, point.rows, point.macro_f1, *ends, "" if point.spread is None else point.spread])
-    return text.getvalue()
+        ends = (point.interval.low, point.interval.high) if point.interval else (None, None)
+        rows.append([point.share, point.rows, point.macro_f1, *ends, point.spread])
+    return csv_text(["share", "rows", "macro_f1", "low", "high", "std"], rows)

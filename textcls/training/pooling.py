@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 _MOST_LABELS_TRACKED = 20
-_TEXTS_ALONE = 25
+_TEXTS_ALONE, _TEXTS_AT_ONCE = 25, 200
 _WITH_INTERVAL = ("macro_f1", "accuracy")
 
 
@@ -102,12 +102,13 @@ def _tested_for_each_learnt(outcomes: Sequence[Outcome]) -> float | None:
     return float(np.mean([len(split.test) / len(split.train) for split in splits]))
 
 
-def speed(classifier: TextClassifier, rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+def speed(classifier: TextClassifier, dataset: Dataset) -> dict[str, float]:
     """Median milliseconds to predict one text, and texts a second where many are predicted at once.
 
     The texts are made such that they are new to the classifier, since its family may keep what it has computed.
     """
-    new = [{**row, "text": f"{row['text']} {token_hex(4)}"} for row in rows]
+    some = dataset.select(range(min(_TEXTS_ALONE + _TEXTS_AT_ONCE, len(dataset)))).to_list()
+    new = [{**row, "text": f"{row['text']} {token_hex(4)}"} for row in some]
     alone = [_seconds(classifier, [row]) for row in new[:_TEXTS_ALONE]]
     at_once = new[_TEXTS_ALONE:] or new
     return {"latency/p50_ms": 1000 * median(alone), "time/texts_per_s": len(at_once) / max(_seconds(classifier, at_once), 1e-9)}

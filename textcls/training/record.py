@@ -154,7 +154,7 @@ def _label_table(evaluation: Evaluation, intervals: Intervals, ceiling: Ceiling 
         f1 = intervals.per_label.get(label, {}).get("f1")
         theirs = ceiling.per_label.get(label) if ceiling else None
         rows.append([label, scores.precision, scores.recall, scores.f1, *_ends(f1), scores.support, theirs])
-    return _csv(["label", "precision", "recall", "f1", "f1_low", "f1_high", "support", "annotators_f1"], rows)
+    return csv_text(["label", "precision", "recall", "f1", "f1_low", "f1_high", "support", "annotators_f1"], rows)
 
 
 def _slice_table(slices: Sequence[Slice]) -> str:
@@ -164,14 +164,15 @@ def _slice_table(slices: Sequence[Slice]) -> str:
         macro_f1 = [its.macro_f1, *_ends(its.macro_f1_interval)]
         rows.append([its.column, its.value, its.rows, its.units, *accuracy, *macro_f1, its.stands_out])
     figures = ["accuracy", "accuracy_low", "accuracy_high", "rest_accuracy", "macro_f1", "macro_f1_low", "macro_f1_high"]
-    return _csv(["column", "value", "rows", "units", *figures, "stands_out"], rows)
+    return csv_text(["column", "value", "rows", "units", *figures, "stands_out"], rows)
 
 
 def _ends(found: Interval | None) -> tuple[float | None, float | None]:
     return (found.low, found.high) if found else (None, None)
 
 
-def _csv(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def csv_text(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Write a table as CSV, fractions to four digits."""
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(heads)

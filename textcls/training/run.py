@@ -35,8 +35,6 @@ from textcls.training.workspace import check_resumable, open_workspace, unfinish
 
 logger = logging.getLogger(__name__)
 
-_TIMED_TEXTS = 225
-
 
 @dataclass(frozen=True)
 class RunResult:
@@ -234,7 +232,7 @@ def _measure(
     if started is not None:
         metrics["time/total_s"] = time.monotonic() - started
     metrics["size/model_mb"] = folder_bytes(folder) / 1e6
-    metrics |= speed(classifier, job.in_context.select(range(min(_TIMED_TEXTS, len(job.in_context)))).to_list())
+    metrics |= speed(classifier, job.in_context)
     return RunResult(work.run.id, job.name, metrics, evaluation, intervals, predictions, classifier, output)
 
 
