@@ -170,7 +170,7 @@ def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy:
         (("train", "no.yaml"), "no.yaml: no such config file"),
         (("train", "{config}", "--set", "model.C"), "--set model.C: expected key=value"),
         (("train", "{config}", "--set", "model.min_dff=1"), "model.min_dff: unknown key; did you mean 'min_df'?"),
-        (("train", "{config}", "--set", "data.train=no.jsonl"), "data.train: no.jsonl: no such file or folder"),
+        (("train", "{config}", "--set", "data.train=no.jsonl"), "data.train: no.jsonl: no such file or folder in /"),
         (("train", "{config}", "--set", "tracking.enabled=false"), "so the model would be lost; name an output"),
         (("train", "{config}", "--set", "tracking.folder=config.yaml/store"), "config.yaml/store: the store cannot be opened: "),
         (("predict", "nothing", "a.txt"), "nothing: no such model folder"),

@@ -231,7 +231,7 @@ def test_what_is_no_number_stays_a_string(name: str) -> None:
         ),
         (
             MINIMAL.replace("}", ", test: x}", 1) + "splits: {kind: hash}",
-            "splits.kind is 'hash', which makes its own test rows, but data.test names a file",
+            "splits.kind is 'hash', which makes its own test rows, but data.test names a file; set splits.kind=given",
         ),
         (
             MINIMAL + "sweep: {space: {model: {C: [0.1, 1]}}}",

@@ -358,9 +358,9 @@ def test_what_else_is_wrong_with_a_dataset_of_the_hub_is_said(monkeypatch: pytes
 
 def test_no_such_file(tmp_path: Path) -> None:
     assert problem(tmp_path / "no.jsonl") == f"data.train: {tmp_path / 'no.jsonl'}: no such file or folder"
-    assert problem("no folder at all/") == "data.train: no folder at all/: no such file or folder"
+    assert problem("no folder at all/") == f"data.train: no folder at all/: no such file or folder in {Path.cwd()}"
     path = write_jsonl(tmp_path / "d.jsonl", ROWS)
-    assert problem(path, validation="no.csv") == "data.validation: no.csv: no such file or folder"
+    assert problem(path, validation="no.csv") == f"data.validation: no.csv: no such file or folder in {Path.cwd()}"
     with pytest.raises(DataError) as caught:
         read_rows(tmp_path / "no.csv")
     assert str(caught.value) == f"{tmp_path / 'no.csv'}: no such file"

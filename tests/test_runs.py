@@ -551,9 +551,9 @@ def test_what_git_does_not_say_of_changes_is_not_taken_for_none(
     assert f"commit      not known: {words}\n" in done.out
 
 
-def test_data_that_are_gone(textcls: Command, store: Path, tmp_path: Path) -> None:
+def test_data_that_are_gone(textcls: Command, store: Path) -> None:
     done = textcls("reproduce", "first", "--set", "data.train=gone.jsonl", "--store", store)
-    message = "data.train: gone.jsonl: no such file or folder; name where they are with --set"
+    message = f"data.train: gone.jsonl: no such file or folder in {Path.cwd()}; name where they are with --set"
     wrong(done, f"run first: its data cannot be restored: {message}")
 
 

@@ -191,7 +191,9 @@ def _tests(
         return [("hash", test)]
     if config.kind == "leave-one-group-out":
         if all(groups[row] is None for row in pool):
-            raise DataError("splits.kind 'leave-one-group-out' needs a group for each row; name its column in data.group")
+            raise DataError(
+                "splits.kind 'leave-one-group-out' needs a group for each row; name its column in data.group, or set splits.kind=k-fold"
+            )
         if len(set(units)) < 2:
             raise DataError(f"splits.kind 'leave-one-group-out' needs two groups or more, found only {names[0]!r}")
         folds = LeaveOneGroupOut().split(pool, groups=units)

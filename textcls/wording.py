@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 
@@ -35,3 +36,8 @@ def quoted(text: object, width: int = 60) -> str:
     """Word a text of the data in one line: in quotation marks, its white space folded, cut to a number of characters."""
     flat = " ".join(str(text).split())
     return repr(flat if len(flat) <= width else flat[: width - 1] + "…")
+
+
+def looked_for_in(path: str | Path) -> str:
+    """Say where a path that was not found begins, which for a relative one is seldom where people think: `` in /home/me``."""
+    return "" if Path(path).is_absolute() else f" in {Path.cwd()}"

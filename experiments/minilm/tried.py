@@ -4,11 +4,12 @@
     python experiments/minilm/tried.py fold N DATA
     python experiments/minilm/tried.py soften DATA [--seed 1] [--set key=JSON …]
     python experiments/minilm/tried.py neighbours DATA
+    python experiments/minilm/tried.py finer DATA [--seed 1] [--set key=JSON …]
 
 `average` also measures exponential moving averages of the weights over the last twentieth and tenth of the steps. `fold`, for N from 1 to
 5, keeps what a model of four fifths of the training articles says of the others in fold-N.npy, and of the validation articles in
 fold-N-measured.npy; `soften` learns half from the labels and half from that; `neighbours` learns from what those models say of a row
-and of the rows around it. DATA is the folder with `news-discourse`. With --held-out, every sixth training article is measured on too.
+and of the rows around it; `finer` parts each label by the content type that the annotators gave, learns those, and adds up. DATA is the folder with `news-discourse`. With --held-out, every sixth training article is measured on too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from measure import ALL, SETTINGS, Rows, read
 from sklearn.linear_model import LogisticRegression
@@ -68,8 +70,8 @@ def fit(
     return classifier, averages
 
 
-def measure(about: dict[str, Any], classifier: TransformerClassifier, averages: Averages, sets: dict[str, Rows]) -> None:
-    weights = dict(classifier.model_.named_parameters())
+def measure(about: dict[str, Any], classifier: TransformerClassifier | Finer, averages: Averages, sets: dict[str, Rows]) -> None:
+    weights = dict(classifier.model_.named_parameters()) if averages.of else {}
     for weights_of, average in [("the last step", {}), *((f"the last {share:g}", kept) for share, kept in averages.of.items())]:
         with torch.no_grad():
             for name, weight in average.items():
@@ -129,9 +131,22 @@ def measure_neighbours(train: Rows, validation: Rows, folds: list[tuple[np.ndarr
                 out.write(json.dumps(line) + "\n")
 
 
+class Finer:
+    """A classifier of labels parted by the rows' content types, whose probabilities it adds up."""
+
+    def __init__(self, rows: Rows, settings: dict[str, Any]) -> None:
+        parted = [{**row, "label": f"{row['label']}/{row['content_type']}"} for row in rows]
+        self.classifier = TransformerClassifier(**settings).fit(parted, [row["label"] for row in parted])
+
+    def predict(self, rows: Rows) -> list[str]:
+        labels = [label.partition("/")[0] for label in self.classifier.classes_]
+        sums = pd.DataFrame(self.classifier.predict_proba(rows), columns=labels).T.groupby(level=0).sum().T
+        return sums.idxmax(axis=1).tolist()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("action", choices=["average", "fold", "soften", "neighbours"])
+    parser.add_argument("action", choices=["average", "fold", "soften", "neighbours", "finer"])
     parser.add_argument("number", type=int, nargs="?")
     parser.add_argument("data", type=Path)
     parser.add_argument("--held-out", action="store_true")
@@ -162,6 +177,9 @@ def main() -> None:
         chosen = set(sorted(set(groups))[::6])
         sets["held out"] = [row for row in train if row["article"] in chosen]
         train = [row for row in train if row["article"] not in chosen]
+    if given.action == "finer":
+        measure({"action": "finer", "settings": settings}, Finer(train, settings), Averages(), sets)
+        return
     annotations = softened(train, folds) if given.action == "soften" else None
     measure({"action": given.action, "settings": settings}, *fit(train, settings, annotations), sets)
 

@@ -1,9 +1,10 @@
 """Measure the shipped news configs: on the corpus's own test, on the seeds, and on real news; and draw the learning curve.
 
     python experiments/news/measure.py run --real ../shared/data/real-news-dev/dev.jsonl [--shares 10 20 40 70 100] [--seeds 1 2 3]
+    python experiments/news/measure.py run … --whole ../shared/data/news-discourse/validation.jsonl --models "news-minilm, the sentence before"
     python experiments/news/measure.py draw
 
-`run` appends a line to results.jsonl for every fit and goes on where it stopped; `draw` makes learning_curve.png and prints the tables.
+The real sentences were drawn from articles; what reads neighbours finds them in `--whole`, the articles' rows by the same ids. `run` appends a line to results.jsonl for every fit and goes on where it stopped; `draw` makes learning_curve.png and prints the tables.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from textcls.config import load_config
-from textcls.dataset import read_rows
+from textcls.dataset import add_context, read_rows
 from textcls.evaluation import bootstrap_intervals, evaluate
 from textcls.models import make_classifier
 
@@ -27,6 +28,8 @@ MODELS = {
     "news-tfidf": [],
     "news-minilm": [],
     "news-minilm, all layers": ["model.frozen_layers=null"],
+    "news-minilm, the sentence before": ["model.context.before=1"],
+    "news-minilm, the sentences before and after": ["model.context.before=1", "model.context.after=1"],
 }
 """What is measured: a config's name, perhaps with a word on what is set on top of it."""
 HERE = Path(__file__).parent
@@ -38,9 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("action", choices=["run", "draw"])
     parser.add_argument("--real", type=Path, help="labelled sentences of real news; used to measure only")
+    parser.add_argument("--whole", type=Path, help="all sentences of the articles that those of --real are from")
     parser.add_argument("--shares", type=int, nargs="+", default=[10, 20, 40, 70, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS)[:3])
     options = parser.parse_args()
     if options.action == "draw":
         draw()
@@ -50,19 +54,23 @@ def main() -> None:
         for model in options.models:
             for share in options.shares:
                 if (model, share, seed) not in done:
-                    run(model, share, seed, options.real)
+                    run(model, share, seed, options.real, options.whole)
 
 
 def results() -> list[dict[str, Any]]:
     return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.is_file() else []
 
 
-def run(model: str, share: int, seed: int, real: Path) -> None:
+def run(model: str, share: int, seed: int, real: Path, whole: Path | None) -> None:
     """Fit on a share of the training articles, which the seed draws and larger shares contain, and measure on all sets."""
     config = load_config(ROOT / "configs" / f"{model.partition(',')[0]}.yaml", [f"model.seed={seed}", *MODELS[model]])
-    train, validation, test = (
-        read_rows(ROOT / "data/news" / f"{split}.jsonl", label="label") for split in ("train", "validation", "test")
-    )
+    context = config.model.context
+
+    def read(path: Path) -> list[dict[str, Any]]:
+        rows = read_rows(path, label="label")
+        return add_context(rows, **context.model_dump()) if context else rows
+
+    train, validation, test = (read(ROOT / "data/news" / f"{split}.jsonl") for split in ("train", "validation", "test"))
     articles = np.random.default_rng(seed).permutation(sorted({row["article"] for row in train}))
     chosen = set(articles[: round(len(articles) * share / 100)])
     rows = [row for row in train if row["article"] in chosen]
@@ -74,9 +82,12 @@ def run(model: str, share: int, seed: int, real: Path) -> None:
     labels = classifier.classes_.tolist()
     sets = {
         "test": test,
-        "seeds": read_rows(ROOT / "data/seeds/sentences.jsonl", label="label"),
-        "real": read_rows(real, label="label"),
+        "seeds": read(ROOT / "data/seeds/sentences.jsonl"),
+        "real": read(real),
     }
+    if whole is not None:
+        around = {row["id"]: row for row in read(whole)}
+        sets["real"] = [around[row["id"]] | {"label": row["label"]} for row in sets["real"]]
     measured = {}
     for name, its_rows in sets.items():
         true, probabilities = [row["label"] for row in its_rows], classifier.predict_proba(its_rows)

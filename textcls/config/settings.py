@@ -19,7 +19,7 @@ class DataConfig(Settings):
     name: str | None = Field(default=None, min_length=1)
     """Name of the data set, which names the MLflow experiment; by default the file or folder of `train`."""
     train: str = Field(min_length=1)
-    """Rows to learn from: a JSONL, CSV or Parquet file, a glob, a folder, or a dataset's name on the Hugging Face hub."""
+    """Rows to learn from: a JSONL, CSV or Parquet file, a glob, a folder, or a dataset's name on the Hugging Face hub. Paths begin in the folder that the command is run in."""
     validation: str | None = Field(default=None, min_length=1)
     """Rows to stop early on."""
     test: str | None = Field(default=None, min_length=1)
@@ -197,7 +197,9 @@ class Config(Settings):
         if self.splits.kind == "given" and not given:
             raise ValueError("splits.kind is 'given', but data names no test or validation file; name one or use 'k-fold'")
         if self.splits.kind in ("k-fold", "leave-one-group-out", "hash") and self.data.test:
-            raise ValueError(f"splits.kind is {self.splits.kind!r}, which makes its own test rows, but data.test names a file")
+            raise ValueError(
+                f"splits.kind is {self.splits.kind!r}, which makes its own test rows, but data.test names a file; set splits.kind=given"
+            )
         if (last := max(self.seed, self.model_seed) + self.splits.repeats - 1) >= 2**32:
             raise ValueError(
                 f"splits.repeats counts seeds up to {last}, but they must be less than {2**32}; lower it or the seed"

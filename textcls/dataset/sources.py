@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from textcls.errors import DataError
-from textcls.wording import one_line
+from textcls.wording import looked_for_in, one_line
 
 SUFFIXES = (".jsonl", ".csv", ".parquet")
 
@@ -53,11 +53,11 @@ def read_source(source: str, split: str, download: bool) -> Iterator[tuple[str, 
     elif any(sign in source for sign in "*?["):
         files = sorted(map(Path, glob.glob(source, recursive=True)))
         if not files:
-            raise DataError(f"data.{split}: {source}: no file matches")
+            raise DataError(f"data.{split}: {source}: no file matches{looked_for_in(source)}")
         for file in files:
             yield from read_file(file)
     elif holds_rows(path) or not re.fullmatch(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+)?", source):
-        raise DataError(f"data.{split}: {source}: no such file or folder")
+        raise DataError(f"data.{split}: {source}: no such file or folder{looked_for_in(source)}")
     else:
         yield from _read_hub(source, split, download)
 

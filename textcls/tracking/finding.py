@@ -88,7 +88,7 @@ def _named(client: MlflowClient, name: str) -> list[RunSummary]:
 
 
 def _begin_with(client: MlflowClient, beginning: str) -> list[RunSummary]:
-    if not re.fullmatch("[0-9a-f]{6,}", beginning):
+    if not re.fullmatch("[0-9a-f]{4,}", beginning):
         return []
     return search_runs(client, f"attributes.run_id LIKE '{beginning}%'")
 
