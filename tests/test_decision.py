@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Done, toy_rows, write_jsonl
+from sklearn.base import clone
 from sklearn.metrics import f1_score
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 
 from textcls.artifacts import load_model, save_model
 from textcls.config import DecisionConfig
-from textcls.errors import DataError, ModelError
+from textcls.errors import DataError
 from textcls.evaluation.abstention import NONE_ANSWERED
-from textcls.models import DecidedClassifier, Decision, learn_decision
+from textcls.models import Decision, abstaining, learn_decision
 from textcls.models.tfidf import TfidfClassifier
 from textcls.training import train
 
@@ -175,7 +178,8 @@ def test_too_few_rows_are_told_before_anything_is_fitted(toy_file: Path, tmp_pat
 def test_a_policy_is_stored_with_the_model(tmp_path: Path) -> None:
     rows = toy_rows()
     plain = TfidfClassifier(min_df=1).fit(rows, [row["label"] for row in rows])
-    decided = DecidedClassifier(plain, Decision(temperature=2.0, bias=[0.0, 1.0, 0.0], abstain_below=0.5))
+    decided = copy(plain)
+    decided.decision_ = Decision(temperature=2.0, bias=[0.0, 1.0, 0.0], abstain_below=0.5)
     save_model(decided, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
     assert loaded.abstain_below == 0.5
@@ -197,8 +201,8 @@ def test_a_run_learns_its_decision_on_rows_of_its_own_and_predict_abstains(
     done = textcls("train", tmp_path / "config.yaml", "--output", tmp_path / "model")
     assert done.code == 0, done.err
     model = load_model(tmp_path / "model")
-    assert isinstance(model, DecidedClassifier)
-    assert (model.decision.temperature is not None) == ("temperature" in decision)
+    assert model.decision_ is not None
+    assert (model.decision_.temperature is not None) == ("temperature" in decision)
     of_none = "answers 0.0 % of them; the figures above are of all rows, answered or not"
     assert (of_none in done.out) == (caplog.messages == [NONE_ANSWERED]) == ("abstain" in decision)
     done = textcls("predict", tmp_path / "model", test)
@@ -210,9 +214,38 @@ def test_two_ways_to_abstain_are_one_too_many() -> None:
         DecisionConfig(abstain_below=0.5, risk=0.1)
 
 
-def test_a_policy_for_other_labels_is_refused() -> None:
+def fitted(decision: Decision) -> TfidfClassifier:
     rows = toy_rows()
-    texts, labels = [row["text"] for row in rows], [row["label"] for row in rows]
-    decided = DecidedClassifier(TfidfClassifier(min_df=1), Decision(bias=[0.0, 1.0]))
-    with pytest.raises(ModelError, match=r"^the decision policy is for 2 labels, but these texts have 3; learn it anew$"):
-        decided.fit(texts, labels)
+    classifier = TfidfClassifier(min_df=1).fit(rows, [row["label"] for row in rows])
+    classifier.decision_ = decision
+    return classifier
+
+
+def test_a_policy_belongs_to_the_fit_that_it_was_learnt_for() -> None:
+    rows = toy_rows()
+    labels = [row["label"] for row in rows]
+    decided = fitted(Decision(bias=[0.0, 3.0, 0.0], abstain_below=0.9))
+    assert clone(decided).decision_ is None
+    of_plain = cross_val_predict(TfidfClassifier(min_df=1), rows, labels, cv=2, method="predict_proba")
+    np.testing.assert_array_equal(cross_val_predict(decided, rows, labels, cv=2, method="predict_proba"), of_plain)
+    np.testing.assert_array_equal(
+        decided.fit(rows, labels).predict_proba(rows), clone(decided).fit(rows, labels).predict_proba(rows)
+    )
+    assert (decided.decision_, decided.abstain_below) == (None, None)
+    decided.fit(rows, ["two" if label == "quote" else "one" for label in labels])  # other labels than the policy's
+    assert decided.predict_proba(rows).shape == (len(rows), 2)
+
+
+def test_parameters_are_called_the_same_with_a_policy_and_without() -> None:
+    rows = toy_rows()
+    decided, plain = fitted(Decision(temperature=2.0)), TfidfClassifier(min_df=1)
+    assert decided.get_params() == plain.get_params()
+    search = GridSearchCV(decided, {"C": [1.0, 10.0]}, cv=2, error_score="raise").fit(rows, [row["label"] for row in rows])
+    assert search.best_estimator_.decision_ is None
+
+
+def test_to_abstain_elsewhere_changes_neither_the_classifier_nor_its_probabilities() -> None:
+    rows, decided = toy_rows(), fitted(Decision(temperature=2.0, abstain_below=0.5))
+    bold = abstaining(decided, 0)
+    assert (bold.abstain_below, decided.abstain_below) == (0, 0.5)
+    np.testing.assert_array_equal(bold.predict_proba(rows), decided.predict_proba(rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from conftest import toy_rows
 
 from textcls.errors import DataError, ModelError
-from textcls.models import DecidedClassifier, Decision, TextClassifier, Weighed, classifier_class
+from textcls.models import Decision, TextClassifier, Weighed, classifier_class
 from textcls.models.attributions import weigh_words
 
 ROWS = [{**row, "before": "the council opened", "after": "a plan"} for row in toy_rows()]
@@ -123,9 +124,10 @@ def test_words_are_put_together_of_tokens() -> None:
 
 
 def test_a_decision_policy_is_left_out(fit: Callable[..., TextClassifier]) -> None:
-    inner = fit("tfidf")
-    decided = DecidedClassifier(inner, Decision(temperature=2.0))
-    assert explain(decided, TEXTS) == explain(inner, TEXTS)
+    plain = fit("tfidf")
+    decided = copy(plain)
+    decided.decision_ = Decision(temperature=2.0)
+    assert explain(decided, TEXTS) == explain(plain, TEXTS)
 
 
 def test_an_ensemble_cannot_say_what_weighed(fit: Callable[..., TextClassifier]) -> None:

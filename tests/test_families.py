@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sklearn.base import clone
 from textcls.artifacts import DataSummary, load_model, save_model
 from textcls.config import make_config, model_kinds, starting_config
 from textcls.errors import ConfigError, DataError, ModelError
-from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, classifier_class, text_digests
+from textcls.models import Decision, Listener, TextClassifier, classifier_class, text_digests
 from textcls.models import cache as caching
 from textcls.models.cache import EmbeddingCache
 from textcls.models.contrast import draw_pairs
@@ -359,6 +360,16 @@ def test_an_ensemble_has_learnt_what_any_member_has(members: list[TextClassifier
     assert join(members).learnt is None
 
 
+def test_a_fit_leaves_an_ensemble_what_its_members_are(members: list[TextClassifier]) -> None:
+    ensemble = join(members)
+    expected = ensemble.predict_proba(TEXTS)
+    two = [(f"{text} again", label) for text, label in zip(TEXTS, LABELS, strict=True) if label != "quote"]
+    ensemble.fit(*zip(*two, strict=True))
+    assert ensemble.classes_.tolist() == ["fact", "opinion", "quote"]
+    np.testing.assert_array_equal(ensemble.learnt, members[0].learnt)
+    np.testing.assert_array_equal(ensemble.predict_proba(TEXTS), expected)
+
+
 def test_an_ensembles_folder_needs_nothing_else(members: list[TextClassifier], tmp_path: Path) -> None:
     ensemble = join(members, weights=(3.0, 1.0))
     save_model(ensemble, tmp_path / "model")
@@ -371,7 +382,9 @@ def test_an_ensembles_folder_needs_nothing_else(members: list[TextClassifier], t
 def test_an_ensembles_members_keep_their_decisions(members: list[TextClassifier], tmp_path: Path) -> None:
     steps = [([0.0, 0.5, 1.0], [0.0, 0.2, 1.0])] * 3
     decisions = [Decision(bias=[0.5, 0.0, 0.0], temperature=2.0, abstain_below=0.9), Decision(isotonic=steps)]
-    decided = [DecidedClassifier(member, decision) for member, decision in zip(members, decisions, strict=True)]
+    decided = [copy(member) for member in members]
+    for member, decision in zip(decided, decisions, strict=True):
+        member.decision_ = decision
     ensemble = join([*decided, members[0]])
     save_model(ensemble, tmp_path / "model")
     loaded = load_model(tmp_path / "model")

@@ -352,13 +352,15 @@ def test_tfidf_equals_scikit_learns_own(n_labels: int, settings: dict[str, Any],
     weights = {name: (part.fit_transform(texts), part.transform(unseen)) for name, part in theirs.items()}
     assert list(ours.parts_) == list(theirs)
     order = []
+    features = ours.features(unseen)
+    assert features.shape == (len(unseen), sum(len(part.vocabulary_) for part in theirs.values()))
     for name, part in theirs.items():
         named = ours.parts_[name].names(np.arange(len(part.vocabulary_)))
         ngrams = [named[column] for column in range(len(named))]
         assert ours.parts_[name].names(np.array([-1, 0, len(named) - 1])) == {0: ngrams[0], len(named) - 1: ngrams[-1]}
         assert sorted(ngrams) == sorted(part.vocabulary_)
         columns = [part.vocabulary_[ngram] for ngram in ngrams]
-        found = ours.parts_[name].transform(ours._pieces(unseen, unseen)[name])
+        found = features[:, len(order) : len(order) + len(columns)]
         np.testing.assert_allclose(found.toarray(), weights[name][1].toarray()[:, columns], atol=1e-6)
         order += [len(order) + column for column in columns]
     regression = LogisticRegression(C=1.0, class_weight=settings["class_weight"], tol=1e-8, max_iter=1000)
@@ -368,6 +370,16 @@ def test_tfidf_equals_scikit_learns_own(n_labels: int, settings: dict[str, Any],
     assert ours.predict(unseen).tolist() == regression.classes_[expected.argmax(axis=1)].tolist()
     scores = regression.coef_[:, order] if n_labels == 3 else np.vstack([0 * regression.coef_, regression.coef_])[:, order]
     np.testing.assert_allclose(ours.regression_.coef, scores, atol=2e-3)
+
+
+def test_tfidf_has_features_of_no_texts_and_refuses_what_is_no_text(make: Callable[..., TextClassifier]) -> None:
+    classifier: Any = make("tfidf")
+    with pytest.raises(NotFittedError):
+        classifier.features(TEXTS)
+    classifier.fit(TEXTS, LABELS)
+    assert classifier.features([]).shape == (0, classifier.regression_.coef.shape[1])
+    with pytest.raises(DataError, match="text 1: expected a string with content"):
+        classifier.features(["a", ""])
 
 
 def test_a_regression_says_whether_it_converged(make: Callable[..., TextClassifier], caplog: pytest.LogCaptureFixture) -> None:

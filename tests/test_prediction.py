@@ -21,7 +21,7 @@ from textcls.artifacts import save_model
 from textcls.dataset import json_line, write_rows
 from textcls.errors import DataError, ModelError, OutputError
 from textcls.evaluation.abstention import NONE_ANSWERED
-from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
+from textcls.models import TextClassifier, abstaining, classifier_class
 from textcls.prediction import evaluate_file, load, predict_article, predict_inputs
 
 SEED = next(iter(sorted((ROOT / "seeds").glob("*.txt"))))
@@ -522,7 +522,7 @@ def test_what_is_answered_is_measured_where_the_policy_is_to_abstain(
     rows = write_jsonl(tmp_path / "rows.jsonl", toy_rows("a"))
     least = float(np.median(classifier.predict_proba(toy_rows("a")).max(axis=1)))
     for name, below, coverage, risk in (("half", least, 0.5, 0), ("none", 0.999, 0, None)):
-        save_model(DecidedClassifier(classifier, Decision(abstain_below=below)), tmp_path / name)
+        save_model(abstaining(classifier, below), tmp_path / name)
         caplog.clear()
         done = textcls("evaluate", tmp_path / name, rows)
         found = json.loads(done.out)

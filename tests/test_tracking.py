@@ -35,7 +35,7 @@ from textcls.cli.runs_words import describe
 from textcls.config import TrackingConfig
 from textcls.errors import ModelError, TextclsError, TrackingError
 from textcls.evaluation.drawing import as_png
-from textcls.models import DecidedClassifier, Decision, classifier_class
+from textcls.models import abstaining, classifier_class
 from textcls.prediction import load
 from textcls.tracking import UNFINISHED, NullRun, Run, Store, is_alive, this_process, track, work_lock
 from textcls.tracking import folder as folder_module
@@ -618,7 +618,7 @@ def test_pyfunc_reads_the_sentences_around_and_abstains_as_the_library_does(
     rows = [{**row, "before": TEXTS[number - 1]} for number, row in enumerate(toy_rows())]
     classifier = classifier_class("tfidf")(min_df=1, context={"before": 1, "after": 0}).fit(rows, LABELS)
     least = float(np.median(classifier.predict_proba(rows).max(axis=1)))
-    save_model(DecidedClassifier(classifier, Decision(abstain_below=least)), tmp_path / "model")
+    save_model(abstaining(classifier, least), tmp_path / "model")
     run = keep_model(config, tmp_path / "model")
     loaded = mlflow.pyfunc.load_model(str(Store(store_folder).model_folder(run).parents[1]))
 

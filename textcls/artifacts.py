@@ -25,7 +25,7 @@ from safetensors.numpy import load_file, save_file
 from textcls.errors import ModelError, OutputError
 from textcls.files import new_folder
 from textcls.model_card import model_card
-from textcls.models import DecidedClassifier, Decision, TextClassifier, classifier_class
+from textcls.models import Decision, TextClassifier, classifier_class
 
 FORMAT = 1
 """Version of the folder's layout. Raise it with every change that an older textcls could not read."""
@@ -99,20 +99,18 @@ def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> 
         )
     # A figure that is not a number says nothing, and JSON cannot hold it.
     about["metrics"] = {name: value for name, value in about.get("metrics", {}).items() if math.isfinite(value)}
-    decision = classifier.decision if isinstance(classifier, DecidedClassifier) else None
-    inner = classifier.classifier if isinstance(classifier, DecidedClassifier) else classifier
     with new_folder(folder) as scratch:
         try:
-            inner.write(scratch)
+            classifier.write(scratch)
             if classifier.learnt is not None:
                 save_file({"texts": classifier.learnt}, scratch / _LEARNT)
         except SafetensorError as error:  # what safetensors makes of a full disk
             raise OutputError(f"{folder}: cannot be written: {error}") from error
         description = ModelDescription(
-            kind=inner.kind,
-            labels=[str(label) for label in inner.classes_],
-            settings=inner.plain_params(),
-            decision=decision,
+            kind=classifier.kind,
+            labels=[str(label) for label in classifier.classes_],
+            settings=classifier.plain_params(),
+            decision=classifier.decision_,
             versions=library_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             files={name: _sha256(scratch / name) for name in _files(scratch)},
@@ -137,8 +135,7 @@ def load_model(folder: str | Path) -> TextClassifier:
     except TypeError as error:
         raise ModelError(f"{folder}: settings that this textcls does not know: {error}") from error
     classifier.read(folder, description.labels)
-    if description.decision is not None:
-        classifier = DecidedClassifier(classifier, description.decision)
+    classifier.decision_ = description.decision
     classifier.group, classifier.columns = description.group, description.columns
     if _LEARNT in description.files:
         classifier.learnt = load_file(folder / _LEARNT)["texts"]

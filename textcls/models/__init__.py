@@ -7,12 +7,11 @@ from importlib import import_module
 from textcls.config import ModelConfig
 from textcls.errors import ModelError
 from textcls.models.base import Listener, TextClassifier, Weighed, text_digests
-from textcls.models.decision import DecidedClassifier, Decision, abstaining, check_enough, learn_decision
+from textcls.models.decision import Decision, abstaining, check_enough, learn_decision
 from textcls.wording import did_you_mean
 
 __all__ = [
     "FAMILIES",
-    "DecidedClassifier",
     "Decision",
     "Listener",
     "TextClassifier",

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -18,6 +18,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from textcls.errors import DataError, ModelError
 from textcls.wording import did_you_mean
+
+if TYPE_CHECKING:
+    from textcls.models.decision import Decision
 
 Texts = Sequence[str] | Sequence[Mapping[str, Any]]
 """Texts as strings, or as rows with a `text` and, for models that read context, the sentences around it as `before` and `after`."""
@@ -83,8 +86,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """Digests of the texts that `fit` learnt from or chose by, as `text_digests` has them, sorted; None where that is not known."""
     arithmetic: Mapping[str, str] | None = None
     """The `precision` and the `device` that `fit` computed with; None from a family that has one of each, or where `fit` was not called."""
-    abstain_below: float | None = None
-    """The least probability of the best label at which it is an answer; None answers always."""
+    decision_: Decision | None = None
+    """How probabilities are weighed and calibrated, and when to abstain; `fit` leaves none, for it is learnt afterwards, on other rows."""
 
     classes_: np.ndarray
 
@@ -113,9 +116,16 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
                 and texts left when it was killed goes on from there, to the very same classifier; families whose fits are short begin anew.
 
         Raises:
-            DataError: no texts, another number of labels or annotations, only one label, or a text that is not a string with content.
-            ModelError: the family cannot learn from annotations.
+            DataError: no texts, another number of labels or annotations, only one label, a text that is not a string with content, or a
+                validation label that is none of the others.
+            ModelError: the family cannot learn from annotations, its encoder is not at hand or reads fewer tokens than it is to, or the
+                loss became NaN or infinite.
         """
+
+    @property
+    def abstain_below(self) -> float | None:
+        """The least probability of the best label at which it is an answer; None answers always."""
+        return None if self.decision_ is None else self.decision_.abstain_below
 
     def plain_params(self) -> dict[str, Any]:
         """The parameters as values that JSON has, by which a model folder's reader makes the same classifier."""
@@ -124,7 +134,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     @abstractmethod
     def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Estimate each label's probability: shape (n_texts, n_labels), the columns in the order of `classes_`.
+        """Estimate each label's probability, weighed and calibrated by `decision_`: shape (n_texts, n_labels), columns as `classes_`.
 
         Raises:
             DataError: a text is not a string with content.
@@ -175,7 +185,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     def _check_fitted(self) -> None:
         check_is_fitted(self)
 
-    def _column_pairs(self, texts: Sequence[str], labels: Labels, others: Labels) -> list[tuple[int, int]]:
+    def _column_pairs(self, texts: Texts, labels: Labels, others: Labels) -> list[tuple[int, int]]:
         """For each text that `explain` is given, the columns of its label and of the other one."""
         if not len(texts) == len(labels) == len(others):
             raise DataError(
@@ -247,13 +257,11 @@ def text_digests(texts: Texts) -> np.ndarray:
     return np.array([int.from_bytes(digest[:8], "big") for digest in digests], dtype=np.uint64)
 
 
-def check_training(
-    texts: Texts, labels: Labels, annotations: Annotations | None = None
-) -> tuple[list[str], np.ndarray, np.ndarray]:
+def check_training(texts: Texts, labels: Labels, annotations: Annotations | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Check what a classifier is to learn from.
 
     Returns:
-        the texts; the labels in sorted order, shape (n_labels,); the share of each label in what a text is to be learnt as, shape
+        the labels in sorted order, shape (n_labels,); the share of each label in what a text is to be learnt as, shape
         (n_texts, n_labels): all of it its label's, or parted as its annotators are.
 
     Raises:
@@ -286,7 +294,7 @@ def check_training(
     shares = np.zeros((len(checked), len(classes)))
     np.add.at(shares, (rows, columns), 1.0)
     shares /= np.array(counts)[:, np.newaxis]
-    return checked, classes, shares
+    return classes, shares
 
 
 def label_weights(shares: np.ndarray, class_weight: str | None) -> np.ndarray:

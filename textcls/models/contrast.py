@@ -55,7 +55,7 @@ def tune_encoder(settings: SetFitConfig, texts: list[str], label_ids: np.ndarray
     Raises:
         ModelError: the loss became NaN or infinite.
     """
-    seed = 0 if settings.seed is None else settings.seed
+    seed = settings.seed or 0
     source = locate_encoder(settings.encoder, download=settings.download)
     with _quiet(), TemporaryDirectory(prefix="textcls-") as folder:
         reader = Transformer(source, max_seq_length=settings.max_length, **_local(settings.download))

@@ -5,9 +5,8 @@ The same for every family, learnt on rows that the classifier did not learn from
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Self
+from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -18,8 +17,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
-from textcls.errors import DataError, ModelError
-from textcls.models.base import Annotations, Labels, Listener, TextClassifier, Texts, Weighed, label_columns
+from textcls.errors import DataError
+from textcls.models.base import TextClassifier, label_columns
 
 _LEAST = 1e-12
 _FEWEST_ROWS = 50
@@ -106,99 +105,10 @@ def learn_decision(
     return decision.model_copy(update={"abstain_below": below})
 
 
-class DecidedClassifier(TextClassifier):
-    """A classifier with a decision policy: its probabilities are weighed and calibrated, and it may abstain.
-
-    `predict` is scikit-learn's and gives every text a label; those whose probability is below `abstain_below` are no answers, for which
-    `textcls.predict_article` and `textcls predict` give None.
-    """
-
-    def __init__(self, classifier: TextClassifier, decision: Decision) -> None:
-        self.classifier = classifier
-        self.decision = decision
-
-    @property
-    def kind(self) -> str:  # type: ignore[override]
-        """The family of the classifier inside."""
-        return self.classifier.kind
-
-    @property
-    def context(self) -> Mapping[str, int] | None:  # type: ignore[override]
-        """The neighbouring sentences that the classifier inside reads."""
-        return self.classifier.context
-
-    @property
-    def abstain_below(self) -> float | None:  # type: ignore[override]
-        """The policy's threshold."""
-        return self.decision.abstain_below
-
-    @property
-    def arithmetic(self) -> Mapping[str, str] | None:  # type: ignore[override]
-        """What the classifier inside was fitted with."""
-        return self.classifier.arithmetic
-
-    @property
-    def classes_(self) -> np.ndarray:  # type: ignore[override]
-        """The labels of the classifier inside."""
-        return self.classifier.classes_
-
-    @property
-    def learnt(self) -> np.ndarray | None:
-        """What the classifier inside has learnt from, and the policy, where `textcls.train` learnt one."""
-        return self.classifier.learnt
-
-    @learnt.setter
-    def learnt(self, digests: np.ndarray | None) -> None:
-        self.classifier.learnt = digests
-
-    def fit(
-        self,
-        texts: Texts,
-        labels: Labels,
-        *,
-        validation: tuple[Texts, Labels] | None = None,
-        annotations: Annotations | None = None,
-        listener: Listener | None = None,
-        checkpoints: Path | None = None,
-    ) -> Self:
-        """Fit the classifier inside; the policy stays.
-
-        Raises:
-            ModelError: the policy was learnt for another number of labels.
-        """
-        self.classifier.fit(
-            texts, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints
-        )
-        found = len(self.classes_)
-        for its in (self.decision.bias, self.decision.isotonic):
-            if its is not None and len(its) != found:
-                raise ModelError(f"the decision policy is for {len(its)} labels, but these texts have {found}; learn it anew")
-        return self
-
-    def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Estimate each label's probability, weighed and calibrated."""
-        return self.decision.apply(self.classifier.predict_proba(texts))
-
-    def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
-        """What the classifier inside says, before the policy."""
-        return self.classifier.explain(texts, labels, others)
-
-    def write(self, folder: Path) -> None:
-        """Write the classifier inside; the policy stands in the folder's description."""
-        self.classifier.write(folder)
-
-    def read(self, folder: Path, labels: Sequence[str]) -> Self:
-        """Read the classifier inside."""
-        self.classifier.read(folder, labels)
-        return self
-
-
 def abstaining(classifier: TextClassifier, below: float) -> TextClassifier:
     """The same classifier with another confidence below which it abstains; with 0 it always answers."""
-    decided = isinstance(classifier, DecidedClassifier)
-    inner, decision = (classifier.classifier, classifier.decision) if decided else (classifier, Decision())
-    made = DecidedClassifier(inner, decision.model_copy(update={"abstain_below": below}))
-    made.group, made.columns = classifier.group, classifier.columns
+    made = copy(classifier)
+    made.decision_ = (classifier.decision_ or Decision()).model_copy(update={"abstain_below": below})
     return made
 
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from textcls.config import EnsembleConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Annotations, Labels, Listener, TextClassifier, Texts, check_texts, check_training
-from textcls.models.configured import ConfiguredClassifier
-from textcls.models.decision import DecidedClassifier, Decision
+from textcls.models.base import Labels, TextClassifier, Texts, check_texts
+from textcls.models.configured import ConfiguredClassifier, Lesson
+from textcls.models.decision import Decision
 
 _MEMBERS = "members.json"
 
@@ -62,38 +62,14 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
         self.classes_ = np.array(labels)
         return self
 
-    def fit(
-        self,
-        texts: Texts,
-        labels: Labels,
-        *,
-        validation: tuple[Texts, Labels] | None = None,
-        annotations: Annotations | None = None,
-        listener: Listener | None = None,
-        checkpoints: Path | None = None,
-    ) -> Self:
+    def fit(self, texts: Texts, labels: Labels, **options: Any) -> Self:
         """Check that the members know the labels; there is nothing to learn. See `TextClassifier.fit`.
 
         Raises:
             DataError: as `TextClassifier.fit`, or a label that the members do not know.
             ModelError: no members were joined.
         """
-        _, classes, _ = check_training(texts, labels, annotations)
-        if not hasattr(self, "members_"):
-            raise ModelError("an ensemble learns nothing itself; join its fitted members first")
-        for label in classes.tolist():
-            if label not in self.classes_:
-                raise DataError(f"label {label!r} is none of the members' labels ({', '.join(map(str, self.classes_))})")
-        return self
-
-    def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Average each label's probability over the members; see `TextClassifier.predict_proba`."""
-        self._check_fitted()
-        check_texts(texts)
-        weights = np.ones(len(self.members_)) if self.weights is None else np.array(self.weights, dtype=float)
-        parts = [member.predict_proba(texts) for member in self.members_]
-        mean: np.ndarray = sum(weight * part for weight, part in zip(weights / weights.sum(), parts, strict=True))
-        return mean
+        return super().fit(texts, labels, **options).join(self.members_)  # whose labels and texts it has, not these
 
     def write(self, folder: Path) -> None:
         """Write each member into a folder of its own, and `members.json`, their kinds, settings and decisions."""
@@ -102,9 +78,8 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
             place = folder / f"member-{number}"
             place.mkdir()
             member.write(place)
-            decided = isinstance(member, DecidedClassifier)
-            inner, decision = (member.classifier, member.decision.model_dump()) if decided else (member, None)
-            entry = {"folder": place.name, "kind": inner.kind, "settings": inner.plain_params(), "decision": decision}
+            decision = None if member.decision_ is None else member.decision_.model_dump()
+            entry = {"folder": place.name, "kind": member.kind, "settings": member.plain_params(), "decision": decision}
             described.append(entry)
         (folder / _MEMBERS).write_text(json.dumps(described, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
@@ -112,6 +87,20 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
         """Take over what `write` left; see `TextClassifier.read`."""
         described = json.loads((folder / _MEMBERS).read_text(encoding="utf-8"))
         return self.join([_read_member(folder, entry, labels) for entry in described])
+
+    def _learn(self, lesson: Lesson) -> None:
+        if not hasattr(self, "members_"):
+            raise ModelError("an ensemble learns nothing itself; join its fitted members first")
+        for label in lesson.classes.tolist():
+            if label not in self.classes_:
+                raise DataError(f"label {label!r} is none of the members' labels ({', '.join(map(str, self.classes_))})")
+
+    def _probabilities(self, texts: Texts) -> np.ndarray:
+        check_texts(texts)
+        weights = np.ones(len(self.members_)) if self.weights is None else np.array(self.weights, dtype=float)
+        parts = [member.predict_proba(texts) for member in self.members_]
+        mean: np.ndarray = sum(weight * part for weight, part in zip(weights / weights.sum(), parts, strict=True))
+        return mean
 
 
 def _read_member(folder: Path, entry: Mapping[str, Any], labels: Sequence[str]) -> TextClassifier:
@@ -122,8 +111,9 @@ def _read_member(folder: Path, entry: Mapping[str, Any], labels: Sequence[str]) 
     except (KeyError, TypeError) as error:
         raise ModelError(f"{folder}: {_MEMBERS} has settings that this textcls does not know: {error}") from error
     classifier.read(folder / Path(entry["folder"]).name, labels)
-    decision = entry.get("decision")
-    return classifier if decision is None else DecidedClassifier(classifier, Decision.model_validate(decision))
+    if entry.get("decision") is not None:
+        classifier.decision_ = Decision.model_validate(entry["decision"])
+    return classifier
 
 
 def _counts(context: Mapping[str, int] | None) -> dict[str, int] | None:

@@ -20,22 +20,9 @@ from tokenizers import Tokenizer
 from textcls.config import StaticConfig
 from textcls.errors import ModelError
 from textcls.models.attributions import weigh_words
-from textcls.models.base import (
-    Annotations,
-    Labels,
-    Listener,
-    Texts,
-    Weighed,
-    check_training,
-    check_validation,
-    label_weights,
-    no_number,
-    ranked,
-    text_digests,
-    text_parts,
-)
+from textcls.models.base import Labels, Texts, Weighed, no_number, ranked, text_parts
 from textcls.models.cache import EmbeddingCache
-from textcls.models.configured import ConfiguredClassifier
+from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.devices import computes_in_bf16
 from textcls.models.encoders import bare_tokenizer, embed_tokens, fingerprint, load_encoder, warn_of_cuts
 
@@ -50,53 +37,14 @@ Tokens = tuple[torch.Tensor, torch.Tensor]
 
 
 class StaticClassifier(ConfiguredClassifier[StaticConfig]):
-    """A linear classifier over the means of token vectors. The parameters are those of `config.StaticConfig`."""
+    """A linear classifier over the means of token vectors. The parameters are those of `config.StaticConfig`.
+
+    With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
+    `patience` epochs have brought nothing better; without, it runs for all `epochs`.
+    """
 
     kind: ClassVar[str] = "static"
     uses_validation: ClassVar[bool] = True
-
-    def fit(
-        self,
-        texts: Texts,
-        labels: Labels,
-        *,
-        validation: tuple[Texts, Labels] | None = None,
-        annotations: Annotations | None = None,
-        listener: Listener | None = None,
-        checkpoints: Path | None = None,
-    ) -> Self:
-        """Distil the encoder, unless the cache has it, and tune the vectors with the head; see `TextClassifier.fit`.
-
-        With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
-        `patience` epochs have brought nothing better; without, it runs for all `epochs`.
-
-        Raises:
-            DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
-            ModelError: the encoder is not at hand.
-        """
-        settings = self.settings
-        _, classes, shares = check_training(texts, labels, annotations)
-        held_out = None
-        if validation is not None and len(validation[0]):
-            held_out = validation[0], check_validation(*validation, classes)
-        vectors, tokenizer = distil(settings.encoder, download=settings.download, dimensions=settings.dimensions)
-        self.tokenizer_ = tokenizer
-        parts = self._encode(texts)
-        warn_of_cuts([len(row) for row in parts[0]], settings.max_length)
-        seed = 0 if settings.seed is None else settings.seed
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            net = _Net(vectors, sides=len(parts), labels=len(classes))
-        self._train(net, parts, shares, held_out, listener or Listener(), seed)
-        self.net_ = net.eval()
-        self.classes_ = classes
-        self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
-        return self
-
-    def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Estimate each label's probability; see `TextClassifier.predict_proba`."""
-        self._check_fitted()
-        return _probabilities(self.net_, self._encode(texts), len(self.classes_))
 
     def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]]:
         """Part the log odds among tokens, whose vectors the head takes the sum of, exactly; see `TextClassifier.explain`."""
@@ -143,18 +91,25 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
         self.classes_ = np.array(labels)
         return self
 
-    def _train(
-        self,
-        net: _Net,
-        parts: list[list[list[int]]],
-        shares: np.ndarray,
-        held_out: tuple[Texts, np.ndarray] | None,
-        listener: Listener,
-        seed: int,
-    ) -> None:
+    def _learn(self, lesson: Lesson) -> None:
+        """Distil the encoder, unless the cache has it, and tune the vectors with the head."""
         settings = self.settings
-        random = np.random.default_rng(seed)
-        targets = torch.tensor(shares * label_weights(shares, settings.class_weight), dtype=torch.float32)
+        vectors, self.tokenizer_ = distil(settings.encoder, download=settings.download, dimensions=settings.dimensions)
+        parts = self._encode(lesson.texts)
+        warn_of_cuts([len(row) for row in parts[0]], settings.max_length)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(settings.seed or 0)
+            net = _Net(vectors, sides=len(parts), labels=len(lesson.classes))
+        self._train(net, parts, lesson)
+        self.net_ = net.eval()
+
+    def _probabilities(self, texts: Texts) -> np.ndarray:
+        return _predict(self.net_, self._encode(texts), len(self.classes_))
+
+    def _train(self, net: _Net, parts: list[list[list[int]]], lesson: Lesson) -> None:
+        settings, listener, held_out = self.settings, lesson.listener, lesson.held_out
+        random = np.random.default_rng(settings.seed or 0)
+        targets = torch.tensor(lesson.targets(settings.class_weight), dtype=torch.float32)
         # Only the vectors of a batch's tokens are touched, whatever the vocabulary.
         optimizers: list[torch.optim.Optimizer] = [
             torch.optim.SparseAdam(net.vectors.parameters(), lr=settings.learning_rate),
@@ -181,7 +136,7 @@ class StaticClassifier(ConfiguredClassifier[StaticConfig]):
             if not np.isfinite(losses).all():
                 raise no_number(settings.learning_rate)
             if aside is not None:
-                predicted = _probabilities(net, aside[0], targets.shape[1]).argmax(axis=1)
+                predicted = _predict(net, aside[0], targets.shape[1]).argmax(axis=1)
                 score = float(f1_score(aside[1], predicted, average="macro", zero_division=0))
                 listener.metric("eval/macro_f1", score, step)
                 since = 0 if score > best else since + 1
@@ -262,7 +217,7 @@ def _thin(text: list[int], share: float, random: np.random.Generator) -> list[in
     return kept or text
 
 
-def _probabilities(net: _Net, parts: list[list[list[int]]], labels: int) -> np.ndarray:
+def _predict(net: _Net, parts: list[list[list[int]]], labels: int) -> np.ndarray:
     count = len(parts[0])
     probabilities = np.empty((count, labels))
     with torch.inference_mode():

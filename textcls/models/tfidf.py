@@ -14,20 +14,8 @@ from scipy.sparse import csr_array, hstack
 
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import (
-    Annotations,
-    Labels,
-    Listener,
-    Texts,
-    Weighed,
-    check_texts,
-    check_training,
-    label_weights,
-    neighbours,
-    ranked,
-    text_digests,
-)
-from textcls.models.configured import ConfiguredClassifier
+from textcls.models.base import Labels, Texts, Weighed, check_texts, neighbours, ranked
+from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.ngrams import NgramWeights, Sort
 from textcls.models.pieces import Pieces, fold_marks
 from textcls.models.softmax import Regression, fit_regression
@@ -48,53 +36,20 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
     kind: ClassVar[str] = "tfidf"
     uses_seed: ClassVar[bool] = False
 
-    def fit(
-        self,
-        texts: Texts,
-        labels: Labels,
-        *,
-        validation: tuple[Texts, Labels] | None = None,
-        annotations: Annotations | None = None,
-        listener: Listener | None = None,
-        checkpoints: Path | None = None,
-    ) -> Self:
-        """Learn the vocabulary, its weights and the regression; see `TextClassifier.fit`. Takes no validation rows."""
-        settings = self.settings
-        checked, classes, shares = check_training(texts, labels, annotations)
-        parts, pieces = self._new_parts(), self._pieces(checked, texts)
-        features = hstack(
-            [
-                _weight(name) * part.fit_transform(pieces[name], min_df=settings.min_df, max_features=settings.max_features)
-                for name, part in parts.items()
-            ],
-            format="csr",
-        )
-        if not features.shape[1]:
-            raise DataError(
-                f"no n-gram occurs in {settings.min_df} of the {len(checked)} training texts; lower model.min_df or give more texts"
-            )
-        targets = shares * label_weights(shares, settings.class_weight)
-        regression = fit_regression(features, targets, C=settings.C, max_iter=settings.max_iter)
-        if not regression.converged:
-            logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
-        self.parts_, self.regression_, self.classes_ = parts, regression, classes
-        self.learnt = np.unique(text_digests(texts))
-        return self
+    def features(self, texts: Texts) -> csr_array:
+        """The weights of the texts' n-grams: shape (n_texts, n_features), the columns of one part after those of another.
 
-    def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Estimate each label's probability; see `TextClassifier.predict_proba`."""
+        Raises:
+            DataError: as `predict_proba`.
+        """
         self._check_fitted()
-        checked = check_texts(texts)
-        if not checked:
-            return np.empty((0, len(self.classes_)))
-        return self.regression_.probabilities(self._features(checked, texts))
+        pieces = self._pieces(texts)
+        return hstack([_weight(name) * part.transform(pieces[name]) for name, part in self.parts_.items()], format="csr")
 
     def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]]:
         """Weigh each n-gram by its feature times the difference of the labels' coefficients, exactly; see `TextClassifier.explain`."""
-        self._check_fitted()
-        checked = check_texts(texts)
-        columns_of = self._column_pairs(checked, labels, others)
-        features, coef = self._features(checked, texts), self.regression_.coef
+        features, coef = self.features(texts), self.regression_.coef
+        columns_of = self._column_pairs(texts, labels, others)
         names: dict[int, Weighed] = {}
         before = 0  # columns of earlier parts
         for name, part in self.parts_.items():
@@ -146,6 +101,30 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
         self.parts_, self.regression_, self.classes_ = parts, regression, np.array(labels)
         return self
 
+    def _learn(self, lesson: Lesson) -> None:
+        """Learn the vocabulary, its weights and the regression."""
+        settings = self.settings
+        parts, pieces = self._new_parts(), self._pieces(lesson.texts)
+        features = hstack(
+            [
+                _weight(name) * part.fit_transform(pieces[name], min_df=settings.min_df, max_features=settings.max_features)
+                for name, part in parts.items()
+            ],
+            format="csr",
+        )
+        if not features.shape[1]:
+            raise DataError(
+                f"no n-gram occurs in {settings.min_df} of the {len(lesson.texts)} training texts; lower model.min_df or give more texts"
+            )
+        targets = lesson.targets(settings.class_weight)
+        regression = fit_regression(features, targets, C=settings.C, max_iter=settings.max_iter)
+        if not regression.converged:
+            logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
+        self.parts_, self.regression_ = parts, regression
+
+    def _probabilities(self, texts: Texts) -> np.ndarray:
+        return self.regression_.probabilities(self.features(texts))
+
     def _new_parts(self) -> dict[str, NgramWeights]:
         """The parts that the settings name, before they have learnt."""
         settings = self.settings
@@ -161,16 +140,11 @@ class TfidfClassifier(ConfiguredClassifier[TfidfConfig]):
             if span is not None and not (side and sort == "characters")
         }
 
-    def _features(self, checked: Sequence[str], texts: Texts) -> csr_array:
-        """The weights of the texts' n-grams: shape (n_texts, n_features)."""
-        pieces = self._pieces(checked, texts)
-        return hstack([_weight(name) * part.transform(pieces[name]) for name, part in self.parts_.items()], format="csr")
-
-    def _pieces(self, checked: Sequence[str], texts: Texts) -> dict[str, Pieces]:
+    def _pieces(self, texts: Texts) -> dict[str, Pieces]:
         """What each part reads: the texts or their neighbours, split; with their capitals, or not."""
         settings = self.settings
         read = {}
-        for side, sentences in {"": checked, **neighbours(texts, self.context)}.items():
+        for side, sentences in {"": check_texts(texts), **neighbours(texts, self.context)}.items():
             prefix = f"{side}." if side else ""
             pieces = Pieces.of(sentences)
             pieces = pieces.changed(fold_marks) if settings.fold_marks else pieces

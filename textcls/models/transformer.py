@@ -19,22 +19,8 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from textcls.config import LoraConfig, TransformerConfig
 from textcls.errors import ModelError
 from textcls.models.attributions import attribute_tokens, weigh_words
-from textcls.models.base import (
-    Annotations,
-    Labels,
-    Listener,
-    Texts,
-    Weighed,
-    check_texts,
-    check_training,
-    check_validation,
-    label_weights,
-    neighbours,
-    no_number,
-    ranked,
-    text_digests,
-)
-from textcls.models.configured import ConfiguredClassifier
+from textcls.models.base import Labels, Texts, Weighed, check_texts, label_weights, neighbours, no_number, ranked
+from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.devices import arithmetic, best_device, uses_bf16
 from textcls.models.encoders import (
     load_tokenizer,
@@ -55,71 +41,15 @@ _OVERLAP = 0.25
 
 
 class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
-    """An encoder fine-tuned as a whole or in part. The parameters are those of `config.TransformerConfig`."""
+    """An encoder fine-tuned as a whole or in part. The parameters are those of `config.TransformerConfig`.
+
+    With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
+    `patience` epochs have brought nothing better; without, it runs for all `epochs`. A loss that is no number in bf16
+    starts the training again in fp32. Under `torchrun`, processes that cannot share a batch evenly are a `ModelError`.
+    """
 
     kind: ClassVar[str] = "transformer"
     uses_validation: ClassVar[bool] = True
-
-    def fit(
-        self,
-        texts: Texts,
-        labels: Labels,
-        *,
-        validation: tuple[Texts, Labels] | None = None,
-        annotations: Annotations | None = None,
-        listener: Listener | None = None,
-        checkpoints: Path | None = None,
-    ) -> Self:
-        """Fine-tune the encoder; see `TextClassifier.fit`.
-
-        With validation rows the weights of the epoch with the best macro-F1 on them are kept, and training stops when
-        `patience` epochs have brought nothing better; without, it runs for all `epochs`. A loss that is no number in bf16
-        starts the training again in fp32.
-
-        Raises:
-            DataError: as `TextClassifier.fit`, or a validation label is none of the training labels.
-            ModelError: the encoder is not at hand, reads fewer tokens than `max_length`, or the loss became NaN or infinite; or the
-                processes under `torchrun` cannot share a batch evenly.
-        """
-        settings = self.settings
-        _, classes, shares = check_training(texts, labels, annotations)
-        held_out = None
-        if validation is not None and len(validation[0]):
-            held_out = validation[0], check_validation(*validation, classes)
-        attempts = ["bf16", "fp32"] if uses_bf16(settings.precision) else ["fp32"]
-        with TemporaryDirectory(prefix="textcls-") if checkpoints is None else nullcontext(checkpoints) as folder:
-            for precision in attempts:
-                place = Path(folder) / precision
-                try:
-                    self.model_ = self._fine_tune(precision, texts, classes, shares, held_out, listener or Listener(), place)
-                    break
-                except NotFiniteError:
-                    shutil.rmtree(place)
-                    if precision == attempts[-1]:
-                        raise no_number(settings.learning_rate) from None
-                    logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
-        self.classes_, self.arithmetic = classes, arithmetic(self.model_, bf16=precision == "bf16")
-        self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
-        return self
-
-    @one_at_a_time
-    def predict_proba(self, texts: Texts) -> np.ndarray:
-        """Estimate each label's probability; see `TextClassifier.predict_proba`. Texts of similar length go together."""
-        self._check_fitted()
-        windows, text_of = self._encode(texts)
-        collate = DataCollatorWithPadding(self.tokenizer_)
-        order = sorted(range(len(windows)), key=lambda number: len(windows[number]["input_ids"]))
-        logits = torch.empty((len(windows), len(self.classes_)), dtype=torch.float64)
-        with torch.inference_mode():
-            for start in range(0, len(order), PREDICTION_BATCH):
-                numbers = order[start : start + PREDICTION_BATCH]
-                batch = collate([windows[number] for number in numbers]).to(self.model_.device)
-                logits[numbers] = self.model_(**batch).logits.cpu().double()
-        of_texts = torch.zeros((len(texts), len(self.classes_)), dtype=torch.float64)
-        of_texts.index_add_(0, torch.tensor(text_of, dtype=torch.int64), logits)
-        windows_of = np.bincount(text_of, minlength=len(texts)).reshape(-1, 1)
-        probabilities: np.ndarray = (of_texts / torch.from_numpy(windows_of)).softmax(dim=-1).numpy()
-        return probabilities
 
     @one_at_a_time
     def explain(self, texts: Texts, labels: Labels, others: Labels) -> list[list[Weighed]] | None:
@@ -171,23 +101,51 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         self.classes_ = np.array(labels)
         return self
 
+    @one_at_a_time
+    def _probabilities(self, texts: Texts) -> np.ndarray:
+        # Texts of similar length go together.
+        windows, text_of = self._encode(texts)
+        collate = DataCollatorWithPadding(self.tokenizer_)
+        order = sorted(range(len(windows)), key=lambda number: len(windows[number]["input_ids"]))
+        logits = torch.empty((len(windows), len(self.classes_)), dtype=torch.float64)
+        with torch.inference_mode():
+            for start in range(0, len(order), PREDICTION_BATCH):
+                numbers = order[start : start + PREDICTION_BATCH]
+                batch = collate([windows[number] for number in numbers]).to(self.model_.device)
+                logits[numbers] = self.model_(**batch).logits.cpu().double()
+        of_texts = torch.zeros((len(texts), len(self.classes_)), dtype=torch.float64)
+        of_texts.index_add_(0, torch.tensor(text_of, dtype=torch.int64), logits)
+        windows_of = np.bincount(text_of, minlength=len(texts)).reshape(-1, 1)
+        probabilities: np.ndarray = (of_texts / torch.from_numpy(windows_of)).softmax(dim=-1).numpy()
+        return probabilities
+
     # --- training ---------------------------------------------------------------------------------------------------
 
-    def _fine_tune(
-        self,
-        precision: str,
-        texts: Texts,
-        classes: np.ndarray,
-        shares: np.ndarray,
-        held_out: tuple[Texts, np.ndarray] | None,
-        listener: Listener,
-        folder: Path,
-    ) -> Any:
+    def _learn(self, lesson: Lesson) -> None:
+        """Fine-tune the encoder."""
+        settings = self.settings
+        attempts = ["bf16", "fp32"] if uses_bf16(settings.precision) else ["fp32"]
+        given = lesson.checkpoints
+        with TemporaryDirectory(prefix="textcls-") if given is None else nullcontext(given) as folder:
+            for precision in attempts:
+                place = Path(folder) / precision
+                try:
+                    self.model_ = self._fine_tune(precision, lesson, place)
+                    break
+                except NotFiniteError:
+                    shutil.rmtree(place)
+                    if precision == attempts[-1]:
+                        raise no_number(settings.learning_rate) from None
+                    logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
+        self.arithmetic = arithmetic(self.model_, bf16=precision == "bf16")
+
+    def _fine_tune(self, precision: str, lesson: Lesson, folder: Path) -> Any:
         settings = self.settings.model_copy(update={"precision": precision})
         transformers.set_seed(settings.seed or 0)  # the head's first weights
-        model = self._load(classes)
+        model = self._load(lesson.classes)
+        shares = lesson.shares
         certain = (shares.max(axis=1) == 1).all()
-        train = self._labelled(texts, shares.argmax(axis=1) if certain else shares)
+        train = self._labelled(lesson.texts, shares.argmax(axis=1) if certain else shares)
         if settings.long_texts == "truncate":
             warn_of_cuts([len(row["input_ids"]) for row in train], settings.max_length)
         weights = torch.tensor(label_weights(shares, settings.class_weight), dtype=torch.float32)
@@ -213,9 +171,9 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
                 self.tokenizer_,
                 settings,
                 train=train,
-                validation=None if held_out is None else self._labelled(*held_out),
+                validation=None if lesson.held_out is None else self._labelled(*lesson.held_out),
                 loss=loss,
-                listener=listener,
+                listener=lesson.listener,
                 folder=folder,
             )
         return trained.merge_and_unload() if settings.lora is not None else trained

@@ -12,7 +12,7 @@ import numpy as np
 from textcls.config import Config
 from textcls.evaluation import evaluate
 from textcls.evaluation.abstention import answered
-from textcls.models import DecidedClassifier, Decision, Listener, TextClassifier, learn_decision, make_classifier, text_digests
+from textcls.models import Decision, Listener, TextClassifier, learn_decision, make_classifier, text_digests
 from textcls.training.planning import Fit
 
 if TYPE_CHECKING:
@@ -77,12 +77,11 @@ def fit_classifier(
         probabilities = classifier.predict_proba([held_out[number] for number in kept])
         names = [str(label) for label in classifier.classes_]
         groups = [held_out[number]["group"] for number in kept]
-        decision = learn_decision(config.decision, [true[number] for number in kept], probabilities, names, groups)
-        classifier = DecidedClassifier(classifier, decision)
+        classifier.decision_ = learn_decision(config.decision, [true[number] for number in kept], probabilities, names, groups)
         if classifier.learnt is not None:
             classifier.learnt = np.union1d(classifier.learnt, text_digests(held_out))
     elif config.decision.abstain_below is not None:
-        classifier = DecidedClassifier(classifier, Decision(abstain_below=config.decision.abstain_below))
+        classifier.decision_ = Decision(abstain_below=config.decision.abstain_below)
     classifier.group, classifier.columns = config.data.group, {"text": config.data.text, "label": config.data.label}
     return classifier
 
