@@ -502,6 +502,14 @@ def test_nothing_is_left_of_rows_that_break_off(suffix: str, tmp_path: Path) -> 
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_probabilities_are_written_to_nine_digits_however_small_they_are(
+    classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = np.array([1.23456789012e-9, 0.4, 0.6 - 1.23456789012e-9])
+    monkeypatch.setattr(type(classifier), "predict_proba", lambda _, rows: np.tile(small, (len(rows), 1)))
+    assert predicted(classifier, article)[0]["probabilities"] == {"fact": 1.23456789e-9, "opinion": 0.4, "quote": 0.599999999}
+
+
 # --- evaluating -----------------------------------------------------------------------------------------------------
 
 

@@ -155,6 +155,14 @@ def make_predictions(
     )
 
 
+def as_kept(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Round probabilities as files keep them: to nine significant digits, all that a model in single precision has.
+
+    Digits after the point would make nothing of a small probability of the true label, which the log loss is mostly made of.
+    """
+    return {label: float(f"{probability:.9g}") for label, probability in probabilities.items()}
+
+
 def align(several: Sequence[Predictions]) -> list[Predictions]:
     """Put the rows of all in the order of the first one's, those of several seeds together; and all labels in one order.
 
