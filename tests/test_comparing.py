@@ -290,6 +290,20 @@ def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_f
         assert (f"the model has learnt from the very rows of {data}.jsonl" in caplog.text) is known
 
 
+def test_a_column_of_no_sentences_is_told_once_whatever_reads_the_rows(
+    textcls: Command, two_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{**row, "before": number, "id": None} for number, row in enumerate(toy_rows(["e", "f"]))]
+    data = write_jsonl(tmp_path / "numbers.jsonl", rows)
+    store = ("--store", two_models / "experiments")
+    for command in (("compare", two_models / "model", "run", "--data", data), ("evaluate", "run", data)):
+        caplog.clear()
+        done = textcls(*command, *store)
+        assert done.code == 0, done.err
+        said = f"{data} has a column 'before', in which 0 is no sentence and is left out; rename it to keep it"
+        assert [message for message in caplog.messages if "column" in message] == [said]
+
+
 def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_models: Path, tmp_path: Path) -> None:
     store = ("--store", two_models / "experiments")
     rows = toy_rows(["e", "f"])

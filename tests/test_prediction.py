@@ -548,6 +548,14 @@ def test_a_blank_article_is_none(suffix: str, blank: Any, classifier: TextClassi
     assert [row["article"] for row in measured.wrong] == [None]
 
 
+def test_rows_are_known_by_their_id_or_else_their_number(classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = [
+        {**row, "id": id, "label": "quote"} for row, id in zip(toy_rows("a"), (7, None, float("nan"), " ", "e", "f"), strict=True)
+    ]
+    wrong = evaluate_file(classifier, write_as(".jsonl", tmp_path, rows)).wrong
+    assert {row["id"] for row in wrong} == {"7", "2", "3", "4"}
+
+
 def test_annotators_are_measured_beside_the_model(classifier: TextClassifier, tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{**row, "annotator_labels": [row["label"], row["label"]]} for row in toy_rows("a")]
     rows[0]["annotator_labels"] = ["fact", "quote"]
