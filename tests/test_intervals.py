@@ -15,8 +15,8 @@ from textcls.evaluation import Predictions, bootstrap_intervals, evaluate
 from textcls.evaluation.abstention import answered, risk_coverage
 from textcls.evaluation.annotators import judgements, measure_annotators
 from textcls.evaluation.bootstrap import interval
-from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
-from textcls.evaluation.figures import confusion_figure, per_label_figure
+from textcls.evaluation.figures import confusion_figure, per_label_figure, slices_figure
+from textcls.evaluation.probability_figures import pr_figure, reliability_figure, risk_coverage_figure
 from textcls.evaluation.slices import built_in_columns, parts_rows, slice_figures, worst_slices
 from textcls.evaluation.units import swaps
 

@@ -190,8 +190,8 @@ def _figures(
     title: str,
 ) -> Iterator[tuple[str, Figure]]:
     from textcls.evaluation.abstention import risk_coverage
-    from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
-    from textcls.evaluation.figures import confusion_figure, per_label_figure
+    from textcls.evaluation.figures import confusion_figure, per_label_figure, slices_figure
+    from textcls.evaluation.probability_figures import pr_figure, reliability_figure, risk_coverage_figure
 
     yield "confusion_matrix", confusion_figure(evaluation, title=title)
     yield "per_label", per_label_figure(evaluation, title=title, ceiling=ceiling.per_label if ceiling else None)
