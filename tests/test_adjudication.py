@@ -328,6 +328,16 @@ def test_confident_learning_finds_the_planted_error(mislabelled: Path) -> None:
     assert [(row["id"], row["label"], row["suggestion"]) for row in suspects] == [("7", "sport", "weather")]
 
 
+def test_neither_the_share_nor_the_kind_of_splits_bears_on_suspects(mislabelled: Path) -> None:
+    """With a tenth of the rows to learn from, most labels would be doubted, or none."""
+    settings = {"data": {"train": str(mislabelled)}, "model": {"kind": "tfidf", "C": 10.0}}
+    found = []
+    for splits in ({}, {"kind": "hash", "share": 0.1, "repeats": 3}):
+        config = make_config({**settings, "splits": splits})
+        found.append([(row["id"], row["score"]) for row in suspected_errors(config, load_dataset(config.data))])
+    assert found[0] == found[1] != []
+
+
 def test_labels_that_stand_in_one_article_only_are_not_suspected(
     mislabelled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

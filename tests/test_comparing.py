@@ -16,6 +16,7 @@ from conftest import Done, predicted, rows_of, toy_rows, write_jsonl
 
 from textcls.artifacts import save_model
 from textcls.config import TrackingConfig
+from textcls.errors import TrackingError
 from textcls.evaluation import Predictions, make_predictions
 from textcls.evaluation.significance import corrected_t_test
 from textcls.models.tfidf import TfidfClassifier
@@ -289,6 +290,20 @@ def test_rows_that_a_hash_held_out_are_new_to_the_model_unless_a_final_one_was_f
         assert (f"the model has learnt from the very rows of {data}.jsonl" in caplog.text) is known
 
 
+def test_a_column_of_no_sentences_is_told_once_whatever_reads_the_rows(
+    textcls: Command, two_models: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{**row, "before": number, "id": None} for number, row in enumerate(toy_rows(["e", "f"]))]
+    data = write_jsonl(tmp_path / "numbers.jsonl", rows)
+    store = ("--store", two_models / "experiments")
+    for command in (("compare", two_models / "model", "run", "--data", data), ("evaluate", "run", data)):
+        caplog.clear()
+        done = textcls(*command, *store)
+        assert done.code == 0, done.err
+        said = f"{data} has a column 'before', in which 0 is no sentence and is left out; rename it to keep it"
+        assert [message for message in caplog.messages if "column" in message] == [said]
+
+
 def test_models_on_rows_that_do_not_fit_are_one_line(textcls: Command, two_models: Path, tmp_path: Path) -> None:
     store = ("--store", two_models / "experiments")
     rows = toy_rows(["e", "f"])
@@ -367,10 +382,39 @@ def test_a_comparison_of_several_is_written_with_each_other_and_the_best_other(t
     metrics, tags, files, _ = kept(store_folder, "A")
     assert set(tags) == {"compared", f"compared.{ids['B']}", f"compared.{ids['C']}"}
     assert re.fullmatch(r"worse than B by .* points of macro-F1; cannot tell from C", tags["compared"])
-    content = Store(store_folder).artifact(Store(store_folder).run("A"), f"compare/{ids['B']}+{ids['C']}/comparison.json")
+    folder = f"compare/{'+'.join(sorted((ids['B'], ids['C'])))}"
+    content = Store(store_folder).artifact(Store(store_folder).run("A"), f"{folder}/comparison.json")
     scores = {its["name"]: its["evaluation"]["macro_f1"] for its in json.loads(content or b"")["systems"]}
     assert metrics["compare/macro_f1_difference"] == pytest.approx(scores["A"] - scores["B"], abs=1e-4)
-    assert any(path == f"compare/{ids['B']}+{ids['C']}/report.html" for path in files)
+    assert f"{folder}/report.html" in files
+
+
+def test_many_runs_are_written_to_a_folder_whose_name_a_file_system_takes(textcls: Command, store_folder: Path) -> None:
+    """Eight characters of each of thirty ids are more than a name may have."""
+    names = [f"run {number}" for number in range(6)]
+    for number, name in enumerate(names):
+        tracked(store_folder, name, predicted(name, 1.0, rows=60, seed=number))
+    found = set()
+    for order in (names, names[::-1]):
+        assert textcls("compare", *order, "--store", store_folder).code == 0
+        (folder,) = {path.split("/")[1] for path in kept(store_folder, "run 0")[2] if path.startswith("compare/")}
+        found.add(folder)
+    assert len(found) == 1, "again replaces it, in whatever order"
+    assert re.fullmatch("5-runs-[0-9a-f]{12}", found.pop())
+
+
+def test_figures_are_written_when_the_report_that_explains_them_is(
+    textcls: Command, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seed in (("A", 1), ("B", 2)):
+        tracked(store_folder, name, predicted(name, 1.0, rows=60, seed=seed))
+
+    def full(*_: object) -> None:
+        raise TrackingError("the disk is full")
+
+    monkeypatch.setattr("textcls.tracking.run.Run.text", full)
+    assert textcls("compare", "A", "B", "--store", store_folder).code == 1
+    assert kept(store_folder, "A")[:2] == ({}, {})
 
 
 def test_runs_of_several_seeds_are_compared(textcls: Command, two_models: Path, tmp_path: Path) -> None:

@@ -273,7 +273,7 @@ def test_lucky_seeds_are_no_better_system() -> None:
     means = [
         make_predictions(
             [
-                {**row, "probabilities": dict(zip(NAMES, mean, strict=True))}
+                {**row, "prediction": NAMES[mean.argmax()], "probabilities": dict(zip(NAMES, mean, strict=True))}
                 for row, mean in zip(
                     rows_of(parts_of(one)[0]), np.mean([part.probabilities for part in parts_of(one)], axis=0), strict=True
                 )
@@ -323,8 +323,8 @@ def test_rows_of_several_seeds_are_listed_once_with_their_neighbours() -> None:
     # Row 1 is wrong with one seed of two, row 2 with both.
     wrong = {("1", 1), ("2", 1), ("2", 2)}
     unsure = [
-        {**row, "probabilities": {"a": 0.2, "b": 0.8} if (row["id"], row["seed"]) in wrong else {"a": 0.9, "b": 0.1}}
-        for row in rows
+        {**row, "prediction": "b", "probabilities": {"a": 0.2, "b": 0.8}} if (row["id"], row["seed"]) in wrong else row
+        for row in sure
     ]
     (found,) = compare([make_predictions(unsure, name="A"), make_predictions(sure, name="B")], number=100)
     assert (found.rows, found.won, found.lost, found.units_won) == (5, 2, 0, 1)
@@ -460,8 +460,10 @@ NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', o
         ({"label": "a", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns label, probabilities"),
         ({"id": "1", "label": "a", "predicted": "a"}, f"{NEEDED} found the columns id, label, predicted"),
         ({"id": "1", "probabilities": {"a": 1.0}}, f"{NEEDED} found the columns id, probabilities"),
-        ({"id": "1", "label": "a", "prediction": ""}, "f, row 1: expected a value in 'prediction', found none"),
-        ({"id": "1", "label": "", "probabilities": {"a": 1.0}}, "f, row 1: expected a value in 'label', found none"),
+        ({"id": "1", "label": "a", "prediction": ""}, "f, row 1: expected a prediction, found none; leave the row out of "),
+        ({"id": "1", "label": " ", "probabilities": {"a": 1.0}}, 'f, row 1: expected a label, found " "'),
+        ({"id": "1", "label": float("nan"), "prediction": "a"}, "f, row 1: expected a label, found NaN"),
+        ({"id": "1", "label": 1, "prediction": 1.0}, "f, row 1: expected prediction to be a string, found 1.0"),
         (
             {"id": "1", "label": "a", "probabilities": {}},
             "f, row 1: expected 'probabilities', a number for each label, found '{}'",
@@ -473,7 +475,19 @@ NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', o
         ),
         (
             {"id": "1", "label": "a", "probabilities": {"a": float("nan")}},
-            "f, row 1: expected probabilities in [0, 1] that sum to 1, found a sum of nan",
+            "f, row 1: expected probabilities in [0, 1] that sum to 1, found nan for 'a'",
+        ),
+        (
+            {"id": "1", "label": "a", "probabilities": {"a": 1.0, "b": 0.2, "c": -0.2}},
+            "f, row 1: expected probabilities in [0, 1] that sum to 1, found -0.2 for 'c'",
+        ),
+        (
+            {"id": "1", "label": "a", "prediction": "b", "probabilities": {"a": 0.6, "b": 0.4}},
+            "f, row 1: expected the most probable label in 'prediction', found 'b' (0.4) beside 'a' (0.6); leave the probabilities ",
+        ),
+        (
+            {"id": "1", "label": "a", "prediction": "z", "probabilities": {"a": 0.6, "b": 0.4}},
+            "f, row 1: expected the most probable label in 'prediction', found 'z' (no probability) beside 'a' (0.6); ",
         ),
     ],
 )
@@ -497,6 +511,53 @@ def test_predictions_without_truth_are_recognised() -> None:
         make_predictions([seeded, {**seeded, "seed": 43, "label": "b"}], name="f")
     with pytest.raises(DataError, match="f: expected predictions, found none"):
         make_predictions([], name="f")
+
+
+def test_labels_that_never_meet_the_truth_are_no_predictions() -> None:
+    """As pandas writes numbers where some are missing, and CSV keeps them."""
+    rows = [{"id": str(i), "label": str(i % 2), "prediction": f"{i % 2}.0"} for i in range(4)]
+    with pytest.raises(DataError) as refused:
+        make_predictions(rows, name="f")
+    assert str(refused.value) == (
+        "f: no row has a label that was predicted: labels such as '0', predictions such as '0.0'; write both alike"
+    )
+
+
+def test_values_are_read_as_those_of_data() -> None:
+    rows = [
+        {"id": i, "label": f" {i % 2}", "prediction": f"{i % 2} ", "article": blank, "seed": 7}
+        for i, blank in enumerate([None, float("nan"), "", " ", "x", "x"])
+    ]
+    found = make_predictions(rows, name="f")
+    assert (found.ids[0], found.true[:2], found.predicted[:2].tolist()) == ("0", ["0", "1"], ["0", "1"])
+    assert (found.groups, found.seeds[0]) == ([None] * 4 + ["x"] * 2, "7")
+
+
+def test_rows_that_name_no_article_are_told_where_others_do() -> None:
+    some, others = (
+        replace(one, groups=[group if row % 2 else None for row, group in enumerate(one.groups)])
+        for one in (predicted("A", 1.0, rows=60), predicted("B", 2.0, rows=60, seed=2))
+    )
+    (found,) = compare([some, others], number=200)
+    assert found.note == f"30 of the {found.n_units} articles are rows that name none and are taken as independent"
+
+
+def test_the_prediction_says_which_of_two_equal_labels_it_is() -> None:
+    """0.4999996 and 0.5000004 in six digits: the first label would be another one than was predicted and measured."""
+    rows = [
+        {"id": "1", "label": "b", "prediction": "b", "probabilities": {"a": 0.5, "b": 0.5}},
+        {"id": "2", "label": "a", "prediction": "a", "probabilities": {"a": 0.5, "b": 0.5}},
+    ]
+    assert make_predictions(rows, name="f").predicted.tolist() == ["b", "a"]
+
+
+def test_rows_without_a_prediction_are_measured_by_their_best_label_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    rows = rows_of(predicted("A", 1.0, rows=30))
+    for number, nothing in enumerate((None, "", float("nan"))):
+        rows[number]["prediction"] = nothing
+    found = make_predictions(rows, name="f")
+    assert found.predicted.tolist() == predicted("A", 1.0, rows=30).predicted.tolist()
+    assert caplog.messages == ["f: 3 of 30 rows without a prediction, measured by the most probable label"]
 
 
 def test_numbers_are_rounded_for_people() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,8 @@ def test_a_curve_is_tracked_drawn_and_printed(
 ) -> None:
     done = textcls("curve", config, "--share", "0.25", "--share", "1", "--output", tmp_path / "curve.png")
     assert done.code == 0, done.err
-    assert "the last step, from 12 to 48 rows, brought " in done.out
+    assert "\nthe last step: " in done.out
+    assert "(there are 2 articles only, too few for a permutation test to show any difference)\n" in done.out
     assert Image.open(tmp_path / "curve.png").format == "PNG"
 
     store = Store(store_folder)
@@ -63,9 +65,24 @@ def test_a_share_may_be_drawn_by_several_seeds(config: Path) -> None:
     assert None not in (small.spread, whole.spread)
 
 
-def test_shares_that_hold_the_same_rows_are_told(config: Path, caplog: pytest.LogCaptureFixture) -> None:
-    learning_curve(config, shares=[0.9, 1], overrides=["tracking.enabled=false"])
-    assert "the shares 0.9 and 1 hold the same rows, since there are few groups; take shares further apart" in caplog.text
+def test_shares_that_hold_the_same_rows_are_one_point_and_no_step(
+    config: Path, textcls: Callable[..., Done], caplog: pytest.LogCaptureFixture
+) -> None:
+    done = textcls("curve", config, "--share", "0.9", "--share", "1", "--set", "tracking.enabled=false")
+    assert "the shares 0.9 and 1 hold the same rows, since there are few groups, and are one point; take shares" in caplog.text
+    assert re.findall(r"(\d+) +(\d+)% ", done.out) == [("48", "100")]
+    assert "the last step" not in done.out
+
+
+def test_the_last_step_is_compared_as_two_runs_are(config: Path) -> None:
+    found = learning_curve(config, shares=[0.1, 0.13, 0.5, 1], overrides=["tracking.enabled=false", "splits.repeats=2"])
+    assert [(point.share, point.rows) for point in found.points] == [(0.1, 6), (0.13, 12), (0.5, 24), (1, 48)]
+    step = found.step
+    assert step is not None
+    assert (step.a, step.b, step.rows, step.seeds) == ("the model of 24 rows", "the model of 48 rows", 12, (2, 2))
+    its = step.metrics["macro_f1"]
+    assert (its.a, its.b) == pytest.approx([point.macro_f1 for point in found.points[-2:]])
+    assert its.interval is not None
 
 
 @pytest.mark.parametrize("shares", [[0, 1], [1.5], []])

@@ -15,8 +15,8 @@ from textcls.evaluation import Predictions, bootstrap_intervals, evaluate
 from textcls.evaluation.abstention import answered, risk_coverage
 from textcls.evaluation.annotators import judgements, measure_annotators
 from textcls.evaluation.bootstrap import interval
-from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
-from textcls.evaluation.figures import confusion_figure, per_label_figure
+from textcls.evaluation.figures import confusion_figure, per_label_figure, slices_figure
+from textcls.evaluation.probability_figures import pr_figure, reliability_figure, risk_coverage_figure
 from textcls.evaluation.slices import built_in_columns, parts_rows, slice_figures, worst_slices
 from textcls.evaluation.units import swaps
 
@@ -211,7 +211,6 @@ def test_small_slices_and_missing_values_are_left_out() -> None:
     held = predictions(100)
     column = ["big"] * 60 + ["small"] * 10 + [None] * 30
     assert [(its.value, its.rows) for its in slice_figures(held, {"x": column}, number=100)] == [("big", 60)]
-    assert len(slice_figures(held, {"x": column}, smallest=10, number=100)) == 2
 
 
 def test_built_in_slices_by_hand() -> None:
@@ -229,6 +228,20 @@ def test_groups_that_are_no_articles_are_slices_of_their_own_name_without_places
     found = {its.column for its in slice_figures(held, number=100)}
     assert "customer" in found
     assert not found & {"article", "position"}
+
+
+@pytest.mark.parametrize("name", ["label", "length", "position"])
+def test_groups_and_columns_that_are_called_as_a_built_in_slice_do_not_replace_it(name: str) -> None:
+    texts: list[str | None] = ["one two" if i % 2 else "word " * 15 for i in range(180)]
+    built_in = {(its.column, its.value) for its in slice_figures(predictions(180, articles=3, texts=texts), number=100)}
+    held = replace(predictions(180, articles=3, texts=texts), grouped_by=name)
+    found = {(its.column, its.value) for its in slice_figures(held, number=100)}
+    groups = {(f"{name} (column)", f"article {i}") for i in range(3)}
+    assert found == {its for its in built_in if its[0] not in ("article", "position")} | groups
+    held = predictions(180, articles=3, texts=texts, **{name: ["x", "y", "z"] * 60})
+    found = {(its.column, its.value) for its in slice_figures(held, number=100)}
+    own = {("label (column)" if name == "label" else f"{name} (column)", value) for value in "xyz"}
+    assert found == built_in | (set() if name == "label" else own)
 
 
 def test_columns_of_the_data_are_slices_if_their_values_are_few() -> None:

@@ -502,6 +502,14 @@ def test_nothing_is_left_of_rows_that_break_off(suffix: str, tmp_path: Path) -> 
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_probabilities_are_written_to_nine_digits_however_small_they_are(
+    classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = np.array([1.23456789012e-9, 0.4, 0.6 - 1.23456789012e-9])
+    monkeypatch.setattr(type(classifier), "predict_proba", lambda _, rows: np.tile(small, (len(rows), 1)))
+    assert predicted(classifier, article)[0]["probabilities"] == {"fact": 1.23456789e-9, "opinion": 0.4, "quote": 0.599999999}
+
+
 # --- evaluating -----------------------------------------------------------------------------------------------------
 
 
@@ -538,6 +546,14 @@ def test_a_blank_article_is_none(suffix: str, blank: Any, classifier: TextClassi
     measured = evaluate_file(classifier, write_as(suffix, tmp_path, rows))
     assert (measured.intervals.unit, measured.intervals.n_units) == ("row", 6)
     assert [row["article"] for row in measured.wrong] == [None]
+
+
+def test_rows_are_known_by_their_id_or_else_their_number(classifier: TextClassifier, tmp_path: Path) -> None:
+    rows = [
+        {**row, "id": id, "label": "quote"} for row, id in zip(toy_rows("a"), (7, None, float("nan"), " ", "e", "f"), strict=True)
+    ]
+    wrong = evaluate_file(classifier, write_as(".jsonl", tmp_path, rows)).wrong
+    assert {row["id"] for row in wrong} == {"7", "2", "3", "4"}
 
 
 def test_annotators_are_measured_beside_the_model(classifier: TextClassifier, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def comparison(several: int) -> str:
                 "label": "fact" if row % 3 else HOSTILE,
                 "fold": f"{HOSTILE} {row // 8}",
                 "seed": seed,
-                "prediction": "given",
+                "prediction": ("fact", HOSTILE)[sure[row].argmax()],
                 "probabilities": dict(zip(("fact", HOSTILE), sure[row], strict=True)),
             }
             for seed in (f"{HOSTILE} 1", "2")

@@ -389,6 +389,9 @@ def test_a_worse_model_does_not_pass_the_champion(textcls: Command, store: Path,
 def test_a_gate_that_names_no_metric(textcls: Command, store: Path) -> None:
     done = textcls("register", "first", "--set", "gates.minimum.macrof1=0.5", "--store", store)
     wrong(done, "gates.minimum.macrof1: no metric of run first; did you mean 'macro_f1'?")
+    done = textcls("register", "first", "--set", "gates.minimum.compare/macro_f1_p=0.01", "--store", store)
+    message = "expected a figure of the run itself, found one of the last comparison that it was in, whatever with; for a bound "
+    wrong(done, f"gates.minimum.compare/macro_f1_p: {message}against the champion set gates.worse_than_champion")
     done = textcls("register", "first", "--set", "gates.minimun.macro_f1=0.5", "--store", store)
     wrong(done, "run first: gates.minimun: unknown key; did you mean 'minimum'?")
 

@@ -23,8 +23,10 @@ from textcls.artifacts import describe_model, load_model
 from textcls.config import Config, load_config, make_config
 from textcls.dataset import dataset_identity, load_dataset
 from textcls.errors import ConfigError, DataError, ModelError, OutputError, TextclsError
+from textcls.evaluation import evaluate, make_predictions
 from textcls.models import FAMILIES, classifier_class
 from textcls.tracking import Store
+from textcls.tracking.kept import read_predictions
 from textcls.training import Reporter, RunResult, run_name, train
 
 HEADLINE = ["test/macro_f1", "test/accuracy", "test/log_loss", "test/ece"]
@@ -278,6 +280,20 @@ def test_a_run_end_to_end(
     assert len(run.parameters) <= 40
 
 
+def test_what_is_kept_gives_the_figures_that_are_tracked(
+    settings: Settings, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small probabilities are most of the log loss: as nothing, each would be 34.5 nats."""
+    small = np.array([1.23456789012e-9, 0.4, 0.6 - 1.23456789012e-9])
+    monkeypatch.setattr(classifier_class("tfidf"), "predict_proba", lambda _, rows: np.tile(small, (len(rows), 1)))
+    result = train(settings(tracked=True))
+    store = Store(store_folder)
+    run = store.run(str(result.run_id))
+    kept = make_predictions(read_predictions(store, run), name="kept")
+    found = evaluate(kept.true, kept.probabilities, kept.labels)
+    assert found.log_loss == pytest.approx(result.metrics["test/log_loss"], rel=1e-6)
+
+
 def test_a_run_that_is_not_tracked_comes_to_the_same_and_leaves_no_run(
     settings: Settings, store_folder: Path, tmp_path: Path
 ) -> None:
@@ -309,7 +325,8 @@ def test_a_run_keeps_everything_needed_to_repeat_it(settings: Settings, store_fo
     assert table["columns"][:4] == ["text", "prediction", "label", "score"]
     assert len(table["data"]) == 6
     lines = [json.loads(line) for line in read(store, run_id, "predictions/test.jsonl").splitlines()]
-    assert [line["probabilities"] for line in lines] == [row["probabilities"] for row in result.predictions]
+    for line, row in zip(lines, result.predictions, strict=True):
+        assert line["probabilities"] == pytest.approx(row["probabilities"], rel=1e-8)
     assert json.loads(read(store, run_id, "evaluation.json")) == result.evaluation.as_dict()
     assert (
         read(store, run_id, "per_label.csv").splitlines()[0] == "label,precision,recall,f1,f1_low,f1_high,support,annotators_f1"

@@ -110,6 +110,11 @@ def _check(store: Store, run: RunSummary, gates: GatesConfig, champion: ModelVer
 
 def _figure(store: Store, run: RunSummary, wanted: str, where: str) -> tuple[str, float]:
     """The name and the value of a metric that a run has tracked, or else of a figure that its evaluation has."""
+    if wanted.startswith("compare/"):
+        raise ConfigError(
+            f"{where}: expected a figure of the run itself, found one of the last comparison that it was in, whatever with; "
+            "for a bound against the champion set gates.worse_than_champion"
+        )
     for name in (wanted, f"test/{wanted}"):
         if name in run.metrics:
             return name, run.metrics[name]

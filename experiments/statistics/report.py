@@ -23,7 +23,7 @@ from textcls.splits import Split
 from textcls.tracking import NullRun
 from textcls.tracking.run import split_json
 from textcls.training.fitting import Measurement, Outcome
-from textcls.training.mistakes import look_at_mistakes
+from textcls.training.mistakes import look_at_mistakes, neighbours
 from textcls.training.planning import Fit
 from textcls.training.pooling import pool
 from textcls.training.record import log_results
@@ -110,7 +110,7 @@ def main() -> None:
         times.append(time.process_time())
         pooled = pool(dataset, [outcome])
         times.append(time.process_time())
-        wrong = look_at_mistakes(pooled[2], [outcome], dataset, dataset)
+        wrong = look_at_mistakes(pooled[2], [outcome], neighbours(dataset), dataset)
         times.append(time.process_time())
         log_results(run, CONFIG, *pooled, wrong, [], title="measured", about={"measured": "on drawn rows"})
         times.append(time.process_time())
@@ -132,7 +132,7 @@ def main() -> None:
 
 def _of(dataset: Dataset, outcome: Outcome) -> tuple[Any, ...]:
     pooled = pool(dataset, [outcome])
-    return *pooled, look_at_mistakes(pooled[2], [outcome], dataset, dataset), []
+    return *pooled, look_at_mistakes(pooled[2], [outcome], neighbours(dataset), dataset), []
 
 
 if __name__ == "__main__":

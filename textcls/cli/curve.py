@@ -22,7 +22,6 @@ def curve(
     """Measure a model that learns from shares of its training rows: whether more rows would make it better."""
     from textcls.cli.output import console, table
     from textcls.cli.progress import ProgressBar
-    from textcls.evaluation.verdict import points
     from textcls.training.curve import SHARES, learning_curve
 
     with ProgressBar() as bar:
@@ -40,13 +39,10 @@ def curve(
         )
     out = console()
     out.print(shown)
-    if len(result.points) > 1:
-        before, last = result.points[-2:]
-        gained = points(last.macro_f1 - before.macro_f1)
-        out.print(
-            f"\nthe last step, from {before.rows:,.0f} to {last.rows:,.0f} rows, brought {gained} points of macro-F1",
-            soft_wrap=True,
-        )
+    if result.step is not None:
+        out.print(f"\nthe last step: {result.step.verdict}", soft_wrap=True)
+        if result.step.note:
+            out.print(f"({result.step.note})", soft_wrap=True)
     if output is not None:
         out.print(f"figure: {output}", soft_wrap=True)
     if result.run_id is not None:

@@ -42,7 +42,7 @@ def reproduce(
     out.print(f"figures     {same:,} of {found.figures:,} match to the last digit")
     same = found.predictions - found.other_predictions
     far = f"; probabilities differ by {found.furthest:.2g} at most" if found.other_predictions else ""
-    out.print(f"predictions {same:,} of {found.predictions:,} match in all six digits that are kept{far}")
+    out.print(f"predictions {same:,} of {found.predictions:,} match to six digits{far}")
     if not found.same:
         missing = [restored.what for restored in found.restored if restored.same is False]
         out.print(

@@ -8,20 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textcls.artifacts import describe_model, load_model
-from textcls.dataset import (
-    Names,
-    Row,
-    group_column,
-    group_of,
-    holds_rows,
-    optional_text,
-    read_rows,
-    read_table,
-)
+from textcls.dataset import Row, group_column, holds_rows, read_table
 from textcls.errors import DataError
 from textcls.evaluation import Predictions, make_predictions
 from textcls.models import TextClassifier
-from textcls.prediction import count_learnt, label_probabilities
+from textcls.prediction import count_learnt, grouped, label_probabilities, read_labelled
 from textcls.tracking import RunSummary, Store
 from textcls.tracking.kept import read_predictions
 
@@ -82,7 +73,7 @@ def read_systems(
     if data is not None:
         own = [describe_model(its.model).columns for its in found.values() if its.model is not None]
         texts, labels = ((*(columns[what] for columns in own), what) for what in ("text", "label"))
-        rows = _read_data(data, text or texts, label or labels)
+        rows = read_labelled(data, text=text or texts, label=label or labels)
     systems = [System(_predictions(its, opened, data, rows), its.run if data is None else None) for its in found.values()]
     short = [its.name for its in found.values()]
     return [
@@ -116,7 +107,7 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
     if its.model is not None and data is not None:
         classifier = load_model(its.model)
         _check_new_to(classifier, its.name, data, rows)
-        rows = _grouped(rows, classifier.group, data)
+        rows = grouped(rows, classifier, file=data)
         labels = [str(name) for name in classifier.classes_]
         predicted = [
             # The prediction is given, so that a model that is right everywhere is not taken for rows without the truth.
@@ -141,22 +132,6 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
         data_rows=int(data_rows) if data_rows is not None else None,
         grouped_by=its.run.parameters.get("data.group", "article"),
     )
-
-
-def _read_data(data: Path, text: Names, label: Names) -> list[Row]:
-    rows = read_rows(data, text=text, label=label)
-    for number, row in enumerate(rows, 1):
-        row["id"] = str(number) if row.get("id") in (None, "") else str(row["id"])
-        # As in training, an article may be a number, and what is no string is no sentence.
-        row["article"] = optional_text(row, "article", f"{data}, row {number}")
-        row |= {side: None for side in ("before", "after") if not isinstance(row.get(side, ""), str)}
-    # What is no prediction's own business: columns of a run's rows that the file may have been made from.
-    return [{key: value for key, value in row.items() if key not in ("fold", "seed", "prediction")} for row in rows]
-
-
-def _grouped(rows: Sequence[Row], column: str | None, data: Path) -> list[Row]:
-    """Give rows the groups that a model's run would have given them."""
-    return [{**row, "group": group_of(row, column, f"{data}, row {number}")} for number, row in enumerate(rows, 1)]
 
 
 def _check_new_to(classifier: TextClassifier, name: str, data: Path, rows: Sequence[Row]) -> None:

@@ -7,6 +7,7 @@ across runs. And of its newest with each other run: a tag `compared.ID` with the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from textcls.tracking import COMPARED, METRIC_DIGITS, RunSummary, Store, added_t
 
 _LONGEST_NAME = 40
 _LONGEST_TAG = 5000
+_MOST_IN_NAME = 4
 
 
 def measure(systems: Sequence[System]) -> list[Measured]:
@@ -85,16 +87,16 @@ def write_back(
         metrics = {f"compare/{key}": value for key, value in _figures(pair_with[best], turned=pair_with[best].a == name)}
         tags = {COMPARED: word_standing(name, pairs)}
         tags |= {f"{COMPARED}.{others[other].id[:8]}": f"with {other}: {pair.verdict}" for other, pair in pair_with.items()}
-        folder = "compare/" + ("+".join(other.id[:8] for other in others.values()) if len(others) > 1 else _called(others[best]))
+        folder = f"compare/{_folder([*others.values()])}"
         # A metric is a curve to MLflow, of which the same value again would be another point.
         changed = {key: value for key, value in metrics.items() if run.metrics.get(key) != round(value, METRIC_DIGITS)}
         with added_to(store, run) as open_run:
-            if changed:
-                open_run.metrics(changed)
             open_run.text(page, f"{folder}/report.html")
             open_run.text(content, f"{folder}/comparison.json")
             open_run.picture(picture, "comparison")
             open_run.tags({key: value[:_LONGEST_TAG] for key, value in tags.items()})
+            if changed:  # last, since a figure whose report is missing explains nothing
+                open_run.metrics(changed)
 
 
 def _figures(pair: Comparison, *, turned: bool) -> Iterator[tuple[str, float]]:
@@ -106,6 +108,16 @@ def _figures(pair: Comparison, *, turned: bool) -> Iterator[tuple[str, float]]:
         yield from zip(("macro_f1_difference_low", "macro_f1_difference_high"), ends, strict=True)
     if its.p_corrected is not None:
         yield "macro_f1_p", its.p_corrected
+
+
+def _folder(others: Sequence[RunSummary]) -> str:
+    """What the folder of a comparison with others is called: by the name of one, the ids of a few, or a digest of those of many."""
+    if len(others) == 1:
+        return _called(others[0])
+    ids = sorted(other.id for other in others)
+    if len(ids) <= _MOST_IN_NAME:
+        return "+".join(id[:8] for id in ids)
+    return f"{len(ids)}-runs-{hashlib.sha256('+'.join(ids).encode()).hexdigest()[:12]}"  # a name may have 255 bytes
 
 
 def _called(run: RunSummary) -> str:

@@ -19,7 +19,7 @@ from textcls.dataset.load import (
 from textcls.dataset.parting import Part, split_file
 from textcls.dataset.sources import SUFFIXES, Row, holds_rows
 from textcls.dataset.statistics import describe_rows
-from textcls.dataset.values import Names, group_column, group_of, optional_text
+from textcls.dataset.values import Names, group_column, group_of, is_blank, label_of, optional_text, required_text
 from textcls.dataset.write import check_new_rows, json_line, write_rows
 
 __all__ = [
@@ -41,7 +41,9 @@ __all__ = [
     "group_column",
     "group_of",
     "holds_rows",
+    "is_blank",
     "json_line",
+    "label_of",
     "load_dataset",
     "near_duplicates",
     "normalize_text",
@@ -51,6 +53,7 @@ __all__ = [
     "read_columns",
     "read_rows",
     "read_table",
+    "required_text",
     "row_identities",
     "similar_pairs",
     "split_file",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from textcls.dataset.sources import Row
 from textcls.errors import DataError
 from textcls.wording import did_you_mean
 
@@ -22,13 +21,13 @@ def is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, float) and value != value) or (isinstance(value, str) and not value.strip())
 
 
-def column_of(row: Row, names: Names) -> str:
+def column_of(row: Mapping[str, Any], names: Names) -> str:
     """The first of several columns that a row has; the first of all if it has none."""
     several = (names,) if isinstance(names, str) else names
     return next((name for name in several if name in row), several[0])
 
 
-def required_text(row: Row, column: str, where: str) -> str:
+def required_text(row: Mapping[str, Any], column: str, where: str) -> str:
     """Take a value as a string, as `optional_text` does, which must be there.
 
     Raises:
@@ -43,7 +42,7 @@ def required_text(row: Row, column: str, where: str) -> str:
     return value
 
 
-def label_of(row: Row, column: str, where: str) -> str:
+def label_of(row: Mapping[str, Any], column: str, where: str) -> str:
     """Take a label, without the spaces around it that a spreadsheet hides.
 
     Raises:
@@ -52,7 +51,7 @@ def label_of(row: Row, column: str, where: str) -> str:
     return required_text(row, column, where).strip()
 
 
-def optional_text(row: Row, column: str, where: str) -> str | None:
+def optional_text(row: Mapping[str, Any], column: str, where: str) -> str | None:
     """Take a value as a string; None where there is none, which CSV writes as nothing and pandas as NaN.
 
     A truth value is `True` or `False`, as Python and pandas write it to CSV.
@@ -72,7 +71,7 @@ def optional_text(row: Row, column: str, where: str) -> str | None:
     raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
 
 
-def group_of(row: Row, column: str | None, where: str) -> str | None:
+def group_of(row: Mapping[str, Any], column: str | None, where: str) -> str | None:
     """Take the group of a row, as `group_column` finds it; None where there is none.
 
     Raises:
@@ -81,7 +80,7 @@ def group_of(row: Row, column: str | None, where: str) -> str | None:
     return optional_text(row, group_column(row, column), where)
 
 
-def group_column(row: Row, named: str | None) -> str:
+def group_column(row: Mapping[str, Any], named: str | None) -> str:
     """The column that groups a row: the one that is named, if the row has it, else `article`."""
     return named if named is not None and named in row else "article"
 

@@ -85,6 +85,6 @@ def unit_note(units: Units) -> str | None:
         return one or "the rows name no articles or groups, so rows were resampled, as if they were independent of each other"
     if units.count < 2:
         return f"all rows are of one {units.kind}, so there are no intervals over {units.kind}s"
-    if units.count < FEW_UNITS:
-        return f"there are {units.count} {units.kind}s only, so the intervals are rough"
-    return None
+    few = f"there are {units.count} {units.kind}s only, so the intervals are rough" if units.count < FEW_UNITS else None
+    of_all = f"{units.alone:,} of the {units.count:,} {units.kind}s are rows that name none and are taken as independent"
+    return "; ".join(note for note in (few, of_all if units.alone else None) if note) or None

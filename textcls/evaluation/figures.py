@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from textcls.evaluation.drawing import BLACK, BLUE, ORANGE, PURPLE, finish, shown, tidy
+from textcls.evaluation.drawing import BLACK, BLUE, ORANGE, PURPLE, RED, finish, shown, tidy
 from textcls.evaluation.metrics import Evaluation, worst_labels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from textcls.evaluation.slices import Slice
+
 MOST_LABELS = 40
 """Of more labels than that, figures show the worst only: names and numbers of all could not be read."""
+
+_MOST_SLICES = 40
 
 
 def confusion_figure(evaluation: Evaluation, *, title: str) -> Figure:
@@ -74,4 +78,25 @@ def per_label_figure(evaluation: Evaluation, *, title: str, ceiling: Mapping[str
     axes.set_ylim(-0.6, len(names) - 0.4)
     tidy(axes, grid="x", title=title)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=4, frameon=False)
+    return finish(figure)
+
+
+def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
+    """Draw the accuracy of parts of the rows with 95 % intervals, the worst on top; those that stand out are marked."""
+    from matplotlib.figure import Figure
+
+    chosen = sorted(slices, key=lambda its: its.accuracy)[:_MOST_SLICES]
+    if len(chosen) < len(slices):
+        title += f"\nthe {len(chosen)} parts of the lowest accuracy, of {len(slices):,}"
+    figure = Figure(figsize=(8, float(np.clip(1.4 + 0.3 * len(chosen), 2.4, 16))), layout="constrained")
+    axes = figure.subplots()
+    for place, its in enumerate(chosen):
+        colour, marker = (RED, "D") if its.stands_out else (BLUE, "o")
+        if its.accuracy_interval:
+            axes.hlines(place, its.accuracy_interval.low, its.accuracy_interval.high, color=colour, linewidth=2)
+        axes.plot(its.accuracy, place, marker, color=colour, markersize=6)
+    axes.set_yticks(range(len(chosen)), [f"{shown(s.column, 20)}: {shown(s.value, 30)} ({s.rows:,})" for s in chosen])
+    axes.set_ylim(len(chosen) - 0.4, -0.6)
+    figure.supxlabel("accuracy, with 95 % intervals\nred diamonds: below the other rows by more than chance", fontsize=10)
+    tidy(axes, grid="x", title=title)
     return finish(figure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from textcls.dataset import is_blank, label_of, optional_text, required_text
 from textcls.errors import DataError
 from textcls.wording import counted, quoted
 
+logger = logging.getLogger(__name__)
+
 _COLUMN = "probability_"
+_TIE = 1e-6
+"""What rounding to as few as six digits takes from a probability, or adds to it."""
 OWN = ("id", "label", "probabilities", "article", "text", "fold", "seed", "prediction", "score")
 """What rows of predictions hold themselves, whatever else of the data they carry."""
 
@@ -84,37 +90,46 @@ def make_predictions(
 
     Args:
         rows: each with `id`, `label` (the true one) and `probabilities`, by label; in place of these, as CSV and Parquet
-            have it, columns such as `probability_fact`; where no row has any, `prediction` is enough. `article`, `text`, `fold` and `seed` are taken if they are there; an id
-            may stand once for each seed.
+            have it, columns such as `probability_fact`; where no row has any, `prediction` is enough. Beside probabilities it
+            is the most probable label, and says which of two it is that rounding has made equal; a row without it is measured by
+            the most probable one, of which it warns. `article`, `text`, `fold` and `seed` are taken if they are there; an id may
+            stand once for each seed. Values are read as those of a dataset: a blank is none, and labels have no spaces around them.
         name: what to call the model.
         data: identity of the data, if it is known.
         data_rows: how many rows the data have, if it is known.
         grouped_by: what `article` holds, if it is something else, such as customers, whose texts need not follow one another.
 
     Raises:
-        DataError: there are no rows, or one lacks something, is there twice, has probabilities that are none, or another label
-            than with another seed.
+        DataError: there are no rows, or one lacks something, is there twice, has probabilities that are none, another label than
+            with another seed, or a prediction that is not its most probable label; or no row has a label that was predicted.
     """
     if not rows:
         raise DataError(f"{name}: expected predictions, found none")
     labels_only = not any(map(_has_probabilities, rows)) and any("prediction" in row for row in rows)
-    if labels_only:
-        maps = [{_required(row, "prediction", (name, number)): 1.0} for number, row in enumerate(rows, 1)]
-    else:
-        maps = [_probabilities(row, (name, number)) for number, row in enumerate(rows, 1)]
-    true = [_required(row, "label", (name, number)) for number, row in enumerate(rows, 1)]
-    ids = [_required(row, "id", (name, number)) for number, row in enumerate(rows, 1)]
-    labels = sorted({label for of_row in maps for label in of_row} | set(true))
+    places = [f"{name}, row {number}" for number in range(1, len(rows) + 1)]
+    said = [_said(row, where, needed=labels_only) for row, where in zip(rows, places, strict=True)]
+    maps = [
+        _probabilities(row, where) if not labels_only else {str(label): 1.0}
+        for row, where, label in zip(rows, places, said, strict=True)
+    ]
+    true = [_required(row, "label", where) for row, where in zip(rows, places, strict=True)]
+    ids = [_required(row, "id", where) for row, where in zip(rows, places, strict=True)]
+    known = {label for of_row in maps for label in of_row}
+    labels = sorted(known | set(true))
     probabilities = np.array([[of_row.get(label, 0.0) for label in labels] for of_row in maps])
-    seeds = _column(rows, "seed")
+    seeds = _column(rows, "seed", places)
     _check_ids(name, ids, seeds, true)
-    sums = probabilities.sum(axis=1)
-    wrong = np.flatnonzero(~(np.isfinite(sums) & (np.abs(sums - 1) < 0.01) & (probabilities >= 0).all(axis=1)))
-    if len(wrong):
+    _check_probabilities(probabilities, labels, places)
+    if not known & set(true) and len(rows) > 1:
+        x, y = (quoted(min(names), 40) for names in (known, set(true)))
         raise DataError(
-            f"{name}, row {wrong[0] + 1}: expected probabilities in [0, 1] that sum to 1, found a sum of {sums[wrong[0]]:.3g}"
+            f"{name}: no row has a label that was predicted: labels such as {y}, predictions such as {x}; write both alike"
         )
-    said = [row.get("prediction") for row in rows]
+    if not labels_only:
+        _follow(probabilities, said, labels, places)
+        if abstained := sum("prediction" in row and label is None for row, label in zip(rows, said, strict=True)):
+            which = f"{abstained:,} of {counted(len(rows), 'row')}"
+            logger.warning("%s: %s without a prediction, measured by the most probable label", name, which)
     best = [labels[column] for column in probabilities.argmax(axis=1)]
     if not any(said) and true == best and len(rows) > 1:
         raise DataError(
@@ -128,9 +143,9 @@ def make_predictions(
         true,
         probabilities,
         labels,
-        groups=_column(rows, "article"),
-        texts=_column(rows, "text"),
-        folds=_column(rows, "fold"),
+        groups=_column(rows, "article", places),
+        texts=_column(rows, "text", places),
+        folds=_column(rows, "fold", places),
         columns={key: [row.get(key) for row in rows] for key in others},
         data=data,
         seeds=seeds,
@@ -138,6 +153,14 @@ def make_predictions(
         grouped_by=grouped_by,
         labels_only=labels_only,
     )
+
+
+def as_kept(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Round probabilities as files keep them: to nine significant digits, all that a model in single precision has.
+
+    Digits after the point would make nothing of a small probability of the true label, which the log loss is mostly made of.
+    """
+    return {label: float(f"{probability:.9g}") for label, probability in probabilities.items()}
 
 
 def align(several: Sequence[Predictions]) -> list[Predictions]:
@@ -214,21 +237,64 @@ def _only(one: Predictions, ids: set[str]) -> str:
     return f"{len(ids):,} only in {one.name} (such as {min(ids)!r})"
 
 
-def _column(rows: Sequence[Mapping[str, Any]], key: str) -> list[str | None]:
-    return [None if (value := row.get(key)) is None or value == "" else str(value) for row in rows]
+def _check_probabilities(probabilities: np.ndarray, labels: Sequence[str], places: Sequence[str]) -> None:
+    sums = probabilities.sum(axis=1)
+    wrong = np.flatnonzero(~(np.isfinite(sums) & (np.abs(sums - 1) < 0.01) & (probabilities >= 0).all(axis=1)))
+    if not len(wrong):
+        return
+    of_row = probabilities[wrong[0]]
+    outside = np.flatnonzero(~((of_row >= 0) & (of_row <= 1.01)))
+    found = f"{of_row[outside[0]]:.3g} for {quoted(labels[outside[0]], 40)}" if len(outside) else f"a sum of {sums[wrong[0]]:.3g}"
+    raise DataError(f"{places[wrong[0]]}: expected probabilities in [0, 1] that sum to 1, found {found}")
 
 
-def _required(row: Mapping[str, Any], key: str, where: tuple[str, int]) -> str:
+def _follow(probabilities: np.ndarray, said: Sequence[str | None], labels: Sequence[str], places: Sequence[str]) -> None:
+    """Make the label that was predicted the most probable one where rounding has made another one equal.
+
+    Raises:
+        DataError: it is another one by more than that; `places` say where each row stands.
+    """
+    column_of = {label: column for column, label in enumerate(labels)}
+    for of_row, label, where in zip(probabilities, said, places, strict=True):
+        if label is None or column_of.get(label) == (best := int(of_row.argmax())):
+            continue
+        if label not in column_of or of_row[column_of[label]] < of_row[best] - _TIE:
+            its = f"{of_row[column_of[label]]:.6g}" if label in column_of else "no probability"
+            raise DataError(
+                f"{where}: expected the most probable label in 'prediction', found {quoted(label, 40)} ({its}) beside "
+                f"{quoted(labels[best], 40)} ({of_row[best]:.6g}); leave the probabilities out to measure the predictions, or "
+                "'prediction' to measure the most probable labels"
+            )
+        of_row[column_of[label]] = np.nextafter(of_row[best], 2)
+
+
+def _column(rows: Sequence[Mapping[str, Any]], key: str, places: Sequence[str]) -> list[str | None]:
+    return [optional_text(row, key, where) for row, where in zip(rows, places, strict=True)]
+
+
+def _required(row: Mapping[str, Any], key: str, where: str) -> str:
     if key not in row:
         raise _lacking(row, where)
-    if (value := row[key]) is None or value == "":
-        raise DataError(f"{where[0]}, row {where[1]}: expected a value in {key!r}, found none")
-    return str(value)
+    return required_text(row, key, where) if key == "id" else label_of(row, key, where)
 
 
-def _lacking(row: Mapping[str, Any], where: tuple[str, int]) -> DataError:
+def _said(row: Mapping[str, Any], where: str, *, needed: bool) -> str | None:
+    """What was predicted; None where the row says nothing of it, if it need not."""
+    if not is_blank(row.get("prediction")):
+        return label_of(row, "prediction", where)
+    if needed and "prediction" in row:
+        raise DataError(
+            f"{where}: expected a prediction, found none; leave the row out of all that are compared, or give it a label of its own, "
+            "such as 'none'"
+        )
+    if needed:
+        raise _lacking(row, where)
+    return None
+
+
+def _lacking(row: Mapping[str, Any], where: str) -> DataError:
     return DataError(
-        f"{where[0]}, row {where[1]}: expected 'id', 'label' (the true one) and 'probabilities', or a column "
+        f"{where}: expected 'id', 'label' (the true one) and 'probabilities', or a column "
         f"'{_COLUMN}LABEL' for each label, or only 'prediction'; found the columns {', '.join(sorted(map(str, row))) or 'none'}"
     )
 
@@ -237,19 +303,16 @@ def _has_probabilities(row: Mapping[str, Any]) -> bool:
     return row.get("probabilities") is not None or any(key.startswith(_COLUMN) for key in row)
 
 
-def _probabilities(row: Mapping[str, Any], where: tuple[str, int]) -> dict[str, float]:
+def _probabilities(row: Mapping[str, Any], where: str) -> dict[str, float]:
     given = row.get("probabilities")
     if given is None:
         given = {key.removeprefix(_COLUMN): value for key, value in row.items() if key.startswith(_COLUMN)}
         if not given:
             raise _lacking(row, where)
+    message = f"{where}: expected 'probabilities', a number for each label, found {quoted(given, 40)}"
     if not isinstance(given, Mapping) or not given:
-        raise DataError(
-            f"{where[0]}, row {where[1]}: expected 'probabilities', a number for each label, found {quoted(given, 40)}"
-        )
+        raise DataError(message)
     try:
-        return {str(label): float(value) for label, value in given.items() if value is not None and value != ""}
+        return {str(label).strip(): float(value) for label, value in given.items() if value is not None and value != ""}
     except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{where[0]}, row {where[1]}: expected 'probabilities', a number for each label, found {quoted(given, 40)}"
-        ) from error
+        raise DataError(message) from error

@@ -70,20 +70,18 @@ def slice_figures(
     predictions: Predictions,
     columns: Mapping[str, Sequence[Any]] | None = None,
     *,
-    smallest: int = SMALLEST,
     number: int = RESAMPLES,
 ) -> list[Slice]:
     """Measure the rows of each value of each column, the lowest accuracy first.
 
     Args:
         predictions: what to measure.
-        columns: n_rows values of each; the built-in ones and the predictions' own if None. A value None is left out.
-        smallest: rows below which a value is left out.
+        columns: n_rows values of each; the built-in ones and the predictions' own if None. A value None is left out, and one of
+            fewer rows than `SMALLEST`.
         number: resamples to draw for each slice.
     """
     if columns is None:
-        others = {name: values for name, values in predictions.columns.items() if name not in OWN and parts_rows(values)}
-        columns = built_in_columns(predictions) | others
+        columns = _all_columns(predictions)
     chosen: list[tuple[str, str, np.ndarray]] = []
     for column, values in columns.items():
         names = [None if value is None or value == "" else str(value) for value in values]
@@ -92,7 +90,7 @@ def slice_figures(
             number_of = {kind: number for number, kind in enumerate(kinds)}
             kind_of = np.array([-1 if name is None else number_of[name] for name in names])
             rows_of = {kind: np.flatnonzero(kind_of == number) for kind, number in number_of.items()}
-            chosen += [(column, kind, rows) for kind, rows in rows_of.items() if len(rows) >= smallest]
+            chosen += [(column, kind, rows) for kind, rows in rows_of.items() if len(rows) >= SMALLEST]
     true = number_labels(predictions.true, predictions.labels)
     right = predictions.probabilities.argmax(axis=1) == true
     unit = find_units(predictions.groups, len(predictions)).of_row
@@ -132,7 +130,7 @@ def worst_slices(slices: Sequence[Slice]) -> list[Slice]:
 
 
 def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:
-    """Part rows by what can be told of any: label, length, place in the article, quotation marks, whether annotators agreed, group."""
+    """Part rows by what can be told of any: label, length, place in the article, quotation marks, whether annotators agreed."""
     texts = predictions.texts
     judged = judgements(predictions.columns.get(ANNOTATORS, []))
     agreed = [None if len(its) < 2 else ("agree" if len(set(its)) == 1 else "differ") for its in judged]
@@ -142,8 +140,15 @@ def built_in_columns(predictions: Predictions) -> dict[str, list[str | None]]:
         "position": _positions(predictions.groups) if predictions.grouped_by == "article" else [None] * len(predictions),
         "quotation marks": [None if text is None else ("with" if _QUOTES.search(text) else "without") for text in texts],
         "annotators": agreed or [None] * len(predictions),
-        predictions.grouped_by: list(predictions.groups),
     }
+
+
+def _all_columns(predictions: Predictions) -> dict[str, Sequence[Any]]:
+    """The built-in columns, the groups by what they are, and the data's own; of these one that is called as a built-in one says so."""
+    built_in = built_in_columns(predictions)
+    own: dict[str, Sequence[Any]] = {predictions.grouped_by: predictions.groups}
+    own |= {name: values for name, values in predictions.columns.items() if name not in OWN and parts_rows(values)}
+    return {**built_in, **{f"{name} (column)" if name in built_in else name: values for name, values in own.items()}}
 
 
 @dataclass(frozen=True)

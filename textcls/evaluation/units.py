@@ -22,11 +22,13 @@ class Units:
         kind: `article`; `group`, where rows are grouped by something else, such as customers; or `row`.
         count: how many there are.
         of_row: the number of each row's unit, from 0.
+        alone: how many of the units are rows that name no article, where others do.
     """
 
     kind: str
     count: int
     of_row: np.ndarray
+    alone: int = 0
 
 
 def find_units(
@@ -51,7 +53,8 @@ def find_units(
     of_row = [
         number.setdefault(own if group is None else str(group), len(number)) for own, group in zip(lone, groups, strict=True)
     ]
-    return Units(kind, len(number), np.array(of_row, dtype=int))
+    alone = len({own for own, group in zip(lone, groups, strict=True) if group is None}) if kind != "row" else 0
+    return Units(kind, len(number), np.array(of_row, dtype=int), alone)
 
 
 def bundle(units: Units, rng: np.random.Generator, most: int = MOST_UNITS) -> tuple[np.ndarray, int]:

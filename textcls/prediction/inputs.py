@@ -12,7 +12,20 @@ from pathlib import Path
 from typing import cast
 
 from textcls.articles import Article, check_names, decode_text, find_articles, read_article
-from textcls.dataset import SUFFIXES, Names, Row, add_context, holds_rows, only_sentences, parse_rows, stream_rows
+from textcls.dataset import (
+    SUFFIXES,
+    Names,
+    Row,
+    add_context,
+    group_of,
+    holds_rows,
+    is_blank,
+    only_sentences,
+    optional_text,
+    parse_rows,
+    read_rows,
+    stream_rows,
+)
 from textcls.errors import DataError
 from textcls.models import TextClassifier
 from textcls.wording import counted, did_you_mean
@@ -157,13 +170,46 @@ def _holds_lines(kinds: Sequence[str]) -> bool:
     return kinds.count("heading") > len(kinds) / 2 or list(pairwise(body)).count(("heading", "heading")) > 1
 
 
+def read_labelled(data: str | Path, *, text: Names, label: Names) -> list[Row]:
+    """Read labelled rows that models are measured on, alone or beside others, as training reads its own.
+
+    Args:
+        data: a JSONL, CSV or Parquet file.
+        text, label: its columns, or several of which the first counts that a row has.
+
+    Returns:
+        rows with `text`, `label`, `id` (a row's number where it has none), `article`, and `before` and `after`, which are None where they
+        are no sentences; and their other columns, but for those that a file of predictions has of its own: `fold`, `seed`, `prediction`.
+
+    Raises:
+        DataError: the file cannot be used.
+    """
+    rows = []
+    for number, row in enumerate(only_sentences(read_rows(data, text=text, label=label), lambda row: str(data)), 1):
+        own = {
+            "id": str(number) if is_blank(row.get("id")) else str(row["id"]),
+            "article": optional_text(row, "article", f"{data}, row {number}"),
+        }
+        rows.append({key: value for key, value in row.items() if key not in ("fold", "seed", "prediction")} | own)
+    return rows
+
+
+def grouped(rows: Sequence[Row], classifier: TextClassifier, *, file: str | Path) -> list[Row]:
+    """Give rows of a file the groups that the run of a classifier would have given them, as `group`.
+
+    Raises:
+        DataError: one is neither a string nor a whole number.
+    """
+    return [{**row, "group": group_of(row, classifier.group, f"{file}, row {number}")} for number, row in enumerate(rows, 1)]
+
+
 def in_context(classifier: TextClassifier, rows: Sequence[Row], *, file: str | None = None) -> Sequence[Row]:
     """Give all rows of an input the sentences around them, where the classifier reads these.
 
     Args:
         classifier: the classifier.
         rows: the rows.
-        file: what to call a file of rows, whose columns `before` and `after` may hold something else; None for sentences of articles.
+        file: what to call a file of rows, whose columns `before` and `after` may hold something else; None where they hold sentences.
     """
     if classifier.context is None:
         return rows

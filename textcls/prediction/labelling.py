@@ -13,6 +13,7 @@ from textcls.artifacts import load_model
 from textcls.dataset import Names, Row
 from textcls.errors import ModelError, TrackingError
 from textcls.evaluation.abstention import is_answered
+from textcls.evaluation.predictions import as_kept
 from textcls.models import TextClassifier
 from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
 from textcls.stores import DEFAULT_STORE
@@ -122,7 +123,7 @@ def _predict_batch(classifier: TextClassifier, rows: Sequence[Row]) -> Iterator[
         yield {
             **{key: row[key] for key in _WRITTEN if key in row},
             "label": labels[int(np.argmax(of_labels))] if sure else None,
-            "probabilities": {label: round(float(p), 6) for label, p in zip(labels, of_labels, strict=True)},
+            "probabilities": as_kept(dict(zip(labels, map(float, of_labels), strict=True))),
         }
 
 

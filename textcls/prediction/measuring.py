@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from textcls.dataset import ANNOTATORS, Row, group_column, group_of, optional_text, read_rows
+from textcls.dataset import ANNOTATORS, Row, group_column
 from textcls.errors import DataError
 from textcls.evaluation import Evaluation, Intervals, bootstrap_intervals, evaluate, predicted_rows, wrong_predictions
 from textcls.evaluation.abstention import NONE_ANSWERED, Answered, answered
 from textcls.evaluation.annotators import Ceiling, judgements, measure_annotators
 from textcls.models import TextClassifier, text_digests
-from textcls.prediction.inputs import in_context, named
+from textcls.prediction.inputs import grouped, in_context, named, read_labelled
 from textcls.wording import did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -53,10 +53,8 @@ def evaluate_file(
     Raises:
         DataError: the file cannot be used, or a label is none of the classifier's.
     """
-    rows = read_rows(data, text=named(text, classifier, "text"), label=named(label, classifier, "label"))
-    for number, row in enumerate(rows, 1):
-        where = f"{data}, row {number}"
-        row |= {"article": optional_text(row, "article", where), "group": group_of(row, classifier.group, where)}
+    rows = read_labelled(data, text=named(text, classifier, "text"), label=named(label, classifier, "label"))
+    rows = grouped(rows, classifier, file=data)
     if classifier.learnt is None:
         logger.warning("the model does not say which texts it has learnt from, so it may know some of %s", data)
     elif known := count_learnt(classifier, rows):
@@ -86,7 +84,7 @@ def count_learnt(classifier: TextClassifier, rows: Sequence[Row]) -> int:
 
 
 def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, where: str) -> np.ndarray:
-    """Predict labelled rows: the probabilities of the classifier's labels, shape (n_rows, n_labels).
+    """Predict labelled rows, as `read_labelled` gives them: the probabilities of the classifier's labels, shape (n_rows, n_labels).
 
     Raises:
         DataError: a label is none of the classifier's; `where` says where the rows are from.
@@ -95,5 +93,5 @@ def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, wher
     for number, row in enumerate(rows, 1):
         if row["label"] not in labels:
             raise DataError(f"{where}, row {number}: unknown label {row['label']!r}; {did_you_mean(row['label'], labels)}")
-    probabilities: np.ndarray = classifier.predict_proba(in_context(classifier, rows, file=where))
+    probabilities: np.ndarray = classifier.predict_proba(in_context(classifier, rows))
     return probabilities

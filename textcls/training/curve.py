@@ -9,6 +9,7 @@ from pathlib import Path
 
 from textcls.config import Config, load_config, make_config
 from textcls.errors import ConfigError
+from textcls.evaluation import Comparison, Predictions, compare, make_predictions
 from textcls.evaluation.drawing import as_png
 from textcls.evaluation.learning import LearningPoint, learning_figure
 from textcls.files import check_new, new_file
@@ -17,7 +18,7 @@ from textcls.training.environment import check_one_process, run_tags
 from textcls.training.reading import read_data
 from textcls.training.record import csv_text
 from textcls.training.reporting import Reporter
-from textcls.training.run import run_config, run_name
+from textcls.training.run import RunResult, run_config, run_name
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +31,14 @@ class LearningCurve:
 
     Attributes:
         name: the name of its run.
-        points: one for each share, the smallest first.
+        points: one for each number of rows, the smallest first; of shares that hold the same rows, the largest.
+        step: what the last step brought: the models of the last two points compared on the same rows; None where there is one point.
         run_id: the parent run's id; None if it was not tracked.
     """
 
     name: str
     points: list[LearningPoint]
+    step: Comparison | None
     run_id: str | None
 
 
@@ -49,8 +52,8 @@ def learning_curve(
 ) -> LearningCurve:
     """Measure the model of a config that learns from shares of its training rows, always on the same test rows.
 
-    Shares are of whole groups, and a larger one holds all of a smaller one with the same seed; with `splits.repeats` each share is drawn
-    and learnt by several seeds. The parent run keeps the curve as a metric over the rows, as a figure and as a table.
+    Shares are of whole groups, and a larger one holds all of a smaller one with the same seed, so where groups are few two may be the
+    same rows, which are one point; with `splits.repeats` each share is drawn and learnt by several seeds. The parent run keeps the curve as a metric over the rows, as a figure and as a table.
 
     Args:
         config: a config file.
@@ -73,36 +76,41 @@ def learning_curve(
     data, reporter = read_data(base.data), reporter or Reporter()
     name = f"curve-{run_name(base)}"
     tags = run_tags(base, data.summary.identity, "parent") | {"textcls.curve": name}
-    points = []
+    points: list[LearningPoint] = []
+    predicted: list[Predictions] = []
     with track(base.tracking, experiment=data.summary.name, name=base.tracking.name or name, tags=tags) as run:
         run.parameters({"curve.shares": chosen, "seed": base.seed, "splits.repeats": base.splits.repeats})
         for number, share in enumerate(chosen, 1):
             reporter.phase(f"{share:.0%} of the training rows ({number} of {len(chosen)})")
             result = run_config(_of_share(base, share), data=data, within=run, reporter=reporter)
-            points.append(
-                LearningPoint(
-                    share,
-                    result.metrics["n_train"],
-                    result.evaluation.macro_f1,
-                    result.intervals.metrics.get("macro_f1"),
-                    result.metrics.get("test/macro_f1_std"),
-                )
+            point = LearningPoint(
+                share,
+                result.metrics["n_train"],
+                result.evaluation.macro_f1,
+                result.intervals.metrics.get("macro_f1"),
+                result.metrics.get("test/macro_f1_std"),
             )
-            if len(points) > 1 and points[-1].rows == points[-2].rows:
-                logger.warning(
-                    "the shares %g and %g hold the same rows, since there are few groups; take shares further apart",
-                    points[-2].share,
-                    share,
-                )
-            run.point("curve/macro_f1", points[-1].macro_f1, round(points[-1].rows))
-        run.metrics({"n_children": len(points)})
+            if points and point.rows == points[-1].rows:
+                words = "the shares %g and %g hold the same rows, since there are few groups, and are one point; take shares further apart"
+                logger.warning(words, points[-1].share, share)
+                points.pop()
+            else:
+                run.point("curve/macro_f1", point.macro_f1, round(point.rows))
+                predicted = [*predicted[-1:], _predictions(base, result, point, len(data.rows))]
+            points.append(point)
+        run.metrics({"n_children": len(chosen)})
         picture = as_png(learning_figure(points, title=name))
         run.picture(picture, "learning_curve")
         run.text(_table(points), "learning_curve.csv")
     if output is not None:
         with new_file(output) as scratch:
             scratch.write_bytes(picture)
-    return LearningCurve(name, points, run.id)
+    return LearningCurve(name, points, compare(predicted)[0] if len(predicted) > 1 else None, run.id)
+
+
+def _predictions(base: Config, result: RunResult, point: LearningPoint, data_rows: int) -> Predictions:
+    name = f"the model of {point.rows:,.0f} rows"
+    return make_predictions(result.predictions, name=name, data_rows=data_rows, grouped_by=base.data.group or "article")
 
 
 def _of_share(base: Config, share: float) -> Config:

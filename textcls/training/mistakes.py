@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from textcls.config import Config, DecisionConfig
+from textcls.config import Config, DecisionConfig, SplitsConfig
 from textcls.dataset import add_context
 from textcls.errors import DataError, ModelError
 from textcls.evaluation import wrong_predictions
@@ -35,14 +35,14 @@ _MOST_SEARCHED = 0.95
 
 
 def look_at_mistakes(
-    predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], rows: Dataset, read: Dataset
+    predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Any]], read: Dataset
 ) -> list[dict[str, Any]]:
     """Choose the wrong predictions, the most confident first.
 
     Args:
         predictions: as `fitting.pool` gives them.
         outcomes: what they came of.
-        rows: all rows of the data.
+        rows: all rows of the data, as `neighbours` gives them.
         read: the same as the model reads them, with its context.
 
     Returns:
@@ -51,11 +51,10 @@ def look_at_mistakes(
         over the true one. Rows that cannot be explained have none.
     """
     wrong = wrong_predictions(predictions)
-    number_of = {id: number for number, id in enumerate(rows["id"][:])}
-    neighbours = _neighbours(rows)
+    number_of = {row["id"]: number for number, row in enumerate(rows)}
     found = []
     for row in wrong:
-        around = neighbours[number_of[row["id"]]]
+        around = rows[number_of[row["id"]]]
         shown = {key: row[key] for key in ("text", "prediction", "label", "score")}
         shown |= {"weighed": None, "before": around["before"] or None, "after": around["after"] or None}
         found.append(shown | {key: value for key, value in row.items() if key not in (*shown, "probabilities")})
@@ -76,11 +75,14 @@ def look_at_mistakes(
     return found
 
 
-def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], rows: Dataset) -> list[dict[str, Any]]:
+def doubted_labels(
+    predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
     """Find suspected label errors among rows that were held out in turn, as `rank_suspects` does; of several seeds by the first.
 
     Where a test set was given there are none: whoever mends a test by what the model doubts measures how well it agrees with itself.
     Left out are rows whose label their classifier does not know, since no row of another fold carries it: it doubts all of these.
+    The arguments are those of `look_at_mistakes`.
     """
     seed = outcomes[0].fit.seed
     of_folds = {outcome.fit.split.name: outcome.measured for outcome in outcomes if outcome.fit.seed == seed}
@@ -91,11 +93,10 @@ def doubted_labels(predictions: Sequence[Mapping[str, Any]], outcomes: Sequence[
         fold: {label for label, column in zip(its.labels, its.probabilities.T, strict=True) if column.any()}
         for fold, its in of_folds.items()
     }
-    number_of = {id: number for number, id in enumerate(rows["id"][:])}
-    neighbours = _neighbours(rows)
+    row_of = {row["id"]: row for row in rows}
     of_seed = [row for row in predictions if row["seed"] == seed]
     probabilities = np.array([list(row["probabilities"].values()) for row in of_seed])
-    chosen = [neighbours[number_of[row["id"]]] for row in of_seed]
+    chosen = [row_of[row["id"]] for row in of_seed]
     return _doubted(
         chosen, probabilities, list(of_seed[0]["probabilities"]), [row["label"] in known[row["fold"]] for row in of_seed]
     )
@@ -109,7 +110,7 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
     than folds, and those whose label stands in their own fold only.
 
     Args:
-        config: the data, the model and the seed; neither its splits nor its decision are used.
+        config: the data, the model, the seed, and of its splits `validation`, for a model that stops early; its decision is not used.
         rows: all rows of the data.
         listener: told of the fits' progress.
 
@@ -129,7 +130,7 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
         rows, dataset = rows.select(frequent), dataset.select(frequent)
     labels, groups, ids = (rows[column][:] for column in ("label", "group", "id"))
     splits = make_splits(
-        config.splits.model_copy(update={"kind": "k-fold", "folds": folds}),
+        SplitsConfig(kind="k-fold", folds=folds, validation=config.splits.validation),
         seed=config.seed,
         labels=labels,
         groups=groups,
@@ -148,7 +149,7 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
         columns = np.searchsorted(names, classifier.classes_)
         probabilities[np.ix_(split.test, columns)] = classifier.predict_proba(dataset.select(split.test).to_list())
         known[split.test] = np.isin(np.array(labels, dtype=object)[split.test], classifier.classes_)
-    return _doubted(_neighbours(rows), probabilities, names, known)
+    return _doubted(neighbours(rows), probabilities, names, known)
 
 
 def _rows_and_folds(rows: Dataset) -> tuple[Counter[str], int]:
@@ -180,7 +181,7 @@ def _doubted(
     return [{**row, "before": row["before"] or None, "after": row["after"] or None} for row in doubted]
 
 
-def _neighbours(rows: Dataset) -> list[dict[str, Any]]:
+def neighbours(rows: Dataset) -> list[dict[str, Any]]:
     """All rows, with the sentences before and after each as far as they are known."""
     of_articles = "article" in rows.column_names  # rows of other groups, such as customers, need not follow one another
     names = ["id", "text", "label", "group", "before", "after", *(["article"] if of_articles else [])]

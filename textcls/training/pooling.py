@@ -48,7 +48,6 @@ def pool(
     names = list(values)
     chosen = [dict(zip(names, of_row, strict=True)) for of_row in zip(*values.values(), strict=True)]
     columns = [name for name in names if name not in (*COLUMNS, *OWN) and (name == ANNOTATORS or parts_rows(values[name]))]
-    rounded = probabilities.round(6).tolist()
     predictions = [
         {
             **predicted,
@@ -58,7 +57,7 @@ def pool(
             "probabilities": dict(zip(labels, of_labels, strict=True)),
         }
         for row, predicted, number, of_labels in zip(
-            chosen, predicted_rows(chosen, probabilities, labels), order, rounded, strict=True
+            chosen, predicted_rows(chosen, probabilities, labels), order, probabilities.tolist(), strict=True
         )
     ]
     true, groups, ids = (values[column] for column in ("label", "group", "id"))

@@ -18,6 +18,7 @@ from textcls.dataset import ANNOTATORS, dataset_identity
 from textcls.evaluation import Evaluation, Interval, Intervals, Predictions
 from textcls.evaluation.annotators import Ceiling, judgements, measure_annotators
 from textcls.evaluation.drawing import as_png
+from textcls.evaluation.predictions import as_kept
 from textcls.evaluation.report import run_report
 from textcls.evaluation.slices import Slice, slice_figures
 from textcls.evaluation.weighed import word_weighed
@@ -126,7 +127,8 @@ def log_results(
     plain = [{key: value for key, value in row.items() if key != "probabilities"} for row in predictions[:_MOST_SHOWN]]
     run.table(plain, "predictions/test.json")
     run.table([{**row, "weighed": word_weighed(row["weighed"] or ())} for row in wrong[:_MOST_SHOWN]], "predictions/wrong.json")
-    run.text(_json_lines(predictions), "predictions/test.jsonl")
+    kept = ({**row, "probabilities": as_kept(row["probabilities"])} for row in predictions)
+    run.text(_json_lines(kept), "predictions/test.jsonl")
     if doubted:
         run.text(_json_lines(doubted), "suspects.jsonl")
 
@@ -188,8 +190,8 @@ def _figures(
     title: str,
 ) -> Iterator[tuple[str, Figure]]:
     from textcls.evaluation.abstention import risk_coverage
-    from textcls.evaluation.curves import pr_figure, reliability_figure, risk_coverage_figure, slices_figure
-    from textcls.evaluation.figures import confusion_figure, per_label_figure
+    from textcls.evaluation.figures import confusion_figure, per_label_figure, slices_figure
+    from textcls.evaluation.probability_figures import pr_figure, reliability_figure, risk_coverage_figure
 
     yield "confusion_matrix", confusion_figure(evaluation, title=title)
     yield "per_label", per_label_figure(evaluation, title=title, ceiling=ceiling.per_label if ceiling else None)

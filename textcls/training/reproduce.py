@@ -21,6 +21,9 @@ from textcls.training.environment import arithmetic_tags, installed_versions, ru
 from textcls.training.reporting import Reporter
 from textcls.training.run import train
 
+_APART = 1e-6
+"""Probabilities that are as far apart are others: earlier versions kept six digits, and what is kept is rounded."""
+
 
 @dataclass(frozen=True)
 class Restored:
@@ -41,7 +44,7 @@ class Reproduction:
         figures: number of figures that were compared.
         other_figures: those that differ, each then and now.
         predictions: number of predictions that were compared.
-        other_predictions: number of those whose probabilities differ in six digits.
+        other_predictions: number of those of which a probability differs by a millionth or more.
         furthest: the most that a probability differs by.
     """
 
@@ -181,7 +184,7 @@ def _compare_predictions(store: Store, run: RunSummary, predictions: Sequence[Ma
         for rows in (map(json.loads, kept.splitlines()), predictions)
     )
     gaps = list(_gaps(then, now))
-    return len(gaps), sum(gap > 0 for gap in gaps), max(gaps, default=0.0)
+    return len(gaps), sum(gap >= _APART for gap in gaps), max(gaps, default=0.0)
 
 
 def _gaps(then: Mapping[Any, Mapping[str, float]], now: Mapping[Any, Mapping[str, float]]) -> Iterator[float]:

@@ -24,7 +24,7 @@ from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome
 from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
-from textcls.training.mistakes import doubted_labels, look_at_mistakes
+from textcls.training.mistakes import doubted_labels, look_at_mistakes, neighbours
 from textcls.training.planning import in_context, plan, protocol
 from textcls.training.pooling import final_metrics, pool, speed
 from textcls.training.reading import RunData, read_data
@@ -258,14 +258,15 @@ def _keep_results(work: Work, result: RunResult, outcomes: Sequence[Outcome]) ->
     seeds = {outcome.fit.seed for outcome in outcomes}
     if len(seeds) > 1:
         about["parts and doubted labels"] = f"of seed {job.config.seed}, the first of {len(seeds)}"
+    rows = neighbours(job.data.rows)
     log_results(
         work.run,
         job.config,
         result.evaluation,
         result.intervals,
         result.predictions,
-        look_at_mistakes(result.predictions, outcomes, job.data.rows, job.in_context),
-        doubted_labels(result.predictions, outcomes, job.data.rows),
+        look_at_mistakes(result.predictions, outcomes, rows, job.in_context),
+        doubted_labels(result.predictions, outcomes, rows),
         title=job.name,
         about=about,
     )

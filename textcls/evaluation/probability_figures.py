@@ -1,4 +1,4 @@
-"""Pictures of what probabilities are worth, and of parts of the rows; as matplotlib figures."""
+"""Pictures of what probabilities are worth, as matplotlib figures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,10 @@ from textcls.evaluation.units import Units, bundle, find_units, resamples
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from textcls.evaluation.slices import Slice
-
 _STYLES = [
     *((colour, "-") for colour in (BLUE, ORANGE, GREEN, RED, SKY, PURPLE, BLACK)),
     *((colour, "--") for colour in (BLUE, ORANGE, GREEN, RED, SKY)),
 ]
-_MOST_SLICES = 40
 
 _RESAMPLES = 2_000
 _MOST_UNITS = 1_000
@@ -119,27 +116,6 @@ def risk_coverage_figure(curves: Mapping[str, RiskCoverage], *, title: str) -> F
     axes.set_ylabel("risk: % of the answered rows that are wrong")
     tidy(axes, title=title)
     axes.legend(loc="upper left", frameon=False)
-    return finish(figure)
-
-
-def slices_figure(slices: Sequence[Slice], *, title: str) -> Figure:
-    """Draw the accuracy of parts of the rows with 95 % intervals, the worst on top; those that stand out are marked."""
-    from matplotlib.figure import Figure
-
-    chosen = sorted(slices, key=lambda its: its.accuracy)[:_MOST_SLICES]
-    if len(chosen) < len(slices):
-        title += f"\nthe {len(chosen)} parts of the lowest accuracy, of {len(slices):,}"
-    figure = Figure(figsize=(8, float(np.clip(1.4 + 0.3 * len(chosen), 2.4, 16))), layout="constrained")
-    axes = figure.subplots()
-    for place, its in enumerate(chosen):
-        colour, marker = (RED, "D") if its.stands_out else (BLUE, "o")
-        if its.accuracy_interval:
-            axes.hlines(place, its.accuracy_interval.low, its.accuracy_interval.high, color=colour, linewidth=2)
-        axes.plot(its.accuracy, place, marker, color=colour, markersize=6)
-    axes.set_yticks(range(len(chosen)), [f"{shown(s.column, 20)}: {shown(s.value, 30)} ({s.rows:,})" for s in chosen])
-    axes.set_ylim(len(chosen) - 0.4, -0.6)
-    figure.supxlabel("accuracy, with 95 % intervals\nred diamonds: below the other rows by more than chance", fontsize=10)
-    tidy(axes, grid="x", title=title)
     return finish(figure)
 
 
