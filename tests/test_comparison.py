@@ -422,7 +422,7 @@ def test_rows_and_labels_are_put_in_one_order() -> None:
         ),
         (
             lambda rows: [{**row, "text": "other"} for row in rows],
-            "30 rows with another text, such as 'row 0': 'text 0' and 'other'; compare predictions for the same data",
+            "30 rows with another text, such as 'row 0': 'text 0' and 'other'; train the one again with the data of the other",
         ),
     ],
 )

@@ -153,7 +153,8 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
         return Gate(
             False,
             f"{allowed}: measured on other rows than the champion ({its_name}): {len(rows & others):,} of its {len(rows):,} are among the "
-            f"champion's {len(others):,}; train the champion's config with the same data and splits first",
+            f"champion's {len(others):,}; train the champion's config with this run's data and splits, make that the champion "
+            "(register it with --champion --set gates.worse_than_champion=null), and then register this one",
         )
     # A bound on one side with a confidence of 95 % is that of an interval with 90 %.
     (pair,) = compare([theirs, mine], level=2 * confidence - 1)

@@ -204,7 +204,8 @@ def _ordered_as(first: Predictions, other: Predictions) -> Predictions:
             x, y = (quoted(values[differing[0]], 40) for values in (a, b))
             raise DataError(
                 f"{first.name} and {other.name} were measured on different data: {counted(len(differing), 'row')} with another "
-                f"{'label' if what == 'true' else 'text'}, such as {differing[0]!r}: {x} and {y}; compare predictions for the same data"
+                f"{'label' if what == 'true' else 'text'}, such as {differing[0]!r}: {x} and {y}; train "
+                "the one again with the data of the other, or name rows that are new to both with --data"
             )
     # Those of one row in the order of their seeds and folds, in which two systems' match.
     keys = [(place[id], seed or "", fold or "") for id, seed, fold in zip(other.ids, other.seeds, other.folds, strict=True)]
