@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textcls.annotation.store import Annotation, Span, current, verify
-from textcls.articles import Article, segmentation_version
+from textcls.articles import Article
 from textcls.dataset import ANNOTATORS, SKIP
 from textcls.errors import DataError
+from textcls.segmentation import segmentation_version
 from textcls.wording import counted, did_you_mean, quoted
 
 logger = logging.getLogger(__name__)

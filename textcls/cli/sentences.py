@@ -15,8 +15,9 @@ def sentences(
     output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
 ) -> None:
     """Cut articles into sentences with exact offsets."""
-    from textcls.articles import find_articles, read_article, segmentation_version
+    from textcls.articles import find_articles, read_article
     from textcls.cli.output import check_delivery, deliver
+    from textcls.segmentation import segmentation_version
 
     check_delivery(output)
     segmentation = segmentation_version()
