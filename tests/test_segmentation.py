@@ -114,6 +114,7 @@ def assert_exact(article: Article) -> None:
     """Sentences read as the text at their offsets, in order, each within one block, and nothing falls between them."""
     outside = 0
     left = []
+    wordless = {line for line in article.text.split("\n") if not re.search(r"\w", line)}
     for sentence in article.sentences:
         assert article.text[sentence.start : sentence.end] == sentence.text
         assert sentence.text == sentence.text.strip() != ""
@@ -123,8 +124,9 @@ def assert_exact(article: Article) -> None:
         left.append(article.text[outside : sentence.start])
         outside = sentence.end
     left.append(article.text[outside:])
-    # Between sentences stand white space and markers only.
-    assert re.fullmatch(r"(?:\s|[-*•‣▪◦–#]|\(?\d{1,2}[.)]|\([a-z]\))*", "".join(left)), left
+    # Between sentences stand white space, markers, and lines without a word only.
+    lines = [line for between in left for line in between.split("\n") if line not in wordless]
+    assert re.fullmatch(r"(?:\s|[-*•‣▪◦–#>]|\(?\d{1,2}[.)]|\([a-z]\))*", "".join(lines)), left
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -154,6 +156,8 @@ def test_offsets_are_exact_whatever_the_text(seed: int) -> None:
             "- ",
             "1. ",
             "# ",
+            "> ",
+            "=====\n",
             "Key points:\n",
             "in bed. The",
             "U.S. ",
@@ -266,6 +270,51 @@ def test_boundaries(sentences: list[str]) -> None:
     assert cut(" ".join(sentences)) == sentences
 
 
+# Words and names that nupunkt takes for abbreviations, beside some that it does not.
+NO_ABBREVIATIONS = re.findall(
+    r"\w+",
+    """
+    Al Ann Art Barb Ben Brad Cole Dan Doug Ed Hugh Ida Jan Jeff John Lu Pat Phil Rob Sol Theo Will Zoe
+    Altman Buchanan Carpenter Chase Clarke Cox Feldmann Gibson Guthrie Hughes Kerry Larsen Lowell Mason McHenry McLean Murphy Paine
+    Paulsen Payne Robbins Sanchez Sprague Wall Ware Wiley Woods
+    York Park Hall West South Bank Low Story Stock Day Sun Met Fed Human
+    Andorra Dubrovnik Grenada Idaho Iowa London Monaco Poland Saigon Tonga Utah
+    AP CEO CFO EU FAA FDA FEMA HR ID LA MBA NATO OK SEC TV UK UN US
+    """,
+)
+
+
+@pytest.mark.parametrize(
+    "following",
+    [
+        "Police came.",
+        "A man came.",
+        "The man came.",
+        "In May it ended.",
+        "“It is late,” he said.",
+        '"Go home," she said.',
+        "(It was late.)",
+    ],
+)
+def test_a_sentence_ends_at_a_capitalised_word_that_is_no_abbreviation(following: str) -> None:
+    missed = [word for word in NO_ABBREVIATIONS if cut(f"She thanked {word}. {following}") != [f"She thanked {word}.", following]]
+    assert missed == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Jos. A. Bank Inc. Chief Ann Lee met Supt. Ray Hart and Det. Cole.",
+        "The Dist. Atty. Gen. Mark Hall of Ill. Gov. Lee asked Asst. Prof. Tan.",
+        "GULFPORT, Miss. (AP) — It rained on Monday.",
+        "The firm, Lee Bros. Mfg. Corp. Ltd. Inc. Co., is in St. Louis, near Ste. Marie.",
+        "On Mon. Jan. 5 and Fri. Feb. 6, the Univ. Hosp. Dept. (Vol. II) met.",
+    ],
+)
+def test_a_sentence_goes_on_after_an_abbreviation(sentence: str) -> None:
+    assert cut(sentence) == [sentence]
+
+
 @pytest.mark.parametrize(
     "dateline",
     ["Washington, July 12 (NationPress) ", "LONDON, March 3 (Reuters) - ", "LONDON (AP) — ", "ST. LOUIS, Jan. 5 (AP) — "],
@@ -313,6 +362,19 @@ def test_markdown_headings() -> None:
         ("heading", "What Happened"),
         ("paragraph", OPENING),
     ]
+
+
+def test_markdown_rules_are_no_blocks_and_quotations_lose_their_marker() -> None:
+    text = f"The Storm\n=========\n\n{OPENING}\n\n* * *\n\nWhat closes\n-----------\n> The bridge.\n> > It is old.\n>\n> - The quay.\n"
+    assert kinds(text) == [
+        ("title", "The Storm"),
+        ("paragraph", OPENING),
+        ("heading", "What closes"),
+        ("paragraph", "The bridge."),
+        ("paragraph", "It is old."),
+        ("paragraph", "- The quay."),
+    ]
+    assert_exact(make(text))
 
 
 @pytest.mark.parametrize(
