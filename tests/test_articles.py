@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from textcls.articles import Article, decode_article, decode_text, find_articles, read_article
+from textcls.articles import Article, check_articles, decode_article, decode_text, find_articles, read_article
 from textcls.errors import DataError
 
 SEEDS = ROOT / "seeds"
@@ -155,6 +155,42 @@ def test_two_articles_of_one_name_are_refused(tmp_path: Path) -> None:
         assert str(caught.value) == (
             f"{tmp_path / 'sub' / 'a.txt'}: the article would be called 'a', as {tmp_path / 'a.txt'} is already; rename one of them"
         )
+
+
+def test_an_article_that_is_named_again_is_taken_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").touch()
+    a, b = tmp_path / "a.txt", tmp_path / "b.txt"
+    assert find_articles(b, tmp_path) == [b, a]
+    assert caplog.messages == [f"{b}: named more than once; taken once"]
+    caplog.clear()
+    assert find_articles(tmp_path, tmp_path / ".." / tmp_path.name / "a.txt", tmp_path) == [a, b]
+    assert caplog.messages == [f"{tmp_path / '..' / tmp_path.name / 'a.txt'}, {a}, {b}: named more than once; taken once"]
+
+
+def test_all_articles_that_are_not_utf8_are_named_at_once(tmp_path: Path) -> None:
+    places = [tmp_path / f"{name}.txt" for name in "abcd"]
+    for place, encoding in zip(places, ("latin-1", "utf-8", "utf-16", "cp1252"), strict=True):
+        place.write_text("The café “closed”." if encoding != "latin-1" else "A café.", encoding=encoding)
+    with pytest.raises(DataError) as caught:
+        check_articles(places)
+    assert str(caught.value) == (
+        f"3 articles are not UTF-8; convert them, for example with iconv -f windows-1252 -t utf-8: {places[0]}, {places[3]}; "
+        f"with iconv -f utf-16 -t utf-8: {places[2]}"
+    )
+    with pytest.raises(DataError, match=r"a\.txt: expected UTF-8, found byte 0xe9 on line 1; convert the file"):
+        check_articles(places[:2])
+
+
+def test_articles_without_a_sentence_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    places = [tmp_path / f"{name}.txt" for name in "abc"]
+    for place, text in zip(places, ("", "It rains.", "\n* * *\n"), strict=True):
+        place.write_text(text)
+    check_articles(places)
+    assert caplog.messages == [f"no sentence in {places[0]}, {places[2]}"]
+    with pytest.raises(DataError) as caught:
+        check_articles([places[0], places[2]])
+    assert str(caught.value) == f"{places[0]}, {places[2]}: expected sentences, found none"
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 from codecs import getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import IncrementalNewlineDecoder
+from itertools import chain
 from pathlib import Path
 
 from textcls.errors import DataError
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 _ROWS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 """Suffixes of files of rows, most of which could be read as text."""
+_MOST_NAMED = 10
+"""Files that a message names at most."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def decode_text(parts: Iterable[bytes], *, name: str) -> Iterator[str]:
             yield text
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        perhaps = "utf-16" if line == 1 and error.object.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
+        perhaps = _perhaps(error) if line == 1 else "windows-1252"
         line += error.object.count(b"\n", 0, error.start)
         raise DataError(
             f"{name}: expected UTF-8, found byte 0x{error.object[error.start]:02x} on line {line}; "
@@ -96,30 +99,74 @@ def decode_text(parts: Iterable[bytes], *, name: str) -> Iterator[str]:
         ) from error
 
 
-def find_articles(*paths: str | Path) -> list[Path]:
-    """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name.
+def _perhaps(error: UnicodeDecodeError) -> str:
+    """The encoding that a text which is not UTF-8 may have, by how it begins."""
+    return "utf-16" if error.object.startswith((b"\xff\xfe", b"\xfe\xff")) else "windows-1252"
 
-    What lies in a store of runs is left out, with a warning: it is the output of textcls, whose logs are `.txt` files too.
+
+def _listed(files: Sequence[Path]) -> str:
+    return ", ".join(map(str, files[:_MOST_NAMED])) + (", …" if len(files) > _MOST_NAMED else "")
+
+
+def find_articles(*paths: str | Path) -> list[Path]:
+    """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name; each once.
+
+    What lies in a store of runs is left out, with a warning: it is the output of textcls, whose logs are `.txt` files too. A warning
+    also says which files are named more than once, such as beside their folder.
 
     Raises:
         DataError: a path does not exist, a folder holds no article, or two files would be articles of one name.
     """
-    found = [file for path in paths for file in _find_articles(path)]
-    check_names(found)
+    return list(chain.from_iterable(find_in_each(map(str, paths)).values()))
+
+
+def find_in_each(places: Iterable[str]) -> dict[str, list[Path]]:
+    """List the article files of each path, as `find_articles` does: of the first path that names them."""
+    found: dict[str, list[Path]] = {}
+    taken: dict[Path, Path] = {}
+    first: dict[str, Path] = {}
+    again = []
+    for place in places:
+        its = found.setdefault(place, [])
+        for file in _find_articles(place):
+            if taken.setdefault(file.resolve(), file) is not file:
+                again.append(file)
+                continue
+            other = first.setdefault(file.stem, file)
+            if other is not file:
+                raise DataError(f"{file}: the article would be called {file.stem!r}, as {other} is already; rename one of them")
+            its.append(file)
+    if again:
+        logger.warning("%s: named more than once; taken once", _listed(list(dict.fromkeys(again))))
     return found
 
 
-def check_names(files: Iterable[Path]) -> None:
-    """Check that no two files would be articles of one name.
+def check_articles(files: Sequence[Path]) -> None:
+    """Check that articles can be read, before work is spent on any, and warn of those that hold no sentence.
 
     Raises:
-        DataError: two would.
+        DataError: some are not UTF-8, which are all named, one cannot be read at all, or none holds a sentence.
     """
-    first: dict[str, Path] = {}
+    empty, errors = [], []
+    broken: dict[str, list[Path]] = {}
     for file in files:
-        other = first.setdefault(file.stem, file)
-        if other != file and not other.samefile(file):  # who names a file twice means it
-            raise DataError(f"{file}: the article would be called {file.stem!r}, as {other} is already; rename one of them")
+        try:
+            if not read_article(file).blocks:
+                empty.append(file)
+        except DataError as error:
+            if not isinstance(error.__cause__, UnicodeDecodeError):
+                raise
+            errors.append(error)
+            broken.setdefault(_perhaps(error.__cause__), []).append(file)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        remedies = (f"with iconv -f {encoding} -t utf-8: {_listed(its)}" for encoding, its in broken.items())
+        raise DataError(f"{len(errors)} articles are not UTF-8; convert them, for example {'; '.join(remedies)}")
+    if empty and len(empty) == len(files):
+        raise DataError(f"{_listed(empty)}: expected sentences, found none")
+    if empty:
+        logger.warning("no sentence in %s", _listed(empty))
 
 
 def _find_articles(place: str | Path) -> list[Path]:
