@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,7 +99,7 @@ def test_an_answer_that_is_none_is_told(tmp_path: Path, textcls: Callable[..., D
     done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
     assert done.code == 0, done.err
     assert "no label 'fcat'; did you mean 'fact'?" in done.out
-    assert "no label ''; known: fact, quote" in done.out
+    assert "no label ''; known: fact, quote, skip" in done.out
     assert done.out.count("a decision needs a reason") == 2
     (decision,) = read_annotations("decisions.jsonl")
     assert (decision.label, decision.reason) == ("fact", "because")
@@ -128,8 +129,8 @@ def test_a_new_label_is_taken_if_it_is_typed_twice_and_is_known_from_then_on(
     stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
     done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
     assert done.code == 0, done.err
-    assert "no label 'satire'; known: fact, quote\na new label is taken if you type it again\n" in done.out
-    assert "label (fact, quote, satire): " in done.out
+    assert "no label 'satire'; known: fact, quote, skip\na new label is taken if you type it again\n" in done.out
+    assert "label (fact, quote, satire, skip): " in done.out
     assert [a.label for a in read_annotations("all.jsonl")] == ["satire", "satire"]
 
 
@@ -137,10 +138,58 @@ def test_a_label_that_no_annotator_used_is_warned_of(caplog: pytest.LogCaptureFi
     held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
     decided = ((0, "oppinion"), (9, "skip"), (18, "oppinion"), (18, "fact"))
     adjudicate(held, [note("j", label, start=start, reason="a verdict") for start, label in decided], annotator="all")
-    assert caplog.messages == ["no annotator used the label of 1 decision: 'oppinion' (1)"]
+    assert caplog.messages == ["no annotator used the label of 1 decision: 'oppinion' (1, at a 0–4)"]
     caplog.clear()
     adjudicate(held, [note("j", "fact", start=start, reason="a count") for start in (0, 9, 18)], annotator="all")
     assert caplog.messages == []
+
+
+def test_the_first_place_of_a_new_label_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    held = current([note(name, label, start=start) for name, label in (("x", "fact"), ("y", "quote")) for start in (0, 9, 18)])
+    decided = ((18, "fcat"), (9, "fcat"), (0, "satire"))
+    adjudicate(held, [note("j", label, start=start, reason="a verdict") for start, label in decided], annotator="all")
+    assert caplog.messages == [
+        "no annotator used the label of 3 decisions: 'fcat' (2, the first at a 9–13), 'satire' (1, at a 0–4)"
+    ]
+
+
+def test_skip_is_a_choice_before_anybody_used_it(
+    tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]
+) -> None:
+    append_annotations(tmp_path / "x.jsonl", [note("x", "fact")])
+    append_annotations(tmp_path / "y.jsonl", [note("y", "quote")])
+    typed("skip\na byline\n")
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert (done.code, "no label" in done.out) == (0, False), done.err
+    assert [a.label for a in read_annotations("all.jsonl")] == ["skip"]
+
+
+def test_an_answer_can_be_taken_back(tmp_path: Path, textcls: Callable[..., Done], typed: Callable[[str], None]) -> None:
+    for name, label in (("x", "fact"), ("y", "quote")):
+        append_annotations(tmp_path / f"{name}.jsonl", [note(name, label, start=start) for start in (0, 9, 18)])
+    steps = [
+        "<",  # there is nothing yet
+        *("fcat", "fcat", "mistyped"),
+        *("quote", "her words"),
+        *("<", "<"),  # from the third to the second, and to the first
+        *("fact", "a count"),
+        *("quote", "<", "fact", "another count"),  # from the reason to the label
+    ]
+    typed("".join(f"{step}\n" for step in steps))
+    stores = (tmp_path / "x.jsonl", tmp_path / "y.jsonl")
+    done = textcls("adjudicate", *stores, "--decisions", "decisions.jsonl", "--output", "all.jsonl")
+    assert done.code == 0, done.err
+    assert done.out.startswith("Ctrl-C stops and keeps the answers; < goes back, ")
+    assert done.out.count("Ctrl-C") == done.out.count("there is nothing to go back to; ") == 1
+    places = ["1 of 3   a 0–4", "1 of 3   a 0–4", "2 of 3   a 9–13", "3 of 3   a 18–22", "2 of 3   a 9–13", "1 of 2   a 0–4"]
+    assert re.findall(r"^\d of \d .*", done.out, re.MULTILINE) == [*places, "2 of 2   a 18–22"]
+    assert [(a.start, a.label, a.reason) for a in read_annotations("all.jsonl")] == [
+        (0, "fact", "a count"),
+        (9, "quote", "her words"),
+        (18, "fact", "another count"),
+    ]
+    assert "label (fact, quote, skip): why" in done.out.rpartition("2 of 2")[2], "without what was taken back"
 
 
 def test_decisions_without_a_reason_are_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -401,11 +401,18 @@ def test_labels_of_annotators_must_fit_the_articles() -> None:
     assert str(caught.value).startswith("labels of annotator 'ann': article 'storm' reads ")
 
 
-def test_a_heading_needs_no_label_and_a_sentence_does() -> None:
-    assert len(build_rows([STORM], label_storm(By=None))) == 4
+def test_titles_and_headings_need_no_label_and_sentences_do() -> None:
+    assert [row["id"] for row in build_rows([STORM], label_storm(By=None, Storm=None))] == ["storm:34", "storm:45", "storm:58"]
     with pytest.raises(DataError) as caught:
         build_rows([STORM], label_storm(cold=None))
-    assert str(caught.value) == "article 'storm': no label for its sentence at 45–57: 'It was cold.'"
+    assert str(caught.value) == (
+        "1 sentence has no label; it is 'It was cold.' of a paragraph at storm 45–57; label it, with 'skip' what makes no row"
+    )
+    with pytest.raises(DataError) as caught:
+        build_rows([STORM], label_storm(cold=None, warm=None))
+    assert str(caught.value) == (
+        "2 sentences have no label; the first is 'It was cold.' of a paragraph at storm 45–57; label them, with 'skip' what makes no row"
+    )
 
 
 def test_rows_of_several_annotators_are_refused() -> None:

@@ -13,7 +13,7 @@ from conftest import ROOT
 LAYERS = (
     {"errors", "wording"},
     {"files", "stores"},
-    {"config"},
+    {"config", "segmentation"},
     {"articles", "dataset", "splits", "models", "tracking"},
     {"annotation", "evaluation"},
     {"model_card"},

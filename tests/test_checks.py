@@ -183,7 +183,8 @@ def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) 
     rows[0]["text"], rows[1]["label"] = " ", None
     file = write(tmp_path / "train.jsonl", rows)
     assert (
-        f'PROBLEM 2 rows that cannot be used; {file}, line 1: expected a text, found " "; {file}, line 2: expected a label, found null\n'
+        f'PROBLEM 2 rows that cannot be used; {file}, line 1: expected a text, found " ": fill it in or leave the row out; '
+        f"{file}, line 2: expected a label, found null: fill it in or leave the row out\n"
         in CliRunner().invoke(app, ["data", "check", config]).stdout
     ), "beside all other checks"
 

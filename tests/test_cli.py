@@ -190,6 +190,7 @@ def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy:
         (("compare", "--store", "nowhere"), "nowhere: no runs here; "),
         (("compare", "tfidf", "--store", "{store}"), "no run 'tfidf'; "),
         (("ui", "--store", "nowhere"), "nowhere: no runs here; "),
+        (("sentences", "empty.txt"), "empty.txt: expected sentences, found none"),
         (("sentences", "nothing.txt"), "nothing.txt: no such file or folder"),
         (("sentences", ""), "'': no such file or folder"),
         (("data", "build", "", "labels.jsonl"), "'': no such file or folder"),
@@ -705,6 +706,14 @@ def test_sentences_are_printed_with_exact_offsets(textcls: Command) -> None:
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert (done.code, [row["text"] for row in rows]) == (0, ["A Title", "It rains.", "It snows."])
     assert all(text[row["start"] : row["end"]] == row["text"] for row in rows)
+
+
+def test_sentences_that_are_written_are_counted_with_their_articles(textcls: Command, caplog: pytest.LogCaptureFixture) -> None:
+    for name, text in (("a", "It rains. It snows."), ("b", ""), ("c", "It hails.")):
+        Path(f"{name}.txt").write_text(text)
+    done = textcls("sentences", "a.txt", ".", "--output", "rows.jsonl")
+    assert (done.code, done.out, done.err) == (0, "", "3 sentences of 3 articles written to rows.jsonl\n")
+    assert caplog.messages == ["a.txt: named more than once; taken once", "no sentence in b.txt"]
 
 
 def test_what_is_printed_is_utf_8_whatever_the_locale(textcls: Command, monkeypatch: pytest.MonkeyPatch) -> None:

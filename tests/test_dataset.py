@@ -412,13 +412,13 @@ def test_parquet_without_rows(tmp_path: Path) -> None:
         ({"text": "b"}, {}, "no column 'label'; known: text"),
         ({"text": "b", "lable": "y"}, {}, "no column 'label'; did you mean 'lable'?"),
         ({"text": "b", "label": "y"}, {"group": "event"}, "no column 'event'; known: label, text"),
-        ({"text": None, "label": "y"}, {}, "expected a text, found null"),
-        ({"text": "", "label": "y"}, {}, 'expected a text, found ""'),
-        ({"text": " \t", "label": "y"}, {}, 'expected a text, found " \\t"'),
-        ({"text": float("nan"), "label": "y"}, {}, "expected a text, found NaN"),
-        ({"text": "b", "label": None}, {}, "expected a label, found null"),
-        ({"text": "b", "label": ""}, {}, 'expected a label, found ""'),
-        ({"text": "b", "label": float("nan")}, {}, "expected a label, found NaN"),
+        ({"text": None, "label": "y"}, {}, "expected a text, found null: fill it in or leave the row out"),
+        ({"text": "", "label": "y"}, {}, 'expected a text, found "": fill it in or leave the row out'),
+        ({"text": " \t", "label": "y"}, {}, 'expected a text, found " \\t": fill it in or leave the row out'),
+        ({"text": float("nan"), "label": "y"}, {}, "expected a text, found NaN: fill it in or leave the row out"),
+        ({"text": "b", "label": None}, {}, "expected a label, found null: fill it in or leave the row out"),
+        ({"text": "b", "label": ""}, {}, 'expected a label, found "": fill it in or leave the row out'),
+        ({"text": "b", "label": float("nan")}, {}, "expected a label, found NaN: fill it in or leave the row out"),
         ({"text": ["b"], "label": "y"}, {}, 'expected text to be a string, found ["b"]'),
         ({"text": "b", "label": 1.5}, {}, "expected label to be a string, found 1.5"),
         ({"text": "b", "label": "z"}, {"labels": ("x", "y")}, "unknown label 'z'; known: x, y"),
@@ -497,8 +497,8 @@ def test_broken_jsonl(tmp_path: Path, line: str, message: str) -> None:
         ("text,label\na,x\nb\n", 3, "expected 2 cells; quote cells that hold commas"),
         ('text,label\n"a" b,x\n', 2, "not valid CSV: ',' expected after '\"'"),
         ('text,label\na,x\n"b,y\n', 3, "not valid CSV: unexpected end of data"),
-        ('text,label\n"a\na",x\n\n"b\nb",\n', 5, 'expected a label, found ""'),
-        ("text,label\na,x\nb,\n", 3, 'expected a label, found ""'),
+        ('text,label\n"a\na",x\n\n"b\nb",\n', 5, 'expected a label, found "": fill it in or leave the row out'),
+        ("text,label\na,x\nb,\n", 3, 'expected a label, found "": fill it in or leave the row out'),
     ],
 )
 def test_broken_csv(tmp_path: Path, content: str, line: int, message: str) -> None:
@@ -527,7 +527,7 @@ def test_broken_parquet(tmp_path: Path) -> None:
 
 def test_parquet_with_values_missing(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "d.parquet", [{"text": "a", "label": "x"}, {"text": None, "label": "y"}])
-    assert problem(path) == f"{path}, row 1: expected a text, found null"
+    assert problem(path) == f"{path}, row 1: expected a text, found null: fill it in or leave the row out"
 
 
 @pytest.mark.parametrize(("name", "content"), [("d.jsonl", '{"text": "café", "label": "x"}'), ("d.csv", "text,label\ncafé,x\n")])

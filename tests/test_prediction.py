@@ -61,12 +61,13 @@ def test_an_article_is_labelled_sentence_by_sentence_with_exact_offsets(classifi
         "Nobody knows.",
     ]
     for row in rows:
-        assert list(row) == ["article", "start", "end", "text", "label", "probabilities"]
+        assert list(row) == ["article", "start", "end", "block", "text", "label", "probabilities"]
         assert row["article"] == "bridge"
         assert ARTICLE[row["start"] : row["end"]] == row["text"]
         assert list(row["probabilities"]) == ["fact", "opinion", "quote"]
         assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
         assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert [row["block"] for row in rows] == ["title", "paragraph", "paragraph", "paragraph"]
     assert [row["label"] for row in rows[1:3]] == ["fact", "quote"]
 
 
@@ -182,6 +183,24 @@ def test_ids_are_not_made_up(classifier: TextClassifier, tmp_path: Path) -> None
     assert list(row) == ["text", "label", "probabilities"]
 
 
+def test_rows_that_are_sentences_of_articles_keep_their_places(
+    classifier: TextClassifier, article: Path, textcls: Callable[..., Done], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert textcls("sentences", article, "--output", tmp_path / "sentences.jsonl").code == 0
+    rows = [row for row in predicted(classifier, tmp_path / "sentences.jsonl") if row["block"] != "heading"]
+    assert rows == predicted(classifier, article)
+    assert caplog.messages == []
+
+
+def test_rows_without_ids_are_told_once(classifier: TextClassifier, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = write_jsonl(tmp_path / "rows.jsonl", [{"ticket": 1, "text": "it rains"}, {"ticket": 2, "text": "it snows"}])
+    predicted(classifier, file)
+    assert caplog.messages == [f"{file}: rows have no column 'id', so that only their order tells them apart; name one with --id"]
+    caplog.clear()
+    predicted(classifier, file, id="ticket")
+    assert caplog.messages == []
+
+
 def test_the_column_of_the_text_can_be_named(classifier: TextClassifier, tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "rows.jsonl", [{"id": 7, "body": "it rains", "text": "other"}])
     (row,) = predicted(classifier, file, text="body")
@@ -207,7 +226,7 @@ def test_rows_come_before_all_are_read(classifier: TextClassifier, tmp_path: Pat
 def test_rows_come_before_a_broken_one_further_on_is_read(suffix: str, classifier: TextClassifier, tmp_path: Path) -> None:
     rows = predict_inputs(classifier, [str(write_as(suffix, tmp_path, [{"text": "it rains"}] * 3000 + [{"text": " "}]))])
     assert [next(rows)["text"] for _ in range(2048)] == ["it rains"] * 2048
-    with pytest.raises(DataError, match=r'(line|row) 300\d: expected a text, found " "$'):
+    with pytest.raises(DataError, match=r'(line|row) 300\d: expected a text, found " ": fill it in or leave the row out$'):
         list(rows)
 
 
@@ -282,7 +301,7 @@ def test_an_error_in_the_middle_says_what_was_printed_before(
     assert (done.code, done.out, done.err, list(Path().iterdir())) == (1, "", f"{message}\n", [])
     done = textcls("predict", tmp_path / "model", write_jsonl(tmp_path / "rows.jsonl", [{"text": "it rains"}, {"text": ""}]))
     assert (done.code, done.out) == (1, "")
-    assert done.err == f'error: {rows}, line 2: expected a text, found ""\n'
+    assert done.err == f'error: {rows}, line 2: expected a text, found "": fill it in or leave the row out\n'
 
 
 def test_standard_input_as_an_article(classifier: TextClassifier, article: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,8 +326,8 @@ def test_standard_input_is_cut_at_line_feeds_only(classifier: TextClassifier, mo
     ("line", "message"),
     [
         ('{"title": "no text"}', "no column 'text'; known: title"),
-        ('{"text": null}', "expected a text, found null"),
-        ('{"text": " "}', 'expected a text, found " "'),
+        ('{"text": null}', "expected a text, found null: fill it in or leave the row out"),
+        ('{"text": " "}', 'expected a text, found " ": fill it in or leave the row out'),
         ("{", "not valid JSON: Expecting property name enclosed in double quotes at column 2"),
         ("[1]", "expected a JSON object, found list"),
         ('"text"', "expected a JSON object, found str"),
@@ -372,8 +391,28 @@ def test_articles_of_one_name_are_told_before_any_is_labelled(classifier: TextCl
     assert str(caught.value) == (
         f"{other}: the article would be called {article.stem!r}, as {article} is already; rename one of them"
     )
+
+
+def test_an_article_that_is_named_again_is_labelled_once(
+    classifier: TextClassifier, article: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "rain.txt").write_text("It rains.")
     once = predicted(classifier, article)
-    assert list(predict_inputs(classifier, [str(article)] * 2)) == once * 2
+    assert predicted(classifier, article, article) == once
+    assert caplog.messages == [f"{article}: named more than once; taken once"]
+    assert predicted(classifier, article, tmp_path) == [*once, *predicted(classifier, tmp_path / "rain.txt")]
+
+
+def test_articles_that_hold_no_sentence_or_cannot_be_read_are_told_before_any_is_labelled(
+    classifier: TextClassifier, article: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "empty.txt").touch()
+    assert {row["article"] for row in predicted(classifier, article, tmp_path / "empty.txt")} == {"bridge"}
+    assert caplog.messages == [f"no sentence in {tmp_path / 'empty.txt'}"]
+    for name in "xy":
+        (tmp_path / f"{name}.txt").write_bytes(b"A caf\xe9.")
+    with pytest.raises(DataError, match=r"^2 articles are not UTF-8; .*x\.txt, .*y\.txt$"):
+        next(predict_inputs(classifier, [str(tmp_path)]))
 
 
 # --- what cannot be read --------------------------------------------------------------------------------------------
@@ -586,7 +625,7 @@ def test_a_neighbour_that_is_no_sentence_is_none_as_in_training(
     rows = toy_rows()
     texts = [{**row, "before": f"2026-05-04 before {row['label']}"} for row in rows]
     model = classifier_class("tfidf")(min_df=1, context={"before": 1, "after": 0}).fit(texts, [row["label"] for row in rows])
-    alone = [{"text": row["text"], "label": row["label"]} for row in rows]
+    alone = [{"id": number, "text": row["text"], "label": row["label"]} for number, row in enumerate(rows)]
     for value, shown in ((3, "3"), (float("nan"), None), ("2026-05-04", "'2026-05-04'")):
         file = write_as(suffix, tmp_path, alone)
         without = predicted(model, file), evaluate_file(model, file).evaluation
@@ -628,7 +667,7 @@ def test_a_model_that_is_neither_a_folder_nor_a_run() -> None:
 
 def test_what_weighed_comes_with_the_label(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
     rows = predicted(classifier, article, explain=True)
-    assert list(rows[0]) == ["article", "start", "end", "text", "label", "probabilities", "weighed"]
+    assert list(rows[0]) == ["article", "start", "end", "block", "text", "label", "probabilities", "weighed"]
     strongest = rows[1]["weighed"][0]
     assert strongest["piece"].strip() in rows[1]["text"].lower()
     assert strongest["weight"] > 0

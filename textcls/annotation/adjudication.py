@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -116,10 +115,16 @@ def adjudicate(
 def _warn_of_new_labels(held: Mapping[str, Mapping[Span, Annotation]], decided: Mapping[Span, Annotation]) -> None:
     """Warn of what may be misspelt; who decides may well mean a label that no annotator thought of."""
     used = {SKIP} | {annotation.label for by_span in held.values() for annotation in by_span.values()}
-    new = Counter(decision.label for decision in decided.values() if decision.label not in used)
+    new: dict[str, list[Span]] = {}
+    for span in sorted(decided):
+        if decided[span].label not in used:
+            new.setdefault(decided[span].label, []).append(span)
     if new:
-        listed = ", ".join(f"{label!r} ({number:,})" for label, number in sorted(new.items()))
-        logger.warning("no annotator used the label of %s: %s", counted(new.total(), "decision"), listed)
+        listed = ", ".join(
+            f"{label!r} ({len(spans):,}, {'the first ' if len(spans) > 1 else ''}at {_name(spans[0])})"
+            for label, spans in sorted(new.items())
+        )
+        logger.warning("no annotator used the label of %s: %s", counted(sum(map(len, new.values())), "decision"), listed)
 
 
 def _by_span(held: Mapping[str, Mapping[Span, Annotation]]) -> dict[Span, dict[str, Annotation]]:

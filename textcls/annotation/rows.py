@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from textcls.annotation.store import Annotation, Span, current, verify
-from textcls.articles import Article, segmentation_version
+from textcls.articles import Article
 from textcls.dataset import ANNOTATORS, SKIP
 from textcls.errors import DataError
+from textcls.segmentation import segmentation_version
 from textcls.wording import counted, did_you_mean, quoted
 
 logger = logging.getLogger(__name__)
@@ -38,26 +39,21 @@ def build_rows(
         with `annotator_labels` too: a label of each annotator of the sentence, in the order of their names.
 
     Raises:
-        DataError: several annotators, an annotation that does not fit its article, a sentence without one, or one without a sentence;
-            an annotator's own label that does not fit its article; or further columns that an article lacks, that are for no article,
-            or that have a name that a row's own have.
+        DataError: several annotators, an annotation that does not fit its article, a sentence without one that is no title or heading,
+            or one without a sentence; an annotator's own label that does not fit its article; or further columns that an article lacks,
+            that are for no article, or that have a name that a row's own have.
     """
     if columns is not None:
         _check_columns(columns, articles)
     labelled = _labels_of_one(annotations, articles)
+    _check_complete(labelled, articles)
     _check_annotators(annotators or {}, articles)
     rows = []
     for article in articles:
         texts = [sentence.text for sentence in article.sentences]
         for number, sentence in enumerate(article.sentences):
             annotation = labelled.get(Span(article.id, sentence.start, sentence.end))
-            if annotation is None:
-                if sentence.block == "heading":
-                    continue
-                raise DataError(
-                    f"article {article.id!r}: no label for its sentence at {sentence.start}–{sentence.end}: {sentence.text[:60]!r}"
-                )
-            if annotation.label == SKIP:
+            if annotation is None or annotation.label == SKIP:
                 continue
             rows.append(
                 {
@@ -109,6 +105,24 @@ def _labels_of_one(annotations: Sequence[Annotation], articles: Sequence[Article
             f"{labelled[strangers[0]].segmentation}, for {strangers[0].article} {strangers[0].start}–{strangers[0].end}; annotate these anew"
         )
     return labelled
+
+
+def _check_complete(labelled: Mapping[Span, Annotation], articles: Sequence[Article]) -> None:
+    """Check that every sentence has a label but those of titles and headings, which all annotators may leave out."""
+    missing = [
+        (article, sentence)
+        for article in articles
+        for sentence in article.sentences
+        if sentence.block not in ("title", "heading") and Span(article.id, sentence.start, sentence.end) not in labelled
+    ]
+    if missing:
+        article, first = missing[0]
+        have = "1 sentence has" if len(missing) == 1 else f"{len(missing):,} sentences have"
+        which = "it is" if len(missing) == 1 else "the first is"
+        raise DataError(
+            f"{have} no label; {which} {quoted(first.text)} of a {first.block} at {article.id} {first.start}–{first.end}; label "
+            f"{'it' if len(missing) == 1 else 'them'}, with {SKIP!r} what makes no row"
+        )
 
 
 def _check_annotators(annotators: Mapping[str, Mapping[Span, Annotation]], articles: Sequence[Article]) -> None:

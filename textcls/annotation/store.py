@@ -11,8 +11,9 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from textcls.articles import Article, BlockKind
+from textcls.articles import Article
 from textcls.errors import DataError, OutputError
+from textcls.segmentation import BlockKind
 from textcls.wording import counted, did_you_mean, quoted, refused
 
 
@@ -39,7 +40,7 @@ class Annotation(BaseModel):
     guidelines: str
     """Version of the guidelines that the annotator followed."""
     segmentation: str
-    """`articles.segmentation_version()` of the sentences that the annotator saw."""
+    """`segmentation.segmentation_version()` of the sentences that the annotator saw."""
     block: BlockKind | None = None
     """Where the sentence stands: a line may be a row of `textcls sentences` with what the annotator adds to it."""
     reason: str | None = None

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Held = Mapping[str, Mapping[Span, Annotation]]
 
+_BACK = "<"
+"""What is typed to take an answer back."""
+
 
 def adjudicate(
     stores: Annotated[
@@ -80,22 +83,43 @@ def _read(decisions: Path) -> list[Annotation]:
 def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annotator: str, keep_single: bool) -> None:
     """Ask for what is undecided until nothing is, and keep each answer at once; others may answer into the same file meanwhile."""
     from textcls.annotation import append_annotations, differences, labelled_once, last_decisions, neighbours, undecided_suspects
+    from textcls.dataset import SKIP
     from textcls.wording import counted
 
     unsettled = sorted({*differences(held), *(() if keep_single else labelled_once(held))})
-    used, around = {a.label for its in held.values() for a in its.values()}, neighbours(held)
+    used, around = {SKIP, *(a.label for its in held.values() for a in its.values())}, neighbours(held)
     made, answers = _read(decisions), 0
+    answered: list[Span] = []  # by this command, the last one last
+    anew: Span | None = None
+    explained = False
     try:
         while True:
             decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
-            queue = dict.fromkeys([*(span for span in unsettled if span not in decided), *doubts])
+            undecided = [*(span for span in unsettled if span not in decided), *doubts]
+            queue = dict.fromkeys(undecided if anew is None else [anew, *undecided])
             if not queue:
                 return
+            if not explained:
+                print(
+                    f"Ctrl-C stops and keeps the answers; {_BACK} goes back, from a reason to its label, from a label to the last sentence"
+                )
+                explained = True
             span = next(iter(queue))
             said = {name: its[span] for name, its in held.items() if span in its}
-            print(f"\n{answers + 1} of {answers + len(queue)}   {span.article} {span.start}–{span.end}")
-            _show(said, around[span], doubts.get(span), decided.get(span))
-            decision = _ask(said, sorted(used | {a.label for a in decided.values()}), annotator, doubts.get(span))
+            doubt = doubted.get(span) if span == anew else doubts.get(span)
+            print(f"\n{len(answered) + 1} of {len(answered) + len(queue)}   {span.article} {span.start}–{span.end}")
+            _show(said, around[span], doubt, decided.get(span))
+            decision = _ask(said, sorted(used | {a.label for a in decided.values()}), annotator, doubt)
+            if decision is None:
+                if answered:
+                    anew = answered.pop()
+                else:
+                    print(
+                        "there is nothing to go back to; to decide anew what was decided before, add a line to the file of decisions"
+                    )
+                continue
+            anew = None
+            answered.append(span)
             append_annotations(decisions, [decision])
             answers += 1
             before, made = len(made), _read(decisions)
@@ -121,12 +145,15 @@ def _show(
         print(f"a classifier doubts {doubt.label} ({doubt.score:.0%} likely) and suggests {doubt.suggestion}")
 
 
-def _ask(said: Mapping[str, Annotation], labels: Sequence[str], annotator: str, doubt: Suspect | None) -> Annotation:
-    """Ask for the label and the reason."""
+def _ask(said: Mapping[str, Annotation], labels: Sequence[str], annotator: str, doubt: Suspect | None) -> Annotation | None:
+    """Ask for the label and the reason; None if who is asked goes back."""
     from datetime import UTC, datetime
 
-    answer = {"label": _ask_label(labels), "reason": _ask_reason(), "suggestion": doubt.suggestion if doubt else None}
-    return next(iter(said.values())).model_copy(update={**answer, "annotator": annotator, "time": datetime.now(UTC)})
+    while (label := _ask_label(labels)) != _BACK:
+        if (reason := _ask_reason()) != _BACK:
+            answer = {"label": label, "reason": reason, "suggestion": doubt.suggestion if doubt else None}
+            return next(iter(said.values())).model_copy(update={**answer, "annotator": annotator, "time": datetime.now(UTC)})
+    return None
 
 
 def _ask_label(labels: Sequence[str]) -> str:
@@ -134,7 +161,7 @@ def _ask_label(labels: Sequence[str]) -> str:
     from textcls.wording import did_you_mean
 
     refused = ""
-    while (label := _typed(f"label ({', '.join(labels)})")) not in labels:
+    while (label := _typed(f"label ({', '.join(labels)})")) not in (*labels, _BACK):
         if label and label == refused:
             break
         print(f"no label {label!r}; {did_you_mean(label, labels)}")

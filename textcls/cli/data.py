@@ -41,14 +41,16 @@ def build(
 ) -> None:
     """Make a dataset of articles and the labels of their sentences."""
     from textcls.annotation import build_rows, read_annotations, read_stores
-    from textcls.articles import find_articles, read_article
+    from textcls.articles import check_articles, find_articles, read_article
     from textcls.cli.output import check_delivery, deliver
     from textcls.dataset import read_columns
 
     check_delivery(output)
     more = read_columns(columns, key="article") if columns is not None else None
     annotators = read_stores(stores) if stores else None
-    texts = [read_article(path) for path in find_articles(articles)]
+    files = find_articles(articles)
+    check_articles(files)
+    texts = [read_article(path) for path in files]
     rows = build_rows(texts, read_annotations(labels), columns=more, annotators=annotators)
     deliver(rows, output, what="rows")
 

@@ -38,7 +38,7 @@ def predict(
     ] = False,
     store: ModelStoreOption = DEFAULT_STORE,
 ) -> None:
-    """Label the sentences of articles, though not their headings, or the rows of files."""
+    """Label the sentences of articles, titles among them but no headings, or the rows of files."""
     from itertools import chain
 
     from textcls.cli.output import check_delivery, deliver

@@ -38,7 +38,7 @@ def required_text(row: Mapping[str, Any], column: str, where: str) -> str:
     value = optional_text(row, column, where)
     if value is None:
         found = "NaN" if isinstance(row[column], float) else json.dumps(row[column])
-        raise DataError(f"{where}: expected a {column}, found {found}")
+        raise DataError(f"{where}: expected a {column}, found {found}: fill it in or leave the row out")
     return value
 
 

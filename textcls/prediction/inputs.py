@@ -11,7 +11,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import cast
 
-from textcls.articles import Article, check_names, decode_text, find_articles, read_article
+from textcls.articles import Article, check_articles, decode_text, find_in_each, read_article
 from textcls.dataset import (
     SUFFIXES,
     Names,
@@ -43,13 +43,13 @@ def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
 
 
 def find_inputs(names: Sequence[str]) -> dict[str, list[Path]]:
-    """Find the articles of the inputs that are articles or folders of them.
+    """Find the articles of the inputs that are articles or folders of them; each once, with a warning where it is named again.
 
     Raises:
-        DataError: one is missing or empty, or two articles have one name.
+        DataError: one is missing or cannot be read, none holds a sentence, or two articles have one name.
     """
-    found = {name: find_articles(name) for name in names if holds_articles(name)}
-    check_names(chain.from_iterable(found.values()))
+    found = find_in_each(name for name in names if holds_articles(name))
+    check_articles(list(chain.from_iterable(found.values())))
     return found
 
 
@@ -74,13 +74,23 @@ def read_input(
     if name == "-":
         yield from _read_standard_input(text, id, group)
     elif holds_rows(path):
-        yield from (_known_columns(row, id, group, name) for row in stream_rows(path, text=text))
+        yield from _rows_of_file(path, text, id, group)
     elif name in articles:
         yield from sentences_of(name, map(read_article, articles[name]))
     elif path.exists():
         raise DataError(f"{path}: expected a .txt article, a folder of them, or a {', '.join(SUFFIXES)} file")
     else:
         raise DataError(f"{path}: no such file or folder")
+
+
+def _rows_of_file(path: Path, text: Names, id: str, group: str | None) -> Iterator[Row]:
+    unnamed = False
+    for row in stream_rows(path, text=text):
+        known = _known_columns(row, id, group, str(path))
+        if not unnamed and "id" not in known and not {"article", "start"} <= known.keys():
+            logger.warning("%s: rows have no column 'id', so that only their order tells them apart; name one with --id", path)
+            unnamed = True
+        yield known
 
 
 def _read_standard_input(text: Names, id: str, group: str | None) -> Iterator[Row | None]:
@@ -134,19 +144,19 @@ def _known_columns(row: Row, id: str, group: str | None, where: str) -> Row:
     if id != "id" and id not in row:
         raise DataError(f"{where}: no column {id!r}; {did_you_mean(id, row)}")
     known: Row = {"id": row[id]} if id in row else {}
-    known |= {key: row[key] for key in ("text", "article", "before", "after") if key in row}
+    known |= {key: row[key] for key in ("article", "start", "end", "block", "text", "before", "after") if key in row}
     return known if group is None else known | {"group": row.get(group)}
 
 
 def sentences_of(source: str, articles: Iterable[Article]) -> Iterator[Row]:
-    """Yield the sentences of articles but for headings, and warn at the end of what seems to be no article but one text a line."""
+    """Yield the sentences of articles, those of titles too but not those of headings, and warn at the end of what seems to be no article but one text a line."""
     headed, blocks, headings = 0, 0, 0
     for article in articles:
         texts = [None, *(sentence.text for sentence in article.sentences), None]
         for number, sentence in enumerate(article.sentences, 1):
             if sentence.block != "heading":
-                place = {"article": article.id, "start": sentence.start, "end": sentence.end, "text": sentence.text}
-                yield place | {"before": texts[number - 1], "after": texts[number + 1]}
+                place = {"article": article.id, "start": sentence.start, "end": sentence.end, "block": sentence.block}
+                yield place | {"text": sentence.text, "before": texts[number - 1], "after": texts[number + 1]}
         kinds = [block.kind for block in article.blocks]
         if _holds_lines(kinds):
             headed, blocks, headings = headed + 1, blocks + len(kinds), headings + kinds.count("heading")

@@ -22,7 +22,7 @@ from textcls.tracking import Store
 _BATCH = 1024
 _EXPLAINED_BATCH = 64
 _MOST_WEIGHED = 10
-_WRITTEN = ("id", "article", "start", "end", "text")
+_WRITTEN = ("id", "article", "start", "end", "block", "text")
 
 
 def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassifier:
@@ -69,10 +69,10 @@ def predict_inputs(
         explain: whether to say what weighed, which takes an encoder half a second a sentence.
 
     Yields:
-        for a sentence of an article `article`, `start`, `end`, `text`, `label` and `probabilities`; for a row of a file its
-        `id` and `article`, if it has them, `text`, `label` and `probabilities`. The label is None where the classifier's
-        policy is to abstain. Headings of articles are left out, with a warning where these seem to be texts, one a line. If it
-        is to be explained, `weighed` are the pieces of the text
+        for a sentence of an article `article`, `start`, `end`, `block`, `text`, `label` and `probabilities`; for a row of a file those of
+        its `id`, `article`, `start`, `end` and `block` that it has, `text`, `label` and `probabilities`. The label is None where the
+        classifier's policy is to abstain. An article's title is labelled (its `block` is `title`), its headings are left out, with a
+        warning where these seem to be texts, one a line. If it is to be explained, `weighed` are the pieces of the text
         that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
     Raises:
@@ -81,7 +81,8 @@ def predict_inputs(
     """
     articles = find_inputs(inputs)  # before work is spent on any
     names = named(text, classifier, "text")
-    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in inputs)
+    once = [name for number, name in enumerate(inputs) if name not in articles or name not in inputs[:number]]
+    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in once)
     for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted
