@@ -121,15 +121,15 @@ def test_a_run_is_shown_with_all_it_holds(textcls: Command, store: Path) -> None
 
 
 def test_a_mean_over_fits_is_shown_with_its_spread_and_the_pooled_figure_with_its_interval(textcls: Command, store: Path) -> None:
-    metrics = Store(store).run("first").metrics
+    metrics = Store(store).run("second").metrics
     mean = f"{metrics['test/macro_f1']:.3f} ± {metrics['test/macro_f1_std']:.3f}"
-    listed, shown = (textcls("runs", *arguments, "--store", store).out for arguments in ((), ("show", "first")))
+    listed, shown = (textcls("runs", *arguments, "--store", store).out for arguments in ((), ("show", "second")))
     assert mean in listed
     assert re.search(rf"test/macro_f1 +{mean}\n", shown)
     low, high = (f"{metrics[f'pooled/macro_f1_{end}']:.3f}" for end in ("low", "high"))
     assert re.search(rf"pooled/macro_f1 +{metrics['pooled/macro_f1']:.3f} \({low} to {high}\)\n", shown)
     assert "(low to high) is a 95 % interval; ± a standard deviation over 4 fits, of which the figure is the mean\n" in shown
-    card = (Store(store).model_folder("first") / "README.md").read_text()
+    card = (Store(store).model_folder("second") / "README.md").read_text()
     assert f"| {metrics['test/macro_f1']:.4f} | ± {metrics['test/macro_f1_std']:.4f} |" in card
     low, high = (f"{metrics[f'pooled/macro_f1_{end}']:.4f}" for end in ("low", "high"))
     assert f"| pooled/macro_f1 | {metrics['pooled/macro_f1']:.4f} | {low} to {high} |" in card
