@@ -39,11 +39,13 @@ def tracked(
     damaged: bool = False,
     data: str = "d" * 64,
     parameters: Mapping[str, object] | None = None,
+    metrics: Mapping[str, float] | None = None,
 ) -> None:
     tags = {"textcls.kind": "single", "textcls.data_sha": data}
     try:
         with track(TrackingConfig(folder=str(store)), experiment="news", name=name, tags=tags) as run:
             run.parameters(parameters or {})
+            run.metrics(metrics or {})
             if one is not None:
                 lines = "".join(json.dumps(row) + "\n" for row in rows_of(one))
                 run.text(lines[: -20 if damaged else None], "predictions/test.jsonl")
@@ -434,11 +436,11 @@ def test_runs_of_several_seeds_are_compared(textcls: Command, two_models: Path, 
 def test_seeds_of_hash_splits_are_tested_where_it_is_known_how_many_rows_they_learnt_from(
     textcls: Command, store_folder: Path
 ) -> None:
-    """Each of three seeds holds out other rows, some of them twice, so the rows tested are not all rows."""
+    """Each of three seeds holds out other rows, some of them twice, so the rows learnt from are not all others."""
     for name, skill in (("a", 1.0), ("b", 2.5)):
         both = [predicted(name, skill, seed=seed) for seed in range(3)]
         rows = [{**row, "seed": str(seed)} for seed in range(3) for row in rows_of(both[seed])[seed * 100 : seed * 100 + 150]]
-        tracked(store_folder, name, make_predictions(rows, name=name), parameters={"data.rows": 600})
+        tracked(store_folder, name, make_predictions(rows, name=name), metrics={"n_train": 400})
         write_jsonl(Path(f"{name}.jsonl"), rows)
     for compared, tested in ((("a", "b"), True), (("a.jsonl", "b.jsonl"), False)):
         assert textcls("compare", *compared, "--output", "c.json", "--store", store_folder).code == 0
@@ -446,7 +448,7 @@ def test_seeds_of_hash_splits_are_tested_where_it_is_known_how_many_rows_they_le
         assert (pair["folds"] is not None) == tested
         if tested:
             differences = [b - a for a, b in pair["parts"].values()]
-            assert pair["folds"]["p"] == pytest.approx(corrected_t_test(differences, 150 / 450).p)
+            assert pair["folds"]["p"] == pytest.approx(corrected_t_test(differences, 150 / 400).p)
         Path("c.json").unlink()
 
 
@@ -523,6 +525,25 @@ def test_labels_without_probabilities_are_compared_by_what_needs_none(textcls: C
     half = textcls("compare", "A.jsonl", "half.jsonl")
     assert half.code == 1
     assert "half.jsonl, row 1: expected 'id', 'label' (the true one) and 'probabilities'" in half.err
+
+
+def test_a_label_that_no_row_carries_is_named_and_costs_no_more_than_its_rows(textcls: Command) -> None:
+    rows = [{"id": f"{i:03}", "label": "xy"[i % 2], "article": i // 10, "text": f"text {i}"} for i in range(200)]
+    write_jsonl(Path("A.jsonl"), [{**row, "prediction": "x"} for row in rows])
+    write_jsonl(
+        Path("B.jsonl"), [{**row, "prediction": "a,b\n|c" if i % 20 == 3 else row["label"]} for i, row in enumerate(rows)]
+    )
+    done = textcls("compare", "A.jsonl", "B.jsonl", "--output", "c.json")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("B.jsonl is better by ")
+    assert "B.jsonl predicts a label that no row carries, 'a,b |c' 10 times, of 200 predictions" in done.out
+    assert "10 × y: x → a,b |c" in done.out, "a label is one line, whatever it holds"
+    content = json.loads(Path("c.json").read_text())
+    (pair,) = content["comparisons"]
+    of_b = content["systems"][1]
+    assert of_b["evaluation"]["macro_f1"] == pytest.approx(pair["metrics"]["macro_f1"]["b"])
+    ends = of_b["intervals"]["metrics"]["macro_f1"]
+    assert ends["low"] <= pair["metrics"]["macro_f1"]["b"] <= ends["high"]
 
 
 def test_a_single_article_is_told(textcls: Command) -> None:

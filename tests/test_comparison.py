@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from scipy import stats
 
 from textcls.errors import DataError
 from textcls.evaluation import (
+    Comparison,
     Interval,
     Predictions,
     align,
@@ -24,9 +26,11 @@ from textcls.evaluation import (
     make_predictions,
     word_overall,
 )
+from textcls.evaluation.caveats import remarks_of
 from textcls.evaluation.comparison import needed_rows
 from textcls.evaluation.comparison_figures import difference_figure, parts_figure
-from textcls.evaluation.repeats import Spread
+from textcls.evaluation.comparison_report import Measured, comparison_report
+from textcls.evaluation.repeats import Spread, find_repeats
 from textcls.evaluation.significance import corrected_t_test, holm, least_p, mcnemar, permutation_test
 from textcls.evaluation.sums import accuracy, sum_rows
 from textcls.evaluation.verdict import points, probability, word_parts, word_tested, word_verdict
@@ -115,7 +119,8 @@ def test_a_comparison_says_what_differs() -> None:
         assert its.interval.low < its.value < its.interval.high
     for label, its in found.per_label.items():
         assert (its.a, its.b) == pytest.approx([one.per_label[label].f1 for one in figures])
-    assert (found.unit, found.n_units, found.rows, found.note) == ("article", 40, 600, None)
+    assert (found.unit, found.n_units, found.rows) == ("article", 40, 600)
+    assert found.notes == ["each has one seed, so what another seed would change is not in the interval"]
     right = [one.predicted == np.array(one.true, dtype=object) for one in (a, b)]
     assert (found.won, found.lost) == (int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum()))
     assert len(found.disagreements) == int((a.predicted != b.predicted).sum())
@@ -160,14 +165,14 @@ def test_one_article_tells_nothing() -> None:
     (found,) = compare([predicted("A", 1.0, articles=1), predicted("B", 2.5, articles=1, seed=2)])
     assert found.metrics["macro_f1"].interval is None
     assert found.metrics["macro_f1"].p is None
-    assert found.note == "all rows are of one article, so there are no intervals over articles"
+    assert found.notes == ["all rows are of one article, so there are no intervals over articles"]
     assert found.verdict.startswith("cannot tell: all 600 sentences are of one article, which says nothing of others (B is ")
 
 
 def test_groups_that_are_no_articles_are_called_groups() -> None:
     (found,) = compare([replace(predicted(*its, articles=5), grouped_by="customer") for its in (("A", 1.0), ("B", 2.5))])
     assert (found.unit, found.n_units) == ("group", 5)
-    words = " ".join([found.verdict, str(found.note), *word_tested(found)])
+    words = " ".join([found.verdict, *found.notes, *word_tested(found)])
     assert "5 groups are too few for any difference to show" in words
     assert "has more right in 5 groups" in words
     assert "article" not in words
@@ -175,7 +180,7 @@ def test_groups_that_are_no_articles_are_called_groups() -> None:
 
 def test_too_few_articles_are_told() -> None:
     (found,) = compare([predicted("A", 1.0, articles=5), predicted("B", 2.5, articles=5, seed=2)])
-    assert found.note == "there are 5 articles only, too few for a permutation test to show any difference"
+    assert found.notes[0] == "there are 5 articles only, too few for a permutation test to show any difference"
     assert found.verdict.startswith("cannot tell: 5 articles are too few for any difference to show (B is ")
 
 
@@ -210,6 +215,11 @@ def test_equal_folds_are_tested_too() -> None:
         of_fold = [evaluate(p.true, p.probabilities, p.labels).macro_f1 for p in (a.take(rows), b.take(rows))]
         scores.append(of_fold[1] - of_fold[0])
     assert found.folds.p == pytest.approx(corrected_t_test(scores, 1 / 4).p)
+    assert "all rows but a fold's taken to be those learnt from" in " ".join(word_tested(found))
+    (known,) = compare([replace(a, n_train=30), replace(b, n_train=40)], number=500)
+    assert known.folds is not None
+    assert known.folds.p == pytest.approx(corrected_t_test(scores, 120 / 30).p), "the fewer rows that one of the two learnt from"
+    assert "taken to be" not in " ".join(word_tested(known))
     (apart,) = compare([a, predicted("B", 2.5, seed=2, fold=4)], number=500)
     assert apart.folds is None
     (lone,) = compare([predicted("A", 1, fold=40), predicted("B", 2, fold=40, seed=2)], number=500)
@@ -238,7 +248,7 @@ def test_seeds_on_the_same_rows_count_once_and_widen_the_interval() -> None:
         same(copied.metrics[name].interval, one.interval)
         assert (copied.metrics[name].value, copied.metrics[name].p) == pytest.approx((one.value, one.p))
     assert (copied.won, copied.lost, copied.units_won) == (lone.won, lone.lost, lone.units_won)
-    assert copied.verdict == f"{lone.verdict} over 3 seeds"
+    assert copied.verdict == f"{lone.verdict} on average over 3 seeds"
     assert its.interval is not None
     assert lone.metrics["macro_f1"].interval is not None
     assert its.interval.high - its.interval.low > lone.metrics["macro_f1"].interval.high - lone.metrics["macro_f1"].interval.low
@@ -268,7 +278,7 @@ def test_lucky_seeds_are_no_better_system() -> None:
     assert not found.decided
     assert found.verdict.startswith("cannot tell: with other seeds alone the difference moves by ")
     assert "so more seeds are needed (B is " in found.verdict
-    assert found.verdict.endswith(" lost over 3 seeds)")
+    assert found.verdict.endswith(" lost on average over 3 seeds)")
     # As if the seeds were all that there ever are, their articles alone would decide.
     means = [
         make_predictions(
@@ -305,12 +315,12 @@ def test_other_numbers_of_seeds_are_compared_and_a_single_one_is_noted() -> None
     a, b = with_seeds("A", 1.0, (1, 2, 3), luck=0.1), predicted("B", 2.5, seed=4)
     (found,) = compare([a, b], number=500)
     assert found.seeds == (3, 1)
-    assert found.note == "B has one seed only, which is taken to matter as much as those of A do"
-    assert found.verdict.endswith(" lost over 3 seeds of A and 1 of B")
+    assert found.notes == ["B has one seed only, which is taken to matter as much as those of A do"]
+    assert found.verdict.endswith(" lost on average over 3 seeds of A and 1 of B")
     scores = [evaluate(part.true, part.probabilities, NAMES).macro_f1 for part in parts_of(a)]
     assert found.seed_error == pytest.approx((np.var(scores, ddof=1) * (1 / 3 + 1)) ** 0.5)
     (two,) = compare([with_seeds("A", 1.0, (1, 2), luck=0.1), with_seeds("B", 2.5, (4, 5, 6), luck=0.1)], number=500)
-    assert (two.seeds, two.note) == ((2, 3), None)
+    assert (two.seeds, two.notes) == ((2, 3), [])
 
 
 def test_rows_of_several_seeds_are_listed_once_with_their_neighbours() -> None:
@@ -327,7 +337,7 @@ def test_rows_of_several_seeds_are_listed_once_with_their_neighbours() -> None:
         for row in sure
     ]
     (found,) = compare([make_predictions(unsure, name="A"), make_predictions(sure, name="B")], number=100)
-    assert (found.rows, found.won, found.lost, found.units_won) == (5, 2, 0, 1)
+    assert (found.rows, found.won, found.lost, found.units_won) == (5, 2, 0, 1), "one row, and another with one seed of two: 1.5"
     shown = {row["id"]: row for row in found.disagreements}
     assert (shown["2"]["a"], shown["2"]["b"], shown["2"]["right_a"], shown["2"]["right_b"]) == ("b", "a", 0, 1)
     assert (shown["1"]["right_a"], shown["1"]["outcome"]) == (0.5, "won")
@@ -362,17 +372,17 @@ def test_hash_splits_of_several_seeds_are_tested_as_random_subsamples() -> None:
             for row, (group, seed) in enumerate(zip(one.groups, one.seeds, strict=True))
             if int(str(group).split()[1]) in held[int(str(seed))]
         ]
-        return replace(one.take(np.array(kept)), data_rows=900)
+        return replace(one.take(np.array(kept)), n_train=700)
 
     a, b = (some(with_seeds(name, skill, range(6))) for name, skill in (("A", 1.0), ("B", 2.5)))
     (found,) = compare([a, b], number=500)
-    assert found.seed_error is None, "seeds on other rows cannot be told apart from the rows"
+    assert found.seed_error is not None, "seeds are told apart by the rows that they share"
     assert found.folds is not None
+    assert not found.folds.assumed
     assert word_parts(found) == "6 seeds"
     differences = [of_b - of_a for of_a, of_b in found.parts.values() if of_a is not None and of_b is not None]
-    tested = len(a) / 6
-    assert found.folds.p == pytest.approx(corrected_t_test(differences, tested / (900 - tested)).p)
-    (unknown,) = compare([replace(one, data_rows=None) for one in (a, b)], number=500)
+    assert found.folds.p == pytest.approx(corrected_t_test(differences, len(a) / 6 / 700).p)
+    (unknown,) = compare([replace(one, n_train=None) for one in (a, b)], number=500)
     assert unknown.folds is None, "rows that no seed tested are rows, too, and nobody knows how many"
     assert unknown.metrics == found.metrics
 
@@ -392,6 +402,188 @@ def test_rows_without_articles_are_units_whatever_the_seeds() -> None:
     assert (of_thrice.unit, of_thrice.n_units) == ("row", 600)
     for name, its in of_once.metrics.items():
         same(of_thrice.metrics[name], its)
+
+
+def reported(several: Sequence[Predictions], pairs: Sequence[Comparison]) -> str:
+    measured = [
+        Measured(
+            its.name,
+            None,
+            evaluate(its.true, its.probabilities, its.labels),
+            bootstrap_intervals(its.true, its.probabilities, its.labels, number=100, areas=False),
+        )
+        for its in several
+    ]
+    return unescape(comparison_report(measured, pairs, {}))
+
+
+def said(
+    name: str, true: str, predicted: Sequence[str], *, seeds: Sequence[Sequence[int]] | None = None, article: int = 5
+) -> Predictions:
+    """What is predicted for each row, of an article for every so many, by each of the seeds that predict it."""
+    return make_predictions(
+        [
+            {"id": f"{i:04}", "label": label, "article": i // article, "seed": seed, "prediction": its}
+            for i, (label, its) in enumerate(zip(true, predicted, strict=True))
+            for seed in (seeds[i] if seeds else [1])
+        ],
+        name=name,
+    )
+
+
+def test_rows_that_more_seeds_predict_do_not_count_more() -> None:
+    """The same predictions but for two rows, and the first half with three seeds: only the weight of the rows would differ."""
+    true = "xy" * 30
+    guessed = [label if i < 30 else "yx"["xy".index(label)] for i, label in enumerate(true)]
+    other = ["yx"["xy".index(label)] if i in (0, 31) else label for i, label in enumerate(guessed)]
+    uneven = said("A", true, guessed, seeds=[[1, 2, 3] if i < 30 else [1] for i in range(60)], article=3)
+    even, b = said("A", true, guessed, article=3), said("B", true, other, article=3)
+    (found,) = compare([uneven, b], number=1000)
+    assert not found.decided
+    assert (found.metrics["accuracy"].a, found.metrics["accuracy"].b) == (0.5, 0.5)
+    assert (found.won, found.lost, found.mcnemar_p) == (1, 1, None)
+    figures = [evaluate(one.true, one.probabilities, one.labels, one.ids).as_dict() for one in (uneven, even)]
+    for name in ("accuracy", "macro_f1", "matthews", "brier", "ece", "roc_area", "pr_area"):
+        assert figures[0][name] == pytest.approx(figures[1][name])
+    assert figures[0]["per_label"]["x"] == pytest.approx(figures[1]["per_label"]["x"])
+    assert (figures[0]["rows"], figures[0]["predictions"]) == (60, 120)
+    of_both = [
+        bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, number=500) for one in (uneven, even)
+    ]
+    for name, its in of_both[1].metrics.items():
+        same(of_both[0].metrics[name], its)
+
+
+def test_rows_that_all_seeds_have_right_do_not_differ_whatever_their_number() -> None:
+    true = "xy" * 10
+    a, b = (said(name, true, [*true[:-1], "x"], seeds=[range(times)] * 20) for name, times in (("A", 6), ("B", 7)))
+    (found,) = compare([a, b], number=100)
+    assert found.disagreements == []
+    assert found.verdict.startswith("no difference: A and B predict the same label for each of the 20 sentences")
+
+
+def test_the_luck_of_seeds_on_other_rows_is_that_of_the_rows_they_share() -> None:
+    """Three rows are shared, of which the second seed has one wrong; each has one row of its own."""
+    rows = [
+        ("1", 1, "a"),
+        ("2", 1, "a"),
+        ("3", 1, "a"),
+        ("4", 1, "a"),
+        ("2", 2, "b"),
+        ("3", 2, "a"),
+        ("4", 2, "a"),
+        ("5", 2, "a"),
+    ]
+    seeds = find_repeats(
+        make_predictions([{"id": id, "label": "a", "seed": seed, "prediction": its} for id, seed, its in sorted(rows)], name="A")
+    ).seeds
+    assert seeds is not None
+    assert seeds.luck(accuracy).var(ddof=1) == pytest.approx(np.var([1, 2 / 3], ddof=1))
+    assert (seeds.share, seeds.freedom) == (pytest.approx(0.5), pytest.approx(1))
+
+
+def test_seeds_that_share_no_rows_decide_nothing_alone() -> None:
+    true = "xy" * 60
+    a = said("A", true, ["x"] * 120, seeds=[[i // 5 % 2] for i in range(120)])
+    b = said("B", true, [*true[:110], *"x" * 10], seeds=[[2 + i // 5 % 2] for i in range(120)])
+    (found,) = compare([a, b], number=500)
+    assert found.metrics["macro_f1"].apart
+    assert found.metrics["macro_f1"].p is not None
+    assert found.metrics["macro_f1"].p < 0.05
+    assert (found.seeds_unknown, found.seed_error, found.decided) == (["A", "B"], None, False)
+    words = "too few rows in common to tell what other seeds would change"
+    assert found.verdict.startswith(f"cannot tell: the seeds of A and B predict {words} (B is ")
+    assert [f"the seeds of {name} predict {words}, so that is not in the interval" for name in "BA"] == found.notes
+    assert "Sellam" not in reported([a, b], [found])
+
+
+def test_a_label_that_no_row_carries_does_not_outweigh_what_is_right() -> None:
+    """B is better on both labels, but says now and then what no row is."""
+    true = "xy" * 100
+    a = said("A", true, [label if i % 5 else "yx"["xy".index(label)] for i, label in enumerate(true)])
+    b = said("B", true, ["z" if i % 20 == 3 else label for i, label in enumerate(true)])
+    (found,) = compare([a, b], number=1000)
+    its = found.metrics["macro_f1"]
+    assert its.a == pytest.approx(0.8)
+    assert its.b == pytest.approx((1 + 2 * 90 / 190) / 2), "y is not found ten times, x always"
+    assert found.verdict.startswith("B is better by ")
+    assert evaluate(b.true, b.probabilities, b.labels).macro_f1 < 0.7, "a run's own figure is that of scikit-learn"
+    assert found.caveats[0] == (
+        "B predicts a label that no row carries, 'z' 10 times, of 200 predictions: these are wrong, and macro-F1 here is over the labels "
+        "that rows carry"
+    )
+
+
+def test_equal_systems_win_and_lose_as_much_whatever_their_seeds() -> None:
+    rng = np.random.default_rng(0)
+    sure = rng.beta(4, 0.8, 400)
+    names = [f"{i:03}" for i in range(400)]
+
+    def drawn(name: str, seeds: int) -> Predictions:
+        rows = [
+            {"id": names[i], "label": "a", "article": i // 10, "seed": seed, "prediction": "ab"[int(rng.random() > sure[i])]}
+            for seed in range(seeds)
+            for i in range(400)
+        ]
+        return make_predictions(rows, name=name)
+
+    (found,) = compare([drawn("A", 1), drawn("B", 5)], number=200)
+    assert found.mcnemar_p is None
+    assert not any("McNemar" in line for line in word_tested(found))
+    assert abs(found.won - found.lost) < 0.4 * (found.won + found.lost)
+    wins = found.won - found.lost
+    assert wins == pytest.approx(400 * found.metrics["accuracy"].value, abs=1), "they differ by what the accuracies do"
+
+
+def test_a_tie_is_no_tiny_difference() -> None:
+    true = "xy" * 40
+    flipped = [["yx"["xy".index(label)] if i % 8 == turn else label for i, label in enumerate(true)] for turn in (1, 5)]
+    (found,) = compare([said("A", true, flipped[0]), said("B", true, flipped[1])], number=500)
+    its = found.metrics["macro_f1"]
+    assert its.interval is not None
+    reach = points(max(-its.interval.low, its.interval.high))
+    assert found.verdict == (
+        f"cannot tell: A and B have the same macro-F1, and up to {reach} points either way are not ruled out (10 sentences won, 10 lost)"
+    )
+    assert found.rows_needed is None
+
+
+def test_what_is_the_same_in_every_article_has_no_interval() -> None:
+    """A has three of five right in each article, B all."""
+    for articles, decided in ((3, False), (8, True)):
+        true = "xxxyy" * articles
+        (found,) = compare([said("A", true, [*"xxyyx" * articles]), said("B", true, [*true])], number=500)
+        its = found.metrics["accuracy"]
+        assert (its.value, its.interval) == (pytest.approx(0.4), None)
+        assert found.metrics["macro_f1"].interval is None
+        assert (
+            "no interval of the difference in macro-F1: the same whichever articles are drawn, which says nothing of others"
+            in (found.notes)
+        )
+        assert found.decided == decided, "by the permutation test alone"
+        word_overall([found])
+        json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_what_is_to_be_known_of_any_pair_is_said_of_several() -> None:
+    a, b, c = with_seeds("A", 1.0, (1, 2, 3), luck=0.1), predicted("B", 1.5, seed=2), predicted("C", 1.75, seed=3)
+    pairs = compare([a, b, c], number=500)
+    remarks = remarks_of(pairs)
+    for name in "BC":
+        assert f"{name} has one seed only, which is taken to matter as much as those of A do" in remarks
+    assert "B and C have one seed each, so what another seed would change is not in the interval" in remarks
+    page = reported([a, b, c], pairs)
+    assert all(remark in page for remark in remarks)
+    assert remarks_of(compare([b, c, predicted("D", 1.0)], number=200)) == [
+        "each has one seed, so what another seed would change is not in the interval"
+    ]
+    # An interval without 0 that is no difference says why.
+    pairs = [
+        replace(pair, metrics={**pair.metrics, "macro_f1": replace(pair.metrics["macro_f1"], p_corrected=0.07)}) for pair in pairs
+    ]
+    apart = [pair for pair in pairs if pair.metrics["macro_f1"].apart and "C" in (pair.a, pair.b)]
+    assert apart
+    assert word_overall(pairs).count("; the permutation test gives p = 0.07 after Holm's correction)") == len(apart)
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------
@@ -561,8 +753,8 @@ def test_rows_without_a_prediction_are_measured_by_their_best_label_and_told(cap
 
 
 def test_numbers_are_rounded_for_people() -> None:
-    shown = [points(value) for value in (0.0213, 0.123, 0.0095, 0.00031, -0.005, 0.0, 0.009999)]
-    assert shown == ["2.1", "12.3", "0.95", "0.03", "−0.50", "0", "1.0"]
+    shown = [points(value) for value in (0.0213, 0.123, 0.0095, 0.00031, -0.005, 0.0, 0.009999, -1e-17)]
+    assert shown == ["2.1", "12.3", "0.95", "0.03", "−0.50", "0", "1.0", "0"]
     assert [probability(p) for p in (0.0001, 0.0123, 0.5)] == ["< 0.001", "0.012", "0.5"]
 
 

@@ -96,6 +96,17 @@ def test_one_article_has_no_interval_and_says_so() -> None:
     )
 
 
+def test_what_all_articles_agree_in_has_no_interval_and_says_so() -> None:
+    """Three of five rows are right in every article, by chance."""
+    of_a = np.tile([0.9, 0.9, 0.1, 0.1, 0.9], 3)
+    groups = [f"article {i // 5}" for i in range(15)]
+    found = bootstrap_intervals([*"aaabb"] * 3, np.column_stack([of_a, 1 - of_a]), ["a", "b"], groups, number=500)
+    assert not {"accuracy", "macro_f1", "ece"} & found.metrics.keys()
+    assert found.note is not None
+    assert found.note.startswith("there are 3 articles only, so the intervals are rough; no interval of macro-F1, accuracy, ")
+    assert found.note.endswith(": the same whichever articles are drawn, which says nothing of others")
+
+
 def test_few_articles_are_told() -> None:
     true, probabilities, groups = drawn(60, articles=4)
     found = bootstrap_intervals(true, probabilities, NAMES, groups, number=500)

@@ -10,6 +10,7 @@ from pathlib import Path
 from textcls.config import GatesConfig, load_config, make_config
 from textcls.errors import ConfigError, TrackingError
 from textcls.evaluation import compare, make_predictions
+from textcls.evaluation.significance import FEWEST
 from textcls.tracking import RunSummary, Store
 from textcls.tracking.kept import read_config, read_predictions
 from textcls.tracking.registry import (
@@ -21,7 +22,7 @@ from textcls.tracking.registry import (
     registered_name,
     set_alias,
 )
-from textcls.wording import did_you_mean
+from textcls.wording import counted, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,10 @@ def _against_champion(store: Store, run: RunSummary, margin: float, confidence: 
     # A bound on one side with a confidence of 95 % is that of an interval with 90 %.
     (pair,) = compare([theirs, mine], level=2 * confidence - 1)
     difference = pair.metrics["macro_f1"]
-    if difference.interval is None:
-        return Gate(False, f"{allowed} ({its_name}): {difference.value:+.3f}, but {pair.note}")
-    lowest = difference.interval.low
+    if pair.n_units < FEWEST:
+        few = f"{counted(pair.n_units, pair.unit)}, which says nothing of others; expected {FEWEST} or more"
+        return Gate(False, f"{allowed} ({its_name}): {difference.value:+.3f}, but over {few}")
+    lowest = difference.interval.low if difference.interval else difference.value  # the same whichever articles are drawn
     over = f"{pair.n_units:,} {pair.unit}s{', since they name no articles or groups' if pair.unit == 'row' else ''}"
     return Gate(
         lowest >= -margin,

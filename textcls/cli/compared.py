@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from textcls.cli.output import table
-from textcls.evaluation.caveats import caveats_of
+from textcls.evaluation.caveats import remarks_of
 from textcls.evaluation.comparison_report import WORDS, word_interval
 from textcls.evaluation.verdict import probability, word_difference, word_overall, word_tested
 from textcls.wording import counted, one_line
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from textcls.evaluation.comparison_report import Measured
 
 _LONGEST_TEXT = 160
-_MOST_CAVEATS = 5
+_LONGEST_LABEL = 40
+_MOST_REMARKS = 7
 _MOST_LABELS = 30
 _MOST_SENTENCES = 3
 _MOST_WAYS = 5
@@ -29,13 +30,11 @@ def print_comparison(out: Console, measured: Sequence[Measured], pairs: Sequence
     """Print a comparison of two or more."""
     first = pairs[0]
     out.print(word_overall(pairs), soft_wrap=True)
-    if first.note:
-        out.print(f"({first.note})", soft_wrap=True)
-    caveats = caveats_of(pairs)
-    for caveat in caveats[:_MOST_CAVEATS]:
-        out.print(f"({caveat})", soft_wrap=True)
-    if len(caveats) > _MOST_CAVEATS:
-        out.print(f"(and {len(caveats) - _MOST_CAVEATS:,} more of the kind: --report FILE has all)", soft_wrap=True)
+    remarks = remarks_of(pairs)
+    for remark in remarks[:_MOST_REMARKS]:
+        out.print(f"({remark})", soft_wrap=True)
+    if len(remarks) > _MOST_REMARKS:
+        out.print(f"(and {len(remarks) - _MOST_REMARKS:,} more of the kind: --report FILE has all)", soft_wrap=True)
     out.print()
     groups = f" of {counted(first.n_units, first.unit)}" if first.unit != "row" else ""
     its = ", with 95 % intervals" if first.metrics["macro_f1"].interval else ""
@@ -73,22 +72,26 @@ def _print_pair(out: Console, pair: Comparison) -> None:
         columns = (pair.a, pair.b, "difference in points")
         shown = table("label", *columns, right=columns, title="F1 of each label")
         for label, found in pair.per_label.items():
-            shown.add_row(label, f"{found.a:.3f}", f"{found.b:.3f}", word_difference(found))
+            shown.add_row(_label(label), f"{found.a:.3f}", f"{found.b:.3f}", word_difference(found))
         out.print(shown)
         out.print()
     for line in word_tested(pair):
         out.print(line, soft_wrap=True)
     if pair.confusions:
-        ways = (f"{number:,} × {label}: {a} → {b}" for label, a, b, number in pair.confusions[:_MOST_WAYS])
+        ways = (f"{number:,} × {_label(true)}: {_label(a)} → {_label(b)}" for true, a, b, number in pair.confusions[:_MOST_WAYS])
         out.print(f"most often they differ so (true label: {pair.a}'s → {pair.b}'s): {'; '.join(ways)}", soft_wrap=True)
     for outcome in ("won", "lost"):
         rows = [row for row in pair.disagreements if row["outcome"] == outcome and row["text"]]
         for row in rows[:_MOST_SENTENCES]:
-            out.print(f"{outcome}: {row['label']} ({_said(row)}): {one_line(row['text'], _LONGEST_TEXT)}", soft_wrap=True)
+            out.print(f"{outcome}: {_label(row['label'])} ({_said(row)}): {one_line(row['text'], _LONGEST_TEXT)}", soft_wrap=True)
 
 
 def _said(row: dict[str, Any]) -> str:
     """What the two predict; where that is the same most often, how often it is right."""
     if row["a"] == row["b"]:
-        return f"{row['a']}, right with {row['right_a']:.0%} → {row['right_b']:.0%} of the seeds"
-    return f"{row['a']} → {row['b']}"
+        return f"{_label(row['a'])}, right with {row['right_a']:.0%} → {row['right_b']:.0%} of the seeds"
+    return f"{_label(row['a'])} → {_label(row['b'])}"
+
+
+def _label(label: str) -> str:
+    return one_line(label, _LONGEST_LABEL)

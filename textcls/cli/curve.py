@@ -41,8 +41,8 @@ def curve(
     out.print(shown)
     if result.step is not None:
         out.print(f"\nthe last step: {result.step.verdict}", soft_wrap=True)
-        if result.step.note:
-            out.print(f"({result.step.note})", soft_wrap=True)
+        for note in result.step.notes:
+            out.print(f"({note})", soft_wrap=True)
     if output is not None:
         out.print(f"figure: {output}", soft_wrap=True)
     if result.run_id is not None:

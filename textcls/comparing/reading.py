@@ -124,12 +124,11 @@ def _predictions(its: _Found, store: Store | None, data: Path | None, rows: Sequ
         return make_predictions(read_table(its.file), name=its.name)
     if store is None or its.run is None:
         raise RuntimeError("what is no model and no file is a run")
-    data_rows = its.run.parameters.get("data.rows")
     return make_predictions(
         read_predictions(store, its.run),
         name=its.name,
         data=its.run.data or None,
-        data_rows=int(data_rows) if data_rows is not None else None,
+        n_train=its.run.metrics.get("n_train"),
         grouped_by=its.run.parameters.get("data.group", "article"),
     )
 

@@ -30,8 +30,10 @@ def measure(systems: Sequence[System]) -> list[Measured]:
         Measured(
             one.name,
             one.data,
-            evaluate(one.true, one.probabilities, one.labels, one.ids),
-            bootstrap_intervals(one.true, one.probabilities, one.labels, one.groups, one.ids, grouped_by=one.grouped_by),
+            evaluate(one.true, one.probabilities, one.labels, one.ids, carried_only=True),
+            bootstrap_intervals(
+                one.true, one.probabilities, one.labels, one.groups, one.ids, grouped_by=one.grouped_by, carried_only=True
+            ),
             one.labels_only,
         )
         for one in align([system.predictions for system in systems])

@@ -172,7 +172,7 @@ class GatesConfig(Settings):
     maximum: dict[str, float] = Field(default={})
     """Highest value of metrics, such as `{ece: 0.1, latency/p50_ms: 5, size/model_mb: 50}`."""
     worse_than_champion: float | None = Field(default=None, ge=0, lt=1)
-    """Macro-F1 by which the model may be worse than the champion on the same test rows; null does not ask."""
+    """Macro-F1 by which the model may be worse than the champion on the same test rows, of six articles or more; null does not ask."""
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     """How sure it must be that the model is not worse by more, by a bootstrap over articles."""
 

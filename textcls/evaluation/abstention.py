@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from textcls.evaluation.units import row_weights
+
 NONE_ANSWERED = (
     "the model answers none of the rows that it is measured on: no label is as probable as decision.abstain_below wants; "
     "the figures are of the labels that it would give"
@@ -67,7 +69,9 @@ class RiskCoverage:
         return float((self.risk * np.diff(self.coverage, prepend=0)).sum())
 
 
-def risk_coverage(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> RiskCoverage:
+def risk_coverage(
+    true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], ids: Sequence[str] | None = None
+) -> RiskCoverage:
     """Order rows by the probability of the predicted label and count errors from the most certain row on.
 
     A threshold that is read off this curve is chosen on these rows; its risk on others is rather higher.
@@ -76,13 +80,15 @@ def risk_coverage(true: Sequence[str], probabilities: np.ndarray, labels: Sequen
         true: n_rows labels, one at least.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns.
+        ids: each row's id, where rows stand there several times, as they do with several seeds: each counts once.
     """
     confidence = probabilities.max(axis=1)
     wrong = _wrong(true, probabilities, labels)
     order = np.argsort(-confidence, kind="stable")
     last = np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1)
-    errors = np.cumsum(wrong[order])[last]
-    return RiskCoverage((last + 1) / len(order), errors / (last + 1), confidence[order][last])
+    weights = row_weights(ids, len(true))[order]
+    rows, errors = np.cumsum(weights)[last], np.cumsum(weights * wrong[order])[last]
+    return RiskCoverage(rows / rows[-1], errors / rows, confidence[order][last])
 
 
 def _wrong(true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]) -> np.ndarray:

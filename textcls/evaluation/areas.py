@@ -12,7 +12,7 @@ class Curve:
     """What every threshold of one label's probability gives, from the strictest on.
 
     Attributes:
-        found: rows of the label at or above each threshold.
+        found: rows of the label at or above each threshold; where rows are weighed, their weights.
         false: other rows at or above it.
         thresholds: the probabilities themselves, falling.
     """
@@ -50,15 +50,17 @@ class Curve:
         return float((np.diff(self.found, prepend=0) * self.precision).sum() / self.found[-1])
 
 
-def curve(carries: np.ndarray, probability: np.ndarray) -> Curve:
+def curve(carries: np.ndarray, probability: np.ndarray, weights: np.ndarray | None = None) -> Curve:
     """Order the rows by one label's probability.
 
     Args:
         carries: whether each of n_rows carries the label; one row at least.
         probability: n_rows probabilities of the label. Rows of equal probability share a threshold.
+        weights: n_rows weights; all count 1 if None.
     """
     order = np.argsort(-probability, kind="stable")
     ordered = probability[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-    found = np.cumsum(carries[order])[last]
-    return Curve(found, last + 1 - found, ordered[last])
+    counted = np.ones(len(order)) if weights is None else weights[order]
+    found, false = (np.cumsum(counted * its)[last] for its in (carries[order], ~carries[order]))
+    return Curve(found, false, ordered[last])

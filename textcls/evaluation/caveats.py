@@ -1,12 +1,13 @@
-"""In what two that are compared differ besides their predictions, which a reader of the comparison should know."""
+"""What a reader of a comparison should know: in what the two differ besides their predictions, and labels that no row carries."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from textcls.evaluation.predictions import Predictions
-from textcls.wording import quoted
+from textcls.wording import counted, quoted
 
 if TYPE_CHECKING:
     from textcls.evaluation.comparison import Comparison
@@ -21,12 +22,27 @@ def find_caveats(a: Predictions, b: Predictions, grouped: Predictions) -> list[s
         a, b: their predictions of the same rows, as they were given.
         grouped: the predictions whose articles are those of the comparison.
     """
-    return [*_labels_only(a, b), *_data(a, b), *_labels(a, b), *_labels(b, a), *_articles(a, b, grouped)]
+    differing = [*_labels_only(a, b), *_data(a, b), *_labels(a, b), *_labels(b, a), *_articles(a, b, grouped)]
+    return [*_not_carried(a), *_not_carried(b), *differing]
 
 
-def caveats_of(pairs: Iterable[Comparison]) -> list[str]:
-    """What is to be known of any of several comparisons, each once."""
-    return list(dict.fromkeys(caveat for pair in pairs for caveat in pair.caveats))
+def remarks_of(pairs: Iterable[Comparison]) -> list[str]:
+    """The notes and caveats of several comparisons, each once."""
+    several = list(pairs)
+    notes = (note for pair in several for note in pair.notes)
+    return list(dict.fromkeys([*notes, *(caveat for pair in several for caveat in pair.caveats)]))
+
+
+def _not_carried(one: Predictions) -> Iterator[str]:
+    times = Counter(str(label) for label in one.predicted)
+    lone = sorted(times.keys() - set(one.true), key=lambda label: (-times[label], label))
+    if lone:
+        said = ", ".join(f"{quoted(label, 40)} {counted(times[label], 'time')}" for label in lone[:_MOST_LABELS])
+        more = f" and {len(lone) - _MOST_LABELS:,} more" if len(lone) > _MOST_LABELS else ""
+        yield (
+            f"{one.name} predicts {'a label' if len(lone) == 1 else 'labels'} that no row carries, {said}{more}, of {len(one):,} "
+            "predictions: these are wrong, and macro-F1 here is over the labels that rows carry"
+        )
 
 
 def _labels_only(a: Predictions, b: Predictions) -> Iterator[str]:

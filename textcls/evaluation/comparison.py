@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unit_note
+from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, SAME, Interval, interval, no_spread, replicate, unit_note
 from textcls.evaluation.caveats import find_caveats
 from textcls.evaluation.disagreements import list_disagreements
 from textcls.evaluation.metrics import OF_PROBABILITIES
@@ -20,13 +20,15 @@ from textcls.evaluation.parts import fold_test, name_parts, part_scores
 from textcls.evaluation.predictions import Predictions, align
 from textcls.evaluation.repeats import Repeats, Spread, draw_seeds, find_repeats, spread, unit_sums
 from textcls.evaluation.significance import ALPHA, FoldTest, holm, least_p, mcnemar, permutation_test
-from textcls.evaluation.sums import Sums, accuracy, label_f1, log_loss, macro_f1
+from textcls.evaluation.sums import Sums, accuracy, carried_macro_f1, label_f1, log_loss
 from textcls.evaluation.units import Units, bundle, find_units
 from textcls.evaluation.verdict import word_verdict
 
 POWER = 0.8
 
-_FIGURES: dict[str, Callable[[Sums], np.ndarray]] = {"macro_f1": macro_f1, "accuracy": accuracy, "log_loss": log_loss}
+_ONE_SEED = "so what another seed would change is not in the interval"
+
+_FIGURES: dict[str, Callable[[Sums], np.ndarray]] = {"macro_f1": carried_macro_f1, "accuracy": accuracy, "log_loss": log_loss}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Difference:
         a, b: the two figures.
         value: their difference.
         interval: its interval by a paired bootstrap over the units, and the seeds where there are several; None where there is
-            only one unit.
+            only one unit, or where the difference is the same whichever units are drawn.
         p: two-sided p of a permutation test over the units, or that of Student's t over units and seeds if it is larger; None
             where there is only one unit, and for single labels.
         p_corrected: p by Holm's correction for all pairs that were compared.
@@ -50,6 +52,13 @@ class Difference:
     p: float | None = None
     p_corrected: float | None = None
 
+    @property
+    def apart(self) -> bool:
+        """Whether its interval is without 0; where all of several units agree, so that there is none, whether it is not 0 itself."""
+        if self.interval is None:
+            return self.p is not None and abs(self.value) > SAME
+        return self.interval.low > 0 or self.interval.high < 0
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -60,20 +69,23 @@ class Comparison:
         rows: number of rows.
         unit, n_units: what was resampled and swapped, `article`, `group` or `row`, and how many there are.
         seeds: with how many seeds each of the two predicts the rows.
+        seeds_unknown: those of the two that have several seeds which predict too few rows in common to tell what other seeds would
+            change, so that it is not in their intervals and tests over units.
         metrics: the difference in `macro_f1`, `accuracy` and `log_loss`, of which less is better, and which is left out where one
-            of the two predicts labels only.
+            of the two predicts labels only. Macro-F1 is over the labels that rows carry, the same for both.
         per_label: the difference in each label's F1.
-        won, lost: rows that only B, or only A, has right; with several seeds, that it has right more often.
+        won, lost: rows that only B, or only A, has right; with several seeds, of any one of B's and any one of A's on average.
         units_won, units_lost: units in which B, or A, has more rows right.
-        mcnemar_p: p of McNemar's exact test, which takes rows for independent and so says too much where articles matter.
+        mcnemar_p: p of McNemar's exact test, which takes rows for independent and so says too much where articles matter; None where
+            a row has several predictions.
         parts: the macro-F1 of A and B in each fold and seed; None where one of them does not have it.
         folds: the corrected resampled t test of macro-F1, where both have the same folds (or hash splits) and each is several units.
-        seed_error: the standard error that the seeds alone give the difference in macro-F1; None where that is not known.
+        seed_error: the standard error that the seeds alone give the difference in macro-F1; None where that is not known of both.
         seed_share: the share of the seeds in the variance of that difference, the rest being that of the units; None likewise.
         rows_needed: how many rows in all would show a difference in macro-F1 of this size with a power of 80 %, were they like
             these; None where there is no difference or no interval, or where the seeds leave it too uncertain for any number.
         disagreements: the rows that the two predict otherwise: what was won first, then what was lost, then the rest.
-        note: what to know of the units and seeds; None if nothing.
+        notes: what to know of the units and seeds.
         caveats: in what the two differ besides their predictions: the data learnt from, the labels and articles known.
         verdict: all of it in one sentence.
     """
@@ -84,20 +96,21 @@ class Comparison:
     unit: str
     n_units: int
     seeds: tuple[int, int]
+    seeds_unknown: list[str]
     metrics: dict[str, Difference]
     per_label: dict[str, Difference]
     won: int
     lost: int
     units_won: int
     units_lost: int
-    mcnemar_p: float
+    mcnemar_p: float | None
     parts: dict[str, tuple[float | None, float | None]]
     folds: FoldTest | None
     seed_error: float | None
     seed_share: float | None
     rows_needed: int | None
     disagreements: list[dict[str, Any]]
-    note: str | None
+    notes: list[str]
     caveats: list[str]
     verdict: str = ""
 
@@ -114,12 +127,11 @@ class Comparison:
 
     @property
     def decided(self) -> bool:
-        """Whether interval and tests agree that there is a difference in macro-F1."""
+        """Whether interval and tests agree that there is a difference in macro-F1, and one of them heeds the seeds, if there are several."""
         found = self.metrics["macro_f1"]
-        if found.interval is None or found.p_corrected is None:
+        if not found.apart or found.p_corrected is None or found.p_corrected >= ALPHA:
             return False
-        apart = found.interval.low > 0 or found.interval.high < 0
-        return apart and found.p_corrected < ALPHA and (self.folds is None or self.folds.p < ALPHA)
+        return not self.seeds_unknown if self.folds is None else self.folds.p < ALPHA
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain values, for JSON."""
@@ -166,8 +178,10 @@ def compare(several: Sequence[Predictions], *, level: float = LEVEL, number: int
         systems.append(_System(one, repeats, sums, drawn, draw_seeds(repeats, number, rng)))
     found = [_compare_pair(a, b, units, level, number, rng) for a, b in combinations(systems, 2)]
     grouped = next((one for one in several if any(one.groups)), several[0])  # as `align` has it
+    alike = all(len(system.repeats.names) == 1 for system in systems)
+    notes = [[*_notes(a, b, units, pair, alike)] for pair, (a, b) in zip(found, combinations(systems, 2), strict=True)]
     caveats = [find_caveats(a, b, grouped) for a, b in combinations(several, 2)]
-    found = [replace(pair, caveats=its) for pair, its in zip(found, caveats, strict=True)]
+    found = [replace(pair, notes=its, caveats=more) for pair, its, more in zip(found, notes, caveats, strict=True)]
     for name in _FIGURES:
         ps = {i: pair.metrics[name].p for i, pair in enumerate(found) if name in pair.metrics}
         known = {i: p for i, p in ps.items() if p is not None}
@@ -190,34 +204,37 @@ def _compare_pair(a: _System, b: _System, units: Units, level: float, number: in
         figure = partial(_of_label, label=i)
         if not np.isnan(figure(a.sums.total()) + figure(b.sums.total())):
             per_label[label] = _difference(a, b, figure, _spread(a, b, figure, units), units, level)
-    gained, disagreements = list_disagreements(a.predictions, a.repeats, b.predictions, b.repeats)
-    by_unit = np.bincount(units.of_row, weights=gained, minlength=units.count).round(6)
-    won, lost = int((gained > 0).sum()), int((gained < 0).sum())
+    right_a, right_b, disagreements = list_disagreements(a.predictions, a.repeats, b.predictions, b.repeats)
+    by_unit = np.bincount(units.of_row, weights=right_b - right_a, minlength=units.count).round(6)
+    won, lost = (round(float((right * (1 - other)).sum())) for right, other in ((right_b, right_a), (right_a, right_b)))
     scores = part_scores(a.predictions), part_scores(b.predictions)
     of_macro_f1 = spreads["macro_f1"]
-    seeds_known = of_macro_f1 is not None and (a.seeds is not None or b.seeds is not None)
+    unknown = [one.predictions.name for one in (a, b) if one.repeats.seeds_unknown]
+    seeds_known = of_macro_f1 is not None and not unknown and (a.seeds is not None or b.seeds is not None)
     rows = len(units.of_row)
+    once = len(a.predictions) == len(b.predictions) == rows
     return Comparison(
         a=a.predictions.name,
         b=b.predictions.name,
         rows=rows,
         unit=units.kind,
         n_units=units.count,
-        seeds=(len(a.repeats.seeds), len(b.repeats.seeds)),
+        seeds=(len(a.repeats.names), len(b.repeats.names)),
+        seeds_unknown=unknown,
         metrics=metrics,
         per_label=per_label,
         won=won,
         lost=lost,
         units_won=int((by_unit > 0).sum()),
         units_lost=int((by_unit < 0).sum()),
-        mcnemar_p=mcnemar(won, lost),
+        mcnemar_p=mcnemar(won, lost) if once else None,
         parts=name_parts(*scores),
         folds=fold_test(a.predictions, b.predictions, scores, a.repeats.of_row, units),
         seed_error=of_macro_f1.seed_error if of_macro_f1 and seeds_known else None,
         seed_share=of_macro_f1.seed_share if of_macro_f1 and seeds_known else None,
         rows_needed=needed_rows(metrics["macro_f1"].value, of_macro_f1, rows) if of_macro_f1 else None,
         disagreements=disagreements,
-        note=_note(a, b, units),
+        notes=[],
         caveats=[],
     )
 
@@ -233,6 +250,8 @@ def needed_rows(difference: float, its: Spread, rows: int) -> int | None:
         its: how it moves in resamples.
         rows: how many rows there are now.
     """
+    if abs(difference) < SAME:
+        return None
     wanted = float(stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER))
     left = (difference / wanted) ** 2 - its.seed_error**2
     return int(np.ceil(rows * (its.error**2 - its.seed_error**2) / left)) if left > 0 else None
@@ -276,15 +295,24 @@ def _difference(
     return Difference(of_a, of_b, of_b - of_a, ends, p, p)
 
 
-def _note(a: _System, b: _System, units: Units) -> str | None:
-    notes = [
-        f"there are {units.count} {units.kind}s only, too few for a permutation test to show any difference"
-        if units.count > 1 and least_p(units.count) > ALPHA
-        else unit_note(units)
-    ]
+def _notes(a: _System, b: _System, units: Units, pair: Comparison, alike: bool) -> Iterator[str]:
+    if units.count > 1 and least_p(units.count) > ALPHA:
+        yield f"there are {units.count} {units.kind}s only, too few for a permutation test to show any difference"
+    elif note := unit_note(units):
+        yield note
+    if units.count < 2:
+        return
+    if pair.metrics["macro_f1"].interval is None and pair.disagreements:
+        yield f"no interval of the difference in macro-F1: {no_spread(units.kind)}"
+    if pair.seeds == (1, 1):
+        yield f"{'each has one seed' if alike else f'{pair.a} and {pair.b} have one seed each'}, {_ONE_SEED}"
     for lone, other in ((a, b), (b, a)):
-        if len(lone.repeats.seeds) == 1 and other.repeats.of_seed is not None:
-            notes.append(
-                f"{lone.predictions.name} has one seed only, which is taken to matter as much as those of {other.predictions.name} do"
+        if other.repeats.seeds_unknown:
+            yield (
+                f"the seeds of {other.predictions.name} predict too few rows in common to tell what other seeds would change, so that is "
+                "not in the interval"
             )
-    return "; ".join(note for note in notes if note) or None
+        if len(lone.repeats.names) == 1 and other.repeats.seeds is not None:
+            yield f"{lone.predictions.name} has one seed only, which is taken to matter as much as those of {other.predictions.name} do"
+        elif len(lone.repeats.names) == 1 and other.repeats.seeds_unknown:
+            yield f"{lone.predictions.name} has one seed only, {_ONE_SEED}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from textcls.evaluation.caveats import caveats_of
+from textcls.evaluation.caveats import remarks_of
 from textcls.evaluation.comparison import Comparison
 from textcls.evaluation.intervals import Intervals
 from textcls.evaluation.metrics import FIGURES, OF_PROBABILITIES, Evaluation
@@ -60,7 +60,7 @@ def comparison_report(measured: Sequence[Measured], pairs: Sequence[Comparison],
         [
             f'<p class="verdict">{escape(word_overall(pairs))}</p>',
             f'<p class="about">{escape(_about(first))}</p>',
-            *([listed(map(escape, caveats))] if (caveats := caveats_of(pairs)) else []),
+            *([listed(map(escape, remarks))] if (remarks := remarks_of(pairs)) else []),
             "<h2>Figures</h2>",
             *_figures(measured, first),
             "<h2>Differences</h2>",
@@ -86,8 +86,7 @@ def word_interval(its: Measured, name: str) -> str:
 
 def _about(pair: Comparison) -> str:
     groups = f" of {counted(pair.n_units, pair.unit)}" if pair.unit != "row" else ""
-    note = f"; {pair.note}" if pair.note else ""
-    return f"Measured on the same {counted(pair.rows, pair.row)}{groups}{note}."
+    return f"Measured on the same {counted(pair.rows, pair.row)}{groups}."
 
 
 def _figures(measured: Sequence[Measured], pair: Comparison) -> Iterator[str]:
@@ -107,7 +106,8 @@ def _differences(pairs: Sequence[Comparison]) -> Iterator[str]:
 
     yield from table(["", "macro-F1", p, "accuracy", p, "won", "lost"], map(of_pair, pairs))
     its = ", with 95 % intervals" if pairs[0].metrics["macro_f1"].interval else ""
-    yield f"<p>In points (hundredths){its}; {pairs[0].row}s won are those that only the first named has right.</p>"
+    mean = ", of any seed of the two on average" if max(max(pair.seeds) for pair in pairs) > 1 else ""
+    yield f"<p>In points (hundredths){its}; {pairs[0].row}s won are those that only the first named has right{mean}.</p>"
 
 
 def _labels(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -189,9 +189,14 @@ def _tested(pairs: Sequence[Comparison]) -> Iterator[str]:
         f"p is that of a permutation test in which the two change places in whole {units}",
         "A difference is told only where its interval, p and, if there are folds, their t test all say so",
     ]
-    if max(max(pair.seeds) for pair in pairs) > 1:
+    if any(pair.seed_error is not None for pair in pairs):
         methods.append(
             "Figures are those of all seeds together, and intervals and p take seeds, too, for draws (Sellam et al. 2022)"
+            + (
+                ", but for those of which it is said above that they cannot be told apart"
+                if any(p.seeds_unknown for p in pairs)
+                else ""
+            )
         )
     if any(pair.folds for pair in pairs):
         methods.append("Folds share rows to learn from, for which the t test over them is corrected (Nadeau and Bengio 2003)")

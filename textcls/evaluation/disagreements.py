@@ -16,7 +16,7 @@ _OUTCOMES = {1: "won", -1: "lost", 0: "both wrong"}
 
 def list_disagreements(
     a: Predictions, repeats_a: Repeats, b: Predictions, repeats_b: Repeats
-) -> tuple[np.ndarray, list[dict[str, Any]]]:
+) -> tuple[np.ndarray, np.ndarray, list[dict[str, Any]]]:
     """Say for each row who has it right, and list those that the two predict otherwise.
 
     Args:
@@ -24,7 +24,7 @@ def list_disagreements(
         repeats_a, repeats_b: their rows and seeds.
 
     Returns:
-        n_rows shares of the seeds by which B has the row right more often than A, so 1, 0 or -1 with a single seed; and for
+        the shares of the seeds by which A and B have each row right, n_rows each, so 1 or 0 with a single seed; and for
         each row on which votes differ its `id`, `article`, `text`, the texts `before` and `after` it in its article as far as
         they are known, its `label`, what `a` and `b` predict (with several seeds, most often), `outcome` (`won`, `lost` or
         `both wrong`), the probabilities `score_a` and `score_b` of what they predict, None where it predicts labels only; and with several seeds the shares `right_a`
@@ -42,7 +42,7 @@ def list_disagreements(
     own = [[value or None for value in rows_a.columns.get(side, [None] * len(rows))] for side in ("before", "after")]
     near = _neighbours(rows_a.groups if a.grouped_by == "article" else [None] * len(rows), texts)
     around = [(before or its[0], after or its[1]) for before, after, its in zip(*own, near, strict=True)]
-    several = len(repeats_a.seeds) > 1 or len(repeats_b.seeds) > 1
+    several = len(repeats_a.names) > 1 or len(repeats_b.names) > 1
     differing = np.flatnonzero((repeats_a.votes != repeats_b.votes).any(axis=1))
     rank = {1: 0, -1: 1, 0: 2}
     order = sorted(differing.tolist(), key=lambda row: (rank[int(np.sign(gained[row]))], -(sure_a[row] + sure_b[row])))
@@ -63,7 +63,7 @@ def list_disagreements(
         | ({"right_a": round(float(right_a[row]), 4), "right_b": round(float(right_b[row]), 4)} if several else {})
         for row in order
     ]
-    return gained, listed
+    return right_a, right_b, listed
 
 
 def _neighbours(articles: Sequence[str | None], texts: Sequence[str | None]) -> list[tuple[str | None, str | None]]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from textcls.evaluation.areas import curve
-from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, replicate, unbiased_interval, unit_note
-from textcls.evaluation.metrics import number_labels
+from textcls.evaluation.bootstrap import LEVEL, RESAMPLES, Interval, interval, no_spread, replicate, unbiased_interval, unit_note
+from textcls.evaluation.metrics import FIGURES, number_labels
 from textcls.evaluation.sums import headline, label_f1, sum_rows
-from textcls.evaluation.units import Units, bundle, find_units, resamples
+from textcls.evaluation.units import Units, bundle, find_units, resamples, row_weights
 
 _BOUNDS = {"log_loss": (0.0, np.inf), "brier": (0.0, 2.0), "matthews": (-1.0, 1.0)}
 """What figures can be that are no shares."""
@@ -31,7 +31,7 @@ class Intervals:
         n_units: how many there are.
         level: confidence, such as 0.95.
         resamples: how many were drawn.
-        metrics: the interval of each figure; empty where there is only one unit.
+        metrics: the interval of each figure; empty where there is only one unit, and without a figure in which all units agree.
         per_label: the intervals of each label's figures: `precision`, `recall`, `f1`, `roc_area`, `pr_area`; a figure that
             the label does not have is left out.
         note: what to know of the intervals; None if nothing.
@@ -61,6 +61,7 @@ def bootstrap_intervals(
     level: float = LEVEL,
     number: int = RESAMPLES,
     areas: bool = True,
+    carried_only: bool = False,
     seed: int = 0,
 ) -> Intervals:
     """Measure the intervals of all figures of `evaluate`.
@@ -70,11 +71,12 @@ def bootstrap_intervals(
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns.
         groups: each row's article, so that articles are resampled, or None; without any, rows are.
-        ids: each row's id, where rows stand there several times, as they do with several seeds.
+        ids: each row's id, where rows stand there several times, as they do with several seeds: each counts once.
         grouped_by: what `groups` are, if they are something else than articles.
         level: confidence of the intervals.
         number: resamples to draw.
         areas: whether to measure the areas of ROC and PR curves too, which takes most of the time.
+        carried_only: whether macro-F1 is only over the labels that rows carry.
         seed: of the resampling.
     """
     names = [str(label) for label in labels]
@@ -84,12 +86,13 @@ def bootstrap_intervals(
     rng = np.random.default_rng(seed)
     true_ids = number_labels(true, names)
     of_row, count = bundle(units, rng)
-    sums = sum_rows(true_ids, probabilities, of_row, count)
+    weights = row_weights(ids, len(true))
+    sums = sum_rows(true_ids, probabilities, of_row, count, weights=weights)
     drawn = replicate(sums, number, rng)
     whole = sums.total()
-    observed = headline(whole)
+    observed = headline(whole, carried_only=carried_only)
     metrics = {}
-    for name, values in headline(drawn).items():
+    for name, values in headline(drawn, carried_only=carried_only).items():
         least, most = _BOUNDS.get(name, (0.0, 1.0))
         of_all = float(observed[name])
         if found := (
@@ -112,10 +115,14 @@ def bootstrap_intervals(
         for column, name in enumerate(names)
     }
     if areas:
-        of_areas = _area_intervals(true_ids, probabilities, names, units, level, min(number, _AREA_RESAMPLES), rng)
+        of_areas = _area_intervals(true_ids, probabilities, weights, names, units, level, min(number, _AREA_RESAMPLES), rng)
         metrics |= of_areas.pop("", {})
         per_label = {name: found | of_areas[name] for name, found in per_label.items()}
-    return Intervals(units.kind, units.count, level, number, metrics, per_label, unit_note(units))
+    lacking = {*observed, *(["pr_area"] if areas else []), *(["roc_area"] if areas and len({*true}) > 1 else [])} - metrics.keys()
+    same = [word for name, word in FIGURES.items() if name in lacking]
+    notes = [unit_note(units), f"no interval of {', '.join(same)}: {no_spread(units.kind)}" if same else None]
+    note = "; ".join(said for said in notes if said) or None
+    return Intervals(units.kind, units.count, level, number, metrics, per_label, note)
 
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -126,6 +133,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 def _area_intervals(
     true: np.ndarray,
     probabilities: np.ndarray,
+    weights: np.ndarray,
     labels: Sequence[str],
     units: Units,
     level: float,
@@ -138,7 +146,7 @@ def _area_intervals(
     the bins cost is known from the figure of all rows, and the resamples are shifted by it.
     """
     of_row, count = bundle(units, rng, _AREA_UNITS)
-    weights = np.concatenate(list(resamples(count, number, rng)))
+    times = np.concatenate(list(resamples(count, number, rng)))
     found: dict[str, dict[str, Interval]] = {}
     columns: dict[str, list[np.ndarray]] = {"roc_area": [], "pr_area": []}
     whole_of: dict[str, list[float]] = {"roc_area": [], "pr_area": []}
@@ -149,11 +157,11 @@ def _area_intervals(
         bins = len(edges) + 1
         cell = of_row * bins + bin_of
         histograms = [
-            np.bincount(cell, weights=part, minlength=count * bins).reshape(count, bins) for part in (carries, ~carries)
+            np.bincount(cell, weights=weights * part, minlength=count * bins).reshape(count, bins) for part in (carries, ~carries)
         ]
-        exact = curve(carries, probability)
+        exact = curve(carries, probability, weights)
         whole = _areas(*(histogram.sum(axis=0)[None] for histogram in histograms))
-        resampled = _areas(*(weights @ histogram for histogram in histograms))
+        resampled = _areas(*(times @ histogram for histogram in histograms))
         its: dict[str, Interval] = {}
         for area, of_all in (("roc_area", exact.roc_area), ("pr_area", exact.pr_area)):
             if of_all is not None:

@@ -13,6 +13,7 @@ from scipy import stats
 
 from textcls.evaluation.areas import curve
 from textcls.evaluation.sums import headline, label_f1, sum_rows
+from textcls.evaluation.units import row_weights
 
 FIGURES = {
     "macro_f1": "macro-F1",
@@ -60,7 +61,9 @@ class Evaluation:
     Attributes:
         rows: number of rows.
         predictions: number of predictions: more than rows, where several seeds predict the same ones.
-        accuracy, macro_f1: in [0, 1]; macro-F1 is the mean F1 of the labels that occur among the true or the predicted ones.
+        accuracy, macro_f1: in [0, 1]; macro-F1 is the mean F1 of the labels that occur among the true or the predicted ones, as
+            scikit-learn has it. Comparisons take the mean of those that rows carry (`carried_macro_f1`), which is another where a label
+            is predicted that no row carries.
         micro_f1: F1 over all labels' counts together, which is the accuracy where every row has one label and one prediction.
         weighted_f1: mean F1 of the labels, each by its number of rows.
         matthews: Matthews' coefficient for any number of labels (Gorodkin 2004), in [-1, 1]; 0 is what chance gives.
@@ -113,7 +116,12 @@ def less_is_better(metric: str) -> bool:
 
 
 def evaluate(
-    true: Sequence[str], probabilities: np.ndarray, labels: Sequence[str], ids: Sequence[str] | None = None
+    true: Sequence[str],
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    ids: Sequence[str] | None = None,
+    *,
+    carried_only: bool = False,
 ) -> Evaluation:
     """Compare predictions with the truth.
 
@@ -121,21 +129,24 @@ def evaluate(
         true: n_rows labels, one at least.
         probabilities: shape (n_rows, n_labels).
         labels: the labels of the columns; `true` may hold no others.
-        ids: each row's id, where rows stand there several times, as they do with several seeds: they are counted once.
+        ids: each row's id, where rows stand there several times, as they do with several seeds: each counts once.
+        carried_only: whether macro-F1 is only over the labels that rows carry.
     """
     names = [str(label) for label in labels]
     true_ids = number_labels(true, names)
-    sums = sum_rows(true_ids, probabilities, np.zeros(len(true), dtype=int), 1).total()
-    figures = {name: float(value) for name, value in headline(sums).items()}
+    weights = row_weights(ids, len(true))
+    sums = sum_rows(true_ids, probabilities, np.zeros(len(true), dtype=int), 1, weights=weights).total()
+    figures = {name: float(value) for name, value in headline(sums, carried_only=carried_only).items()}
     confusion = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(confusion, (true_ids, probabilities.argmax(axis=1)), 1)
-    precision, recall = sums.right / np.maximum(sums.predicted, 1), sums.right / np.maximum(sums.support, 1)
+    # Where rows are weighed, a label may be predicted less than once.
+    precision, recall = (sums.right / np.where(of > 0, of, 1) for of in (sums.predicted, sums.support))
     f1 = np.nan_to_num(label_f1(sums))
     once = list(true) if ids is None else list(dict(zip(ids, true, strict=True)).values())
     support = Counter(once)
     per_label = {}
     for i, name in enumerate(names):
-        its_curve = curve(true_ids == i, probabilities[:, i])
+        its_curve = curve(true_ids == i, probabilities[:, i], weights)
         per_label[name] = LabelScores(
             float(precision[i]), float(recall[i]), float(f1[i]), support[name], its_curve.roc_area, its_curve.pr_area
         )

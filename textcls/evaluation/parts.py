@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import Predictions
 from textcls.evaluation.significance import FoldTest, corrected_t_test
-from textcls.evaluation.sums import macro_f1, sum_rows
+from textcls.evaluation.sums import carried_macro_f1, sum_rows
 from textcls.evaluation.units import Units
 
 Part = tuple[str | None, str | None]
@@ -18,11 +19,11 @@ Part = tuple[str | None, str | None]
 
 
 def part_scores(one: Predictions) -> dict[Part, float]:
-    """Measure the macro-F1 of each fold with each seed."""
+    """Measure the macro-F1 of each fold with each seed, over the labels that its rows carry."""
     parts = _parts(one)
     numbers = {part: number for number, part in enumerate(dict.fromkeys(parts))}
     part_of = np.array([numbers[part] for part in parts])
-    scores = macro_f1(sum_rows(number_labels(one.true, one.labels), one.probabilities, part_of, len(numbers)))
+    scores = carried_macro_f1(sum_rows(number_labels(one.true, one.labels), one.probabilities, part_of, len(numbers)))
     return dict(zip(numbers, map(float, scores), strict=True))
 
 
@@ -46,7 +47,8 @@ def fold_test(
     With several seeds it is the test of repeated cross-validation (Bouckaert and Frank 2004), or of random subsampling for a hash
     split. It has nothing to say where the two do not have the same parts; where a part is all rows, as with several seeds on given
     splits, which all learn from the same rows; where a part is one article, which tells nothing that resampling articles does not; and
-    where the parts test some rows more often than others, as those of hash splits do, and it is not known how many rows there are.
+    where it is not known how many rows a fit learnt from, and the parts test some rows more often than others, as those of hash splits do.
+    Where they do not, a fit is then taken to have learnt from all rows but the fold's.
 
     Args:
         a, b: aligned predictions.
@@ -62,13 +64,13 @@ def fold_test(
     articles = len({(int(unit), int(part)) for unit, part in zip(units.of_row[of_row], part_of, strict=True)})
     if np.bincount(part_of).max() == rows or articles < 2 * len(numbers):
         return None
-    if len(np.unique(np.bincount(of_row))) > 1:  # no folds, which leave none out
-        rows = min((one.data_rows for one in (a, b) if one.data_rows is not None), default=0)
     tested = len(parts) / len(numbers)
-    if rows <= tested:
+    n_train = min((one.n_train for one in (a, b) if one.n_train), default=None)
+    if n_train is None and len(np.unique(np.bincount(of_row))) > 1:  # no folds, which leave none out
         return None
     differences = [scores[1][part] - scores[0][part] for part in numbers]
-    return corrected_t_test(differences, tested / (rows - tested))
+    found = corrected_t_test(differences, tested / (n_train or rows - tested))
+    return replace(found, assumed=n_train is None)
 
 
 def _naturally(name: str) -> list[tuple[int, str]]:

@@ -37,7 +37,7 @@ class Predictions:
         columns: whatever else the rows hold, by its name.
         data: identity of the data that the model was trained and measured on, if it is known.
         seeds: each prediction's seed, None where it is not known.
-        data_rows: how many rows the data have, if it is known: those learnt from and those tested.
+        n_train: how many rows a fit learnt from, on average, if it is known.
         grouped_by: what `groups` are; texts of any but `article`, such as customers', need not follow one another.
         labels_only: whether only labels were predicted: each then has probability 1, which is no probability to be measured by.
     """
@@ -53,7 +53,7 @@ class Predictions:
     columns: dict[str, list[Any]] = field(default_factory=dict)
     data: str | None = None
     seeds: list[str | None] = field(default_factory=list)
-    data_rows: int | None = None
+    n_train: float | None = None
     grouped_by: str = "article"
     labels_only: bool = False
 
@@ -83,7 +83,7 @@ def make_predictions(
     *,
     name: str,
     data: str | None = None,
-    data_rows: int | None = None,
+    n_train: float | None = None,
     grouped_by: str = "article",
 ) -> Predictions:
     """Check rows of predictions and put them into columns.
@@ -96,7 +96,7 @@ def make_predictions(
             stand once for each seed. Values are read as those of a dataset: a blank is none, and labels have no spaces around them.
         name: what to call the model.
         data: identity of the data, if it is known.
-        data_rows: how many rows the data have, if it is known.
+        n_train: how many rows a fit learnt from, if it is known.
         grouped_by: what `article` holds, if it is something else, such as customers, whose texts need not follow one another.
 
     Raises:
@@ -149,7 +149,7 @@ def make_predictions(
         columns={key: [row.get(key) for row in rows] for key in others},
         data=data,
         seeds=seeds,
-        data_rows=data_rows,
+        n_train=n_train,
         grouped_by=grouped_by,
         labels_only=labels_only,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from textcls.evaluation.bootstrap import interval
 from textcls.evaluation.drawing import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, RED, SKY, finish, shown, tidy
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.sums import BINS
-from textcls.evaluation.units import Units, bundle, find_units, resamples
+from textcls.evaluation.units import Units, bundle, find_units, resamples, row_weights
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,11 +38,12 @@ def pr_figure(
     numbers = number_labels(true, names)
     once = numbers if ids is None else np.array([*dict(zip(ids, numbers, strict=True)).values()])
     counts = np.bincount(once, minlength=len(names))
+    weights = row_weights(ids, len(numbers))
     chosen = [int(i) for i in np.argsort(-counts, kind="stable")[: len(_STYLES)] if counts[i]]
     figure = Figure(figsize=(7.5, 5), layout="constrained")
     axes = figure.subplots()
     for column, (colour, line) in zip(chosen, _STYLES, strict=False):
-        its = curve(numbers == column, probabilities[:, column])
+        its = curve(numbers == column, probabilities[:, column], weights)
         label = f"{shown(names[column], 28)}: {its.pr_area or 0:.2f} ({counts[column]:,})"
         axes.step(np.append(0, its.recall), np.append(its.precision[0], its.precision), line, color=colour, label=label)
     axes.set_xlim(-0.02, 1.02)
@@ -76,8 +76,7 @@ def reliability_figure(
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == number_labels(true, [str(label) for label in labels])
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    times = Counter(ids or ())
-    weights = np.array([1 / times[id] for id in ids]) if ids is not None else np.ones(len(true))
+    weights = row_weights(ids, len(true))
     counts = np.bincount(bin_of, weights=weights, minlength=BINS)
     some = np.flatnonzero(counts)
     shares = np.bincount(bin_of, weights=right * weights, minlength=BINS)[some] / counts[some]

@@ -1,10 +1,10 @@
 """Predictions of the same rows by several seeds: each row counted once, and how far other seeds would move a figure.
 
-A figure is that of all seeds' predictions together. Resampling articles, each with the predictions of all its seeds, tells how it
-would move had other articles been drawn; that a training with other seeds gives other models is added to that. So articles and seeds
-are both taken for draws, as in the multi-bootstrap of Sellam et al. (2022, The MultiBERTs), but what seeds add is drawn on its own:
-from the figures of the seeds on all rows, one less than there are (Rao and Wu 1988), so that a few seeds are not taken for steadier
-than they are. experiments/statistics measures what comes of it.
+A figure is that of all seeds' predictions together, each row of which counts once, however many seeds predict it. Resampling articles,
+each with the predictions of all its seeds, tells how it would move had other articles been drawn; that a training with other seeds gives
+other models is added to that. So articles and seeds are both taken for draws, as in the multi-bootstrap of Sellam et al. (2022, The
+MultiBERTs), but what seeds add is drawn on its own: from the figures of the seeds, one less than there are (Rao and Wu 1988), so that a
+few seeds are not taken for steadier than they are. experiments/statistics measures what comes of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,40 @@ import numpy as np
 from textcls.evaluation.metrics import number_labels
 from textcls.evaluation.predictions import Predictions
 from textcls.evaluation.sums import Sums, sum_rows
-from textcls.evaluation.units import Units
+from textcls.evaluation.units import Units, row_weights
+
+_LEAST_SHARED = 0.05
+"""Seeds that are told apart less than this, where 1 is seeds that all predict all rows, are not told apart."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """What tells the seeds of one system apart: the figure of each, less that of all of them on the rows that it predicts.
+
+    Where all predict all rows, as on given splits or in cross-validation, these are the figures' deviations from their mean. Where each
+    holds out rows of its own, as with hash splits, each is held against the others on the rows that they share: on a row that it alone
+    predicts it is no different from itself. Were a seed's luck the same on every row, the deviations would be linear in it, which says how
+    much of its variance is in theirs, and how much of it is left in the figure of all.
+
+    Attributes:
+        own: the sums of each seed on its rows.
+        all: those of all seeds on the same rows, each row counted once.
+        contrast: the expected sum of the squared deviations, in variances of a single seed; for n seeds on all rows n - 1.
+        freedom: degrees of freedom of that sum (Satterthwaite 1946); likewise n - 1.
+        share: the variance of the figure of all seeds, in those of a single one; likewise 1/n.
+    """
+
+    own: Sums
+    all: Sums
+    contrast: float
+    freedom: float
+    share: float
+
+    def luck(self, figure: Callable[[Sums], np.ndarray]) -> np.ndarray:
+        """Deviations of the seeds in a figure, such that their sample variance is that of a single seed."""
+        apart = np.nan_to_num(figure(self.own)) - np.nan_to_num(figure(self.all))
+        found: np.ndarray = (apart - apart.mean()) * ((len(apart) - 1) / self.contrast) ** 0.5
+        return found
 
 
 @dataclass(frozen=True)
@@ -26,17 +59,19 @@ class Repeats:
 
     Attributes:
         of_row: the number of each prediction's row, from 0.
-        seeds: the seeds; a single None where they are not known.
+        weights: the weight of each prediction, such that each row counts once.
+        names: the seeds; a single None where they are not known.
         votes: the share of each row's seeds that predict each label, shape (n_rows, n_labels).
         mean: the mean of their probabilities, of the same shape.
-        of_seed: the sums of each seed, where there are several and all are measured on every row; otherwise None.
+        seeds: what tells them apart; None where there is one, or where they predict too few rows in common.
     """
 
     of_row: np.ndarray
-    seeds: list[str | None]
+    weights: np.ndarray
+    names: list[str | None]
     votes: np.ndarray
     mean: np.ndarray
-    of_seed: Sums | None
+    seeds: Seeds | None
 
     @property
     def usual(self) -> np.ndarray:
@@ -44,35 +79,64 @@ class Repeats:
         found: np.ndarray = (self.votes + 1e-6 * self.mean).argmax(axis=1)
         return found
 
+    @property
+    def seeds_unknown(self) -> bool:
+        """Whether there are several seeds of which it cannot be told how far others would move a figure."""
+        return len(self.names) > 1 and self.seeds is None
+
 
 def find_repeats(one: Predictions) -> Repeats:
     """Find the rows and seeds of aligned predictions, where a row's stand together."""
     place = {id: number for number, id in enumerate(dict.fromkeys(one.ids))}
     of_row = np.array([place[id] for id in one.ids], dtype=int)
     seed_number = {name: number for number, name in enumerate(dict.fromkeys(one.seeds))}
-    votes = np.zeros((len(place), len(one.labels)))
+    weights = row_weights(one.ids, len(one))
+    votes, mean = np.zeros((2, len(place), len(one.labels)))
     np.add.at(votes, (of_row, one.probabilities.argmax(axis=1)), 1)
-    times = votes.sum(axis=1, keepdims=True)
-    of_seed = None
-    if len(seed_number) > 1 and (times == len(seed_number)).all():
-        numbers = np.array([seed_number[name] for name in one.seeds])
-        of_seed = sum_rows(number_labels(one.true, one.labels), one.probabilities, numbers, len(seed_number))
-    mean = np.zeros_like(votes)
     np.add.at(mean, of_row, one.probabilities)
-    return Repeats(of_row, list(seed_number), votes / times, mean / times, of_seed)
+    times = votes.sum(axis=1, keepdims=True)
+    seeds = None
+    if len(seed_number) > 1:
+        seeds = _tell_apart(one, of_row, weights, np.array([seed_number[name] for name in one.seeds]))
+    return Repeats(of_row, weights, list(seed_number), votes / times, mean / times, seeds)
+
+
+def _tell_apart(one: Predictions, of_row: np.ndarray, weights: np.ndarray, seed: np.ndarray) -> Seeds | None:
+    rows, count = int(of_row.max()) + 1, int(seed.max()) + 1
+    predicts = np.zeros((rows, count))
+    predicts[of_row, seed] = 1
+    shares = predicts / predicts.sum(axis=1, keepdims=True)
+    # Of the luck of each seed (columns) in the figure of all on the rows of each (rows); and of each less that, and less their mean.
+    mixed = (predicts / predicts.sum(axis=0)).T @ shares
+    apart = np.eye(count) - mixed
+    apart -= apart.mean(axis=0)
+    square = apart.T @ apart
+    contrast = float(np.trace(square))
+    if contrast < _LEAST_SHARED * (count - 1):
+        return None
+    true = number_labels(one.true, one.labels)
+    own = sum_rows(true, one.probabilities, seed, count)
+    of_all = []
+    for number in range(count):
+        its = np.flatnonzero(predicts[of_row, number])
+        of_all.append(
+            sum_rows(true[its], one.probabilities[its], np.zeros(len(its), dtype=int), 1, weights=weights[its]).values[0]
+        )
+    share = float((shares.mean(axis=0) ** 2).sum())
+    return Seeds(own, Sums(np.array(of_all), own.labels), contrast, contrast**2 / float((square**2).sum()), share)
 
 
 def unit_sums(one: Predictions, repeats: Repeats, of_row: np.ndarray, units: int) -> Sums:
-    """Sum over the rows of each unit, every seed of them with its share."""
+    """Sum over the rows of each unit, each row counted once."""
     true = number_labels(one.true, one.labels)
-    return sum_rows(true, one.probabilities, of_row[repeats.of_row], units, weight=1 / len(repeats.seeds))
+    return sum_rows(true, one.probabilities, of_row[repeats.of_row], units, weights=repeats.weights)
 
 
 def draw_seeds(repeats: Repeats, number: int, rng: np.random.Generator) -> np.ndarray | None:
     """Draw seeds for each of `number` resamples, shape (number, n_seeds - 1); None where their figures cannot be told apart."""
-    if repeats.of_seed is None:
+    if repeats.seeds is None:
         return None
-    return rng.integers(0, len(repeats.seeds), (number, len(repeats.seeds) - 1))
+    return rng.integers(0, len(repeats.names), (number, len(repeats.names) - 1))
 
 
 @dataclass(frozen=True)
@@ -114,16 +178,17 @@ def spread(
         figure: the figure.
         units: the articles.
     """
-    parts = [(float(np.nanvar(changes)) * units.count / (units.count - 1), units.count - 1)]
-    lone = any(len(repeats.seeds) == 1 for repeats, _ in both)
+    parts = [(float(np.nanvar(changes)) * units.count / (units.count - 1), float(units.count - 1))]
+    lone = any(len(repeats.names) == 1 for repeats, _ in both)
     for (repeats, drawn), sign in zip(both, (-1, 1), strict=True):
-        if repeats.of_seed is not None and drawn is not None:
-            scores = np.nan_to_num(figure(repeats.of_seed))
-            count, deviations, variance = len(scores), scores - scores.mean(), float(scores.var(ddof=1))
-            changes = changes + sign * deviations[drawn].mean(axis=1)
-            parts.append((variance * (1 / count + lone), count - 1))
+        if repeats.seeds is not None and drawn is not None:
+            its = repeats.seeds
+            luck = its.luck(figure)
+            count = len(luck)
+            changes = changes + sign * (its.share * count) ** 0.5 * luck[drawn].mean(axis=1)
+            parts.append((float(luck.var(ddof=1)) * (its.share + lone), its.freedom))
             if lone:  # drawn for the resample before, which has nothing to do with what is drawn for this one
-                changes = changes - sign * np.roll(deviations[drawn[:, 0]], 1) * (count / (count - 1)) ** 0.5
+                changes = changes - sign * np.roll(luck[drawn[:, 0]], 1) * (count / (count - 1)) ** 0.5
     whole = sum(variance for variance, _ in parts)
     square = sum(variance**2 / freedom for variance, freedom in parts)
     freedom = whole**2 / square if square > 0 else float(units.count - 1)

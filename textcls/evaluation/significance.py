@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from textcls.evaluation.units import swaps
 ALPHA = 0.05
 """The share of false alarms that tests are held to."""
 
+FEWEST = math.ceil(1 - math.log2(ALPHA))
+"""Below this many units no permutation test can show a difference."""
+
 Figures = Mapping[str, Callable[[Sums], np.ndarray]]
 
 
@@ -27,12 +31,14 @@ class FoldTest:
         interval: its 95 % interval.
         p: two-sided probability of a t as far from 0, were there no difference.
         folds: how many scores each system has.
+        assumed: whether it is only assumed how many rows a fit learnt from: all but the fold's.
     """
 
     difference: float
     interval: Interval
     p: float
     folds: int
+    assumed: bool = False
 
 
 def mcnemar(won: int, lost: int) -> float:

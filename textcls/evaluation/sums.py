@@ -52,7 +52,9 @@ class Sums:
         return replace(self, values=self.values.sum(axis=0))
 
 
-def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, units: int, *, weight: float = 1.0) -> Sums:
+def sum_rows(
+    true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, units: int, *, weights: np.ndarray | None = None
+) -> Sums:
     """Sum over the rows of each unit.
 
     Args:
@@ -60,7 +62,7 @@ def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, unit
         probabilities: shape (n_rows, n_labels).
         unit: n_rows numbers of units, such as articles, from 0.
         units: how many there are.
-        weight: of every row, such as 1/3 where each stands there with three seeds.
+        weights: n_rows weights, such as those of `row_weights` where rows stand there several times; all count 1 if None.
     """
     rows, labels = probabilities.shape
     predicted = probabilities.argmax(axis=1)
@@ -71,8 +73,9 @@ def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, unit
     confidence = probabilities[np.arange(rows), predicted]
     bin_of = np.minimum((confidence * BINS).astype(int), BINS - 1)
 
-    def count(column: np.ndarray, columns: int, weights: np.ndarray | None = None) -> np.ndarray:
-        counted = np.bincount(unit * columns + column, weights=weights, minlength=units * columns)
+    def count(column: np.ndarray, columns: int, values: np.ndarray | None = None) -> np.ndarray:
+        weighed = values if weights is None else weights if values is None else values * weights
+        counted = np.bincount(unit * columns + column, weights=weighed, minlength=units * columns)
         return counted.reshape(units, columns).astype(float)
 
     one = np.zeros(rows, dtype=int)
@@ -86,7 +89,7 @@ def sum_rows(true: np.ndarray, probabilities: np.ndarray, unit: np.ndarray, unit
         count(bin_of, BINS, right),
         count(bin_of, BINS, confidence),
     ]
-    return Sums(weight * np.concatenate(values, axis=1), labels)
+    return Sums(np.concatenate(values, axis=1), labels)
 
 
 def label_f1(sums: Sums) -> np.ndarray:
@@ -97,8 +100,20 @@ def label_f1(sums: Sums) -> np.ndarray:
 
 
 def macro_f1(sums: Sums) -> np.ndarray:
-    """Mean F1 of the labels that occur among the true or the predicted ones, shape (...)."""
-    f1 = label_f1(sums)
+    """Mean F1 of the labels that occur among the true or the predicted ones, shape (...), as scikit-learn has it."""
+    return _mean_f1(label_f1(sums))
+
+
+def carried_macro_f1(sums: Sums) -> np.ndarray:
+    """Mean F1 of the labels that some row carries, shape (...), which is what two systems are compared by.
+
+    To predict a label that no row carries costs recall of the labels that they do carry, but does not make the mean one of more labels:
+    else one stray label would outweigh all that a system has right, and two systems would be averaged over different labels.
+    """
+    return _mean_f1(np.where(sums.support > 1e-9, label_f1(sums), np.nan))
+
+
+def _mean_f1(f1: np.ndarray) -> np.ndarray:
     found: np.ndarray = np.nansum(f1, axis=-1) / np.maximum((~np.isnan(f1)).sum(axis=-1), 1)
     return found
 
@@ -115,8 +130,11 @@ def log_loss(sums: Sums) -> np.ndarray:
     return found
 
 
-def headline(sums: Sums) -> dict[str, np.ndarray]:
-    """The figures that are one number for all labels, each of shape (...), the primary one first."""
+def headline(sums: Sums, *, carried_only: bool = False) -> dict[str, np.ndarray]:
+    """The figures that are one number for all labels, each of shape (...), the primary one first.
+
+    Macro-F1 is over all labels that occur, or only those that rows carry.
+    """
     k = sums.labels
     support, predicted = sums.support, sums.predicted
     rows = np.maximum(support.sum(axis=-1), 1e-300)  # a resample may have drawn nothing but empty articles
@@ -124,7 +142,7 @@ def headline(sums: Sums) -> dict[str, np.ndarray]:
     _, right, confidence = np.split(sums.values[..., 3 * k + 2 :], 3, axis=-1)
     f1 = label_f1(sums)
     return {
-        "macro_f1": macro_f1(sums),
+        "macro_f1": carried_macro_f1(sums) if carried_only else macro_f1(sums),
         "accuracy": accuracy(sums),
         "log_loss": log_loss(sums),
         "ece": np.abs(right - confidence).sum(axis=-1) / rows,

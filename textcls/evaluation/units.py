@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,22 @@ def find_units(
     ]
     alone = len({own for own, group in zip(lone, groups, strict=True) if group is None}) if kind != "row" else 0
     return Units(kind, len(number), np.array(of_row, dtype=int), alone)
+
+
+def row_weights(ids: Sequence[str] | None, rows: int) -> np.ndarray:
+    """Weigh predictions such that each row counts once, however often it stands there.
+
+    Args:
+        ids: each prediction's row, or None where each is of a row of its own.
+        rows: how many predictions there are.
+
+    Returns:
+        for each prediction 1 over how many its row has.
+    """
+    if ids is None:
+        return np.ones(rows)
+    times = Counter(ids)
+    return np.array([1 / times[id] for id in ids])
 
 
 def bundle(units: Units, rng: np.random.Generator, most: int = MOST_UNITS) -> tuple[np.ndarray, int]:

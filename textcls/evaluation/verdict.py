@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from textcls.evaluation.bootstrap import Interval
+from textcls.evaluation.bootstrap import SAME, Interval
 from textcls.evaluation.significance import ALPHA, least_p
 from textcls.wording import counted
 
@@ -22,12 +22,18 @@ def word_verdict(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
     better, worse = (pair.a, pair.b) if found.value < 0 else (pair.b, pair.a)
     won, lost = (pair.lost, pair.won) if found.value < 0 else (pair.won, pair.lost)
-    rows = f"{counted(won, pair.row)} won, {lost:,} lost{_over_seeds(pair)}"
+    rows = f"{counted(won, pair.row)} won, {lost:,} lost{' on average' if max(pair.seeds) > 1 else ''}{_over_seeds(pair)}"
     if not pair.disagreements:
         every = f"each of the {pair.rows:,} {pair.row}s" if pair.rows > 1 else f"the only {pair.row}"
         return f"no difference: {pair.a} and {pair.b} predict the same label for {every}{_over_seeds(pair)}"
     if pair.decided:
         return f"{better} is better by {points(abs(found.value))} points of macro-F1{_range(found)}; {rows}"
+    if abs(found.value) < SAME:
+        same = f"{pair.a} and {pair.b} have the same macro-F1"
+        if found.interval is None:
+            return f"cannot tell: {_reason(pair)} ({same}; {rows})" if found.p is None else f"cannot tell: {same} ({rows})"
+        reach = points(max(-found.interval.low, found.interval.high))
+        return f"cannot tell: {same}, and up to {reach} points either way are not ruled out ({rows})"
     seen = f"{better} is {points(abs(found.value))} points of macro-F1 above {worse}{_range(found)}; {rows}"
     return f"cannot tell: {_reason(pair)} ({seen})"
 
@@ -44,8 +50,9 @@ def word_overall(pairs: Sequence[Comparison]) -> str:
         if best in (pair.a, pair.b):
             found = pair.metrics["macro_f1"]
             other = pair.b if pair.a == best else pair.a
+            why = f"; {_reason(pair)}" if found.apart and not pair.decided else ""
             (beaten if pair.decided else undecided).append(
-                f"{other} (by {points(abs(found.value))} points{_range(found, ', ', '')})"
+                f"{other} (by {points(abs(found.value))} points{_range(found, ', ', '')}{why})"
             )
     parts = []
     if beaten:
@@ -88,7 +95,7 @@ def _scores(pairs: Sequence[Comparison]) -> dict[str, float]:
 
 def _reason(pair: Comparison) -> str:
     found = pair.metrics["macro_f1"]
-    if found.interval is None:
+    if found.p is None:
         return (
             f"all {pair.rows:,} {pair.row}s are of one {pair.unit}, which says nothing of others"
             if pair.unit != "row" and pair.rows > 1
@@ -96,10 +103,11 @@ def _reason(pair: Comparison) -> str:
         )
     if least_p(pair.n_units) > ALPHA:
         return f"{pair.n_units} {pair.unit}s are too few for any difference to show"
-    apart = found.interval.low > 0 or found.interval.high < 0
-    if apart and (found.p_corrected or 0) < ALPHA and pair.folds is not None:
+    if found.apart and (found.p_corrected or 0) < ALPHA:
+        if pair.folds is None:
+            return f"the seeds of {_and(pair.seeds_unknown)} predict too few rows in common to tell what other seeds would change"
         return f"over {word_parts(pair)} the difference is not steady, {word_p(pair.folds.p)}"
-    if apart:
+    if found.apart:
         corrected = " after Holm's correction" if found.p_corrected != found.p else ""
         return f"the permutation test gives {word_p(found.p_corrected)}{corrected}"
     # The rows that are needed are those of a normal distribution; what few articles or seeds lack is more of them, not more rows.
@@ -137,15 +145,17 @@ def word_tested(pair: Comparison) -> list[str]:
     if pair.seed_error is not None:
         by = f"a standard error of {points(pair.seed_error)} points, which is part of the interval"
         found.append(f"other seeds alone give macro-F1 {by}" if pair.seed_error > 1e-9 else "all seeds give the same macro-F1")
-    if pair.seeds == (1, 1) and pair.metrics["macro_f1"].interval:
-        found.append("each has one seed, so what another seed would change is not in the interval")
     if pair.folds:
         its = pair.folds
+        assumed = ", all rows but a fold's taken to be those learnt from" if its.assumed else ""
         found.append(
             f"over {word_parts(pair)}: {points(its.difference)} points of macro-F1 ({points(its.interval.low)} to "
-            f"{points(its.interval.high)}), {word_p(its.p)} by the corrected resampled t test"
+            f"{points(its.interval.high)}), {word_p(its.p)} by the corrected resampled t test{assumed}"
         )
-    found.append(f"McNemar's exact test gives {word_p(pair.mcnemar_p)}, which takes {pair.row}s for independent of each other")
+    if pair.mcnemar_p is not None:
+        found.append(
+            f"McNemar's exact test gives {word_p(pair.mcnemar_p)}, which takes {pair.row}s for independent of each other"
+        )
     return found
 
 
@@ -157,9 +167,9 @@ def word_difference(found: Difference) -> str:
 
 def points(value: float) -> str:
     """A share in hundredths, to two or three significant digits: 0.0213 is 2.1 points."""
-    value *= 100
-    if value == 0:
+    if abs(value) < SAME:
         return "0"
+    value *= 100
     digits = 1 if round(abs(value), 2) >= 1 else min(2, 1 - math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f}".replace("-", "−")
 

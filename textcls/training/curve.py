@@ -96,7 +96,7 @@ def learning_curve(
                 points.pop()
             else:
                 run.point("curve/macro_f1", point.macro_f1, round(point.rows))
-                predicted = [*predicted[-1:], _predictions(base, result, point, len(data.rows))]
+                predicted = [*predicted[-1:], _predictions(base, result, point)]
             points.append(point)
         run.metrics({"n_children": len(chosen)})
         picture = as_png(learning_figure(points, title=name))
@@ -108,9 +108,9 @@ def learning_curve(
     return LearningCurve(name, points, compare(predicted)[0] if len(predicted) > 1 else None, run.id)
 
 
-def _predictions(base: Config, result: RunResult, point: LearningPoint, data_rows: int) -> Predictions:
+def _predictions(base: Config, result: RunResult, point: LearningPoint) -> Predictions:
     name = f"the model of {point.rows:,.0f} rows"
-    return make_predictions(result.predictions, name=name, data_rows=data_rows, grouped_by=base.data.group or "article")
+    return make_predictions(result.predictions, name=name, n_train=point.rows, grouped_by=base.data.group or "article")
 
 
 def _of_share(base: Config, share: float) -> Config:

@@ -201,7 +201,7 @@ def _figures(
     groups, ids = ([row[name] for row in predictions] for name in ("article", "id"))
     yield "precision_recall", pr_figure(*measured, ids, title=title)
     yield "reliability", reliability_figure(*measured, groups, ids, title=title)
-    yield "risk_coverage", risk_coverage_figure({"this run": risk_coverage(*measured)}, title=title)
+    yield "risk_coverage", risk_coverage_figure({"this run": risk_coverage(*measured, ids)}, title=title)
     if slices:
         yield "slices", slices_figure(slices, title=title)
 
