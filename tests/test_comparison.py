@@ -731,7 +731,7 @@ def test_rows_that_name_no_article_are_told_where_others_do() -> None:
         for one in (predicted("A", 1.0, rows=60), predicted("B", 2.0, rows=60, seed=2))
     )
     (found,) = compare([some, others], number=200)
-    assert found.note == f"30 of the {found.n_units} articles are rows that name none and are taken as independent"
+    assert found.notes[0] == f"30 of the {found.n_units} articles are rows that name none and are taken as independent"
 
 
 def test_the_prediction_says_which_of_two_equal_labels_it_is() -> None:

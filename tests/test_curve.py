@@ -75,14 +75,14 @@ def test_shares_that_hold_the_same_rows_are_one_point_and_no_step(
 
 
 def test_the_last_step_is_compared_as_two_runs_are(config: Path) -> None:
-    found = learning_curve(config, shares=[0.1, 0.13, 0.5, 1], overrides=["tracking.enabled=false", "splits.repeats=2"])
-    assert [(point.share, point.rows) for point in found.points] == [(0.1, 6), (0.13, 12), (0.5, 24), (1, 48)]
+    found = learning_curve(config, shares=[0.1, 0.13], overrides=["tracking.enabled=false", "splits.repeats=2"])
+    assert [(point.share, point.rows) for point in found.points] == [(0.1, 6), (0.13, 12)]
     step = found.step
     assert step is not None
-    assert (step.a, step.b, step.rows, step.seeds) == ("the model of 24 rows", "the model of 48 rows", 12, (2, 2))
+    assert (step.a, step.b, step.rows, step.seeds) == ("the model of 6 rows", "the model of 12 rows", 12, (2, 2))
     its = step.metrics["macro_f1"]
     assert (its.a, its.b) == pytest.approx([point.macro_f1 for point in found.points[-2:]])
-    assert its.interval is not None
+    assert "the same macro-F1" in step.verdict  # the toy is learnt from six rows, too
 
 
 @pytest.mark.parametrize("shares", [[0, 1], [1.5], []])

@@ -66,8 +66,8 @@ def test_the_readmes_table_names_every_command_and_no_other() -> None:
                 name = named_in(span)
                 group = name if hasattr(COMMANDS[name], "commands") else name.rpartition(" ")[0]
                 named.add(name)
-            else:  # `textcls data build` · `stats`
-                named.add(f"{group} {span}")
+            else:  # `textcls data build` · `stats FILE`
+                named.add(f"{group} {span.split()[0]}")
     groups = {name for name, command in COMMANDS.items() if hasattr(command, "commands")}
     assert {"textcls train", "textcls data stats", "textcls runs"} <= named
     # A group is named by its commands or, as `textcls runs`, for what it does alone, which is to list.
