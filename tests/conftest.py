@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 
 _DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 """A picture."""
-_FOREIGN = ("HF_", "MLFLOW_", "TRANSFORMERS_")
+_FOREIGN = ("HF_", "MLFLOW_", "RANK", "TRANSFORMERS_", "WORLD_SIZE")
 
 
 @pytest.fixture(autouse=True)

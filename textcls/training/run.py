@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from textcls.evaluation import Evaluation, Intervals
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import TextClassifier
+from textcls.torchrun import is_first, world_size
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome
 from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
@@ -96,12 +96,12 @@ def train(
     elif not config.tracking.enabled:
         raise ConfigError("tracking.enabled is false and no output is named, so the model would be lost; name an output")
     if resume is not None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if world_size() > 1:
             raise ConfigError("a run of several processes keeps no checkpoints and cannot be resumed; start a new run")
         if not config.tracking.enabled:
             raise ConfigError("only a tracked run can be resumed; set tracking.enabled to true")
         resume = unfinished_run(config.tracking, resume)
-    if int(os.environ.get("RANK", "0")):  # as torchrun numbers its processes
+    if not is_first():
         config = config.model_copy(update={"tracking": config.tracking.model_copy(update={"enabled": False})})
         output = reporter = None
 
