@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from textcls.artifacts import pip_requirements, save_model
@@ -146,6 +145,7 @@ def run_config(
         job = _prepare(config, data, validate=validate)
 
         run = opened.enter_context(_tracked(job, within, resume))
+        opened.callback(_keep_log, run, log)  # also of a run that fails
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
         work = Work(job, run, workspace, reporter)
@@ -153,7 +153,7 @@ def run_config(
         outcomes, classifier = make_fits(work, final=within is None)
 
         reporter.phase("writing")
-        folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
+        folder = workspace.model()
         # How long a process that was killed was at work is not known.
         result = _measure(work, outcomes, classifier, folder, output, started=started if resume is None else None)
         run.metrics(result.metrics)
@@ -162,8 +162,6 @@ def run_config(
             run.model(folder, name=job.name, requirements=pip_requirements())
         if output is not None:
             _write_output(folder, output, run)
-        if log:  # most runs have nothing to warn of
-            run.text("\n".join(log) + "\n", "log.txt")
     return result
 
 
@@ -202,6 +200,11 @@ def _tracked(job: Job, within: NullRun | None, resume: str | None) -> AbstractCo
     if within is not None:
         return within.child(job.name, "trial")
     return track(job.config.tracking, experiment=job.data.summary.name, name=job.name, tags=job.tags, resume=resume)
+
+
+def _keep_log(run: NullRun, log: Sequence[str]) -> None:
+    if log:  # most runs have nothing to warn of
+        run.text("\n".join(log) + "\n", "log.txt")
 
 
 def _note_inputs(work: Work, given: str | None) -> None:
