@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import Done, toy_rows, write_jsonl
+from conftest import Done, Forked, toy_rows, write_jsonl
 from PIL import Image
 
 from textcls.artifacts import describe_model, load_model
@@ -623,6 +624,26 @@ def test_the_final_model_is_written_to_the_working_folder(
     result = train(settings(tracked=True))
     assert places == [store_folder / "unfinished" / str(result.run_id) / "model"]
     assert not places[0].exists()
+
+
+def test_a_config_can_be_read_once(
+    settings: Settings, store_folder: Path, textcls: Callable[..., Done], fork: Callable[..., Forked]
+) -> None:
+    """As a shell's `<(…)` is."""
+    text = yaml.safe_dump(settings(tracked=True))
+    os.mkfifo("c.yaml")
+    writer = fork(Path("c.yaml").write_text, text)
+    done = textcls("train", "c.yaml")
+    writer.wait()
+    assert done.code == 0, done.err
+    (run,) = Store(store_folder).runs()
+    assert f"textcls predict {run.id} --store" in done.out
+    assert read(Store(store_folder), run.id, "config/given.yaml") == text
+
+
+def test_overrides_may_be_values(settings: Settings, tmp_path: Path) -> None:
+    result = train(settings(), overrides={"model.C": 3, "tracking.name": "other"}, output=tmp_path / "model")
+    assert (result.name, result.config.model.C) == ("other", 3)  # type: ignore[union-attr]
 
 
 def test_a_config_that_is_no_text_is_told(tmp_path: Path) -> None:

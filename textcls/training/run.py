@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from textcls.artifacts import pip_requirements, save_model
-from textcls.config import Config, EnsembleConfig, load_config, make_config
+from textcls.config import Config, EnsembleConfig, Overrides, make_config, parse_config, read_config_file
 from textcls.errors import ConfigError, OutputError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.evaluation.abstention import NONE_ANSWERED
@@ -42,6 +42,7 @@ class RunResult:
     Attributes:
         run_id: the MLflow run's id; None if it was not tracked.
         name: the run's name.
+        config: what was run, in full.
         metrics: the run's final metrics, such as `test/macro_f1`; the means over the folds if there are several.
         evaluation: figures over the predictions of all folds together.
         intervals: their 95 % intervals, by a bootstrap over articles.
@@ -53,6 +54,7 @@ class RunResult:
 
     run_id: str | None
     name: str
+    config: Config
     metrics: dict[str, float]
     evaluation: Evaluation
     intervals: Intervals
@@ -64,7 +66,7 @@ class RunResult:
 def train(
     config: Config | Mapping[str, Any] | str | Path,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     output: str | Path | None = None,
     resume: str | None = None,
     reporter: Reporter | None = None,
@@ -78,7 +80,7 @@ def train(
 
     Args:
         config: a config, its settings as nested mappings, or a config file.
-        overrides: settings on top, `section.key=value`.
+        overrides: settings on top, `section.key=value`, or as values by `section.key`.
         output: a path at which to write the final model's folder; nothing may be there yet.
         resume: the id of a run that did not come to its end, to go on with it; config and data must be those it was begun with.
             The result is the same to the last bit as if it had not been interrupted.
@@ -87,9 +89,7 @@ def train(
     Raises:
         TextclsError: the config, the data, the model, the store or the output cannot be used.
     """
-    file = Path(config) if isinstance(config, str | Path) else None
-    config = _resolve(config, overrides)
-    given = file.read_text(encoding="utf-8") if file is not None else None
+    config, given = _resolve(config, overrides)
     if output is not None:
         check_new(output)
     elif not config.tracking.enabled:
@@ -173,12 +173,14 @@ def run_name(config: Config) -> str:
 # --- stages ---------------------------------------------------------------------------------------------------------
 
 
-def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str]) -> Config:
+def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Overrides) -> tuple[Config, str | None]:
+    """The config in full, and the text of its file."""
     if isinstance(config, str | Path):
-        return load_config(config, overrides)
+        given = read_config_file(config)
+        return parse_config(given, overrides, name=str(config)), given
     if isinstance(config, Config):
-        return make_config(config.model_dump(mode="json"), overrides) if overrides else config
-    return make_config(config, overrides)
+        return (make_config(config.model_dump(mode="json"), overrides) if overrides else config), None
+    return make_config(config, overrides), None
 
 
 def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
@@ -236,7 +238,7 @@ def _measure(
         metrics["time/total_s"] = time.monotonic() - started
     metrics["size/model_mb"] = folder_bytes(folder) / 1e6
     metrics |= speed(classifier, job.in_context)
-    return RunResult(work.run.id, job.name, metrics, evaluation, intervals, predictions, classifier, output)
+    return RunResult(work.run.id, job.name, job.config, metrics, evaluation, intervals, predictions, classifier, output)
 
 
 def _keep_results(work: Work, result: RunResult, outcomes: Sequence[Outcome]) -> None:
