@@ -146,7 +146,11 @@ def _put(settings: dict[str, Any], key: str, value: Any, *, where: str) -> None:
 
 
 def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequence[str] = ()) -> Iterator[str]:
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
+        within = any(other["loc"][:-1] == problem["loc"] for other in problems)
+        if within and problem["type"] in ("too_short", "too_long"):
+            continue  # only what is right was counted
         # The tag of a union stands in the location; people did not write it.
         location = [str(part) for part in problem["loc"]]
         if len(location) > 1 and location[0] == "model" and location[1] in model_kinds():
