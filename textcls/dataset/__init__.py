@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.dataset.annotations import ANNOTATORS, SKIP
+from textcls.dataset.annotations import ANNOTATORS, SKIP, label_list
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context, only_sentences
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
@@ -42,6 +42,7 @@ __all__ = [
     "group_of",
     "holds_rows",
     "json_line",
+    "label_list",
     "load_dataset",
     "near_duplicates",
     "normalize_text",
