@@ -24,7 +24,7 @@ from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome
 from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
-from textcls.training.planning import in_context, plan, protocol
+from textcls.training.planning import plan, protocol, with_neighbours
 from textcls.training.pooling import final_metrics, pool, speed
 from textcls.training.reading import RunData, read_data
 from textcls.training.record import kept_log, log_inputs, log_results
@@ -185,7 +185,7 @@ def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Overrid
 
 def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
     """Part the rows, and find all that the run needs, before anything is tracked."""
-    rows = in_context(data.rows, config.model.context)
+    rows = with_neighbours(data.rows, config.model.context)
     fits, final = plan(config, rows, validate=validate, clusters=data.clusters)
     ensemble = None
     if isinstance(config.model, EnsembleConfig):
