@@ -12,6 +12,7 @@ import signal
 import socket
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -29,11 +30,11 @@ ROOT = Path(__file__).parents[1]
 
 _DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 """A picture."""
-_FOREIGN = ("HF_", "MLFLOW_", "TRANSFORMERS_")
+_FOREIGN = ("HF_", "MLFLOW_", "RANK", "TRANSFORMERS_", "WORLD_SIZE")
 
 
 @pytest.fixture(autouse=True)
-def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run every test in an empty folder, without the caller's settings, and fail it if it reaches for the network."""
     for name in os.environ:
         if name.startswith(_FOREIGN) and name != "MLFLOW_DISABLE_TELEMETRY":
@@ -41,6 +42,9 @@ def _clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cwd = tmp_path / "cwd"
     cwd.mkdir()
     monkeypatch.chdir(cwd)
+    scratch = tmp_path_factory.mktemp("tmp")  # apart from `tmp_path`, whose name is too long for sockets
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     reached: list[Any] = []
 
     def refuse(self: socket.socket, address: Any) -> None:

@@ -12,7 +12,7 @@ from conftest import ROOT
 # Each imports only from those above it. Lazy imports inside functions count; types under TYPE_CHECKING do not.
 LAYERS = (
     {"errors", "wording"},
-    {"files", "stores"},
+    {"files", "stores", "torchrun"},
     {"config", "segmentation"},
     {"articles", "dataset", "splits", "models", "tracking"},
     {"annotation", "evaluation"},

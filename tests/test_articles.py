@@ -121,6 +121,18 @@ def test_articles_may_have_an_upper_case_suffix(tmp_path: Path) -> None:
     assert find_articles(tmp_path) == [tmp_path / "A.TXT"]
 
 
+def test_what_is_hidden_and_folders_are_no_articles(tmp_path: Path) -> None:
+    place = tmp_path / ".here"  # who names it means it
+    for file in ("a.txt", ".venv/lib/LICENSE.txt", "._a.txt", "old.txt/b.txt", "old.txt/.git/c.txt"):
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_text("It rained.")
+    assert find_articles(place) == [place / "a.txt", place / "old.txt/b.txt"]
+    (place / "a.txt").unlink()
+    (place / "old.txt/b.txt").unlink()
+    with pytest.raises(DataError, match=r"expected a folder with .txt articles, found none in it$"):
+        find_articles(place)
+
+
 def test_what_a_store_of_runs_holds_is_no_article(store_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     place = store_folder.parent / "here"
     store = place / store_folder.name

@@ -126,10 +126,13 @@ def test_checks_find_leaks_conflicts_and_repetitions_of_others(tmp_path: Path) -
     others = write(tmp_path / "others.jsonl", [{"text": str(train[3]["text"]).upper()}])
     found = check_dataset(load_dataset(config), against=[others])
     assert [finding.problem for finding in found] == [False, True, False, True, True, True]
-    assert "such as Monday1 and Friday1 (1.00): 'Monday Farmers said" in found[1].message
+    assert found[1].message.startswith(
+        "9 texts nearly the same as one of another split, such as Monday0 and Friday0: 'Monday The council"
+    )
+    assert found[2].message.startswith("2 texts nearly the same as another of the same split, such as Monday2 and again: 'Monday")
     assert found[3].message.startswith("1 text with more than one label, such as")
     assert found[4].message == "1 group in more than one split, such as Monday-1"
-    assert found[5].message.startswith(f"2 pairs of near-duplicates with {others}; the highest similarity is 1.00")
+    assert found[5].message.startswith(f"2 texts nearly the same as one of {others}; the highest similarity is 1.00")
     dropped = check_dataset(load_dataset(config), duplicates="drop")
     assert [finding.problem for finding in dropped] == [False, False, False, False, True], "a group still leaks"
     assert dropped[1].message.endswith("(splits.duplicates is 'drop')")

@@ -358,8 +358,8 @@ def test_of_many_labels_the_worst_are_printed(config: Path, model: Path, capsys:
     evaluation = evaluate(true, probabilities, labels)
     intervals = bootstrap_intervals(true, probabilities, labels, number=100, areas=False)
     predictions = [{"id": str(number), "label": label, "fold": "test", "seed": 1} for number, label in enumerate(true)]
-    result = RunResult("r" * 32, "many", {}, evaluation, intervals, predictions, load_model(model), None)
-    print_trained(console(), result, load_config(config))
+    result = RunResult("r" * 32, "many", load_config(config), {}, evaluation, intervals, predictions, load_model(model), None)
+    print_trained(console(), result)
     out = capsys.readouterr().out
     assert sum(line.startswith("label ") for line in out.splitlines()) == 1 + 30
     assert "label 49" not in out

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from accelerate.data_loader import BatchSamplerShard
-from conftest import Forked, textcls_main, toy_rows, write_jsonl
+from conftest import Done, Forked, textcls_main, toy_rows, write_jsonl
 
 from textcls.artifacts import load_model
 from textcls.models.finetuning import LengthBatches
+from textcls.torchrun import is_first
 from textcls.tracking import Store
 
 
@@ -112,6 +113,31 @@ def test_every_row_is_learnt_from_in_every_epoch_by_one_of_the_processes(rows: i
         assert {len(its) for its in dealt} == {math.ceil(rows / batch_size)}
         assert {len(batch) for its in dealt for batch in its} == {share}
         assert {row for its in dealt for batch in its for row in batch} == set(range(rows))
+
+
+@pytest.mark.parametrize(
+    ("size", "rank", "first"), [(None, None, True), ("1", "0", True), ("2", "0", True), ("2", "1", False), (None, "1", True)]
+)
+def test_the_first_of_several_processes_speaks_for_all(
+    size: str | None, rank: str | None, first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number alone, as other launchers give it to processes that share nothing, says nothing."""
+    for name, value in (("WORLD_SIZE", size), ("RANK", rank)):
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert is_first() == first
+
+
+def test_a_process_that_another_launcher_numbers_tracks_and_writes(
+    config: dict[str, Any], textcls: Callable[..., Done], store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "3")
+    config["model"] = {"kind": "tfidf"}
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    done = textcls("train", "config.yaml", "--output", "model")
+    assert "macro-F1" in done.out
+    assert len(Store(store_folder).runs()) == 1
+    assert Path("model").is_dir()
 
 
 @pytest.mark.slow

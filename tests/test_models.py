@@ -269,6 +269,22 @@ def test_refuses_what_it_cannot_predict(fitted: TextClassifier, texts: Any, mess
     assert str(caught.value) == message
 
 
+def test_neighbours_are_strings_or_missing(make: Callable[..., TextClassifier], kind: str) -> None:
+    """Where a neighbour is missing, as None or as pandas has it, there is none."""
+    rows = [{**row, "before": "the council opened", "after": ""} for row in ROWS]
+    frame = pandas.DataFrame(rows).assign(after=[None, float("nan")] * (len(rows) // 2))
+    fitted = make(kind, context={"before": 1, "after": 1}).fit(frame.to_dict("records"), LABELS)
+    np.testing.assert_array_equal(fitted.predict_proba(frame.to_dict("records")), fitted.predict_proba(rows))
+    for wrong, message in (
+        (["a"], "text 1: expected before to be a string, found ['a']"),
+        (3, "text 1: expected before to be a string, found 3"),
+        ("cut \ud83d", "text 1: expected before in Unicode, found half of a surrogate pair: 'cut \\ud83d'"),
+    ):
+        with pytest.raises(DataError) as caught:
+            fitted.predict([rows[0], {**rows[1], "before": wrong}])
+        assert str(caught.value) == message
+
+
 def test_a_failed_fit_leaves_it_unfitted(unfitted: TextClassifier) -> None:
     with pytest.raises(DataError):
         unfitted.fit(TEXTS, ["fact"] * len(TEXTS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import Done, toy_rows, write_jsonl
+from conftest import Done, Forked, toy_rows, write_jsonl
 from PIL import Image
 
 from textcls.artifacts import describe_model, load_model
@@ -27,7 +28,8 @@ from textcls.evaluation import evaluate, make_predictions
 from textcls.models import FAMILIES, classifier_class
 from textcls.tracking import Store
 from textcls.tracking.kept import read_predictions
-from textcls.training import Reporter, RunResult, run_name, train
+from textcls.training import Reporter, RunResult, run_name, train, work
+from textcls.training import run as run_stages
 
 HEADLINE = ["test/macro_f1", "test/accuracy", "test/log_loss", "test/ece"]
 KEPT = {
@@ -602,6 +604,63 @@ def test_a_run_that_fails_is_failed_and_leaves_no_model(settings: Settings, stor
         train(config, output=tmp_path / "model")
     assert [run.status for run in Store(store_folder).runs()] == ["FAILED"]
     assert not (tmp_path / "model").exists()
+
+
+def test_a_run_that_fails_keeps_its_log_and_says_why(
+    folds: Settings, store_folder: Path, textcls: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = work.fit_classifier
+
+    def second_fails(config: Config, rows: Any, its: Any, *arguments: Any, **options: Any) -> Any:
+        if its.name == "fold 2":
+            raise ModelError("the loss\nbecame NaN")
+        return fit(config, rows, its, *arguments, **options)
+
+    config = folds("tfidf", tracked=True)
+    config["model"]["max_iter"] = 1
+    with monkeypatch.context() as patch, pytest.raises(ModelError):
+        patch.setattr(work, "fit_classifier", second_fails)
+        train(config)
+    (run,) = Store(store_folder).runs()
+    assert run.error == "ModelError: the loss"
+    assert "the regression stopped at model.max_iter (1)" in read(Store(store_folder), run.id, "log.txt")
+    assert "\nerror     ModelError: the loss\n" in textcls("runs", "show", run.id, "--store", store_folder).out
+    assert train(config, resume=run.id).run_id == run.id
+    assert Store(store_folder).run(run.id).error == ""
+
+
+def test_the_final_model_is_written_to_the_working_folder(
+    settings: Settings, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is removed at its end, or by `gc --unfinished`, where what is left of a killed run elsewhere would stay."""
+    places = []
+    save = run_stages.save_model
+    monkeypatch.setattr(
+        run_stages, "save_model", lambda model, place, **about: places.append(place) or save(model, place, **about)
+    )
+    result = train(settings(tracked=True))
+    assert places == [store_folder / "unfinished" / str(result.run_id) / "model"]
+    assert not places[0].exists()
+
+
+def test_a_config_can_be_read_once(
+    settings: Settings, store_folder: Path, textcls: Callable[..., Done], fork: Callable[..., Forked]
+) -> None:
+    """As a shell's `<(…)` is."""
+    text = yaml.safe_dump(settings(tracked=True))
+    os.mkfifo("c.yaml")
+    writer = fork(Path("c.yaml").write_text, text)
+    done = textcls("train", "c.yaml")
+    writer.wait()
+    assert done.code == 0, done.err
+    (run,) = Store(store_folder).runs()
+    assert f"textcls predict {run.id} --store" in done.out
+    assert read(Store(store_folder), run.id, "config/given.yaml") == text
+
+
+def test_overrides_may_be_values(settings: Settings, tmp_path: Path) -> None:
+    result = train(settings(), overrides={"model.C": 3, "tracking.name": "other"}, output=tmp_path / "model")
+    assert (result.name, result.config.model.C) == ("other", 3)  # type: ignore[union-attr]
 
 
 def test_a_config_that_is_no_text_is_told(tmp_path: Path) -> None:

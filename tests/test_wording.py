@@ -1,10 +1,10 @@
-"""The hints for misspelt names."""
+"""The hints for misspelt names, and long texts in one line."""
 
 from __future__ import annotations
 
 import pytest
 
-from textcls.wording import did_you_mean
+from textcls.wording import did_you_mean, one_line, quoted, shortened
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,9 @@ from textcls.wording import did_you_mean
 )
 def test_did_you_mean(name: str, known: list[str], hint: str) -> None:
     assert did_you_mean(name, known) == hint
+
+
+def test_long_texts_are_cut_alike() -> None:
+    assert [shortened("abcd", width) for width in (4, 3)] == ["abcd", "ab…"]
+    assert one_line(" a\n b\x1bcd", 5) == "a b�…"
+    assert quoted(" a\n bcd", 4) == "'a b…'"

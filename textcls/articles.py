@@ -16,7 +16,7 @@ from pathlib import Path
 
 from textcls.errors import DataError
 from textcls.segmentation import Block, Sentence, find_blocks, find_sentences
-from textcls.wording import counted
+from textcls.wording import counted, looked_for_in
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _listed(files: Sequence[Path]) -> str:
 
 
 def find_articles(*paths: str | Path) -> list[Path]:
-    """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name; each once.
+    """List the article files of paths: of a file itself, of a folder every `*.txt` below it, by name, but for what is hidden; each once.
 
     What lies in a store of runs is left out, with a warning: it is the output of textcls, whose logs are `.txt` files too. A warning
     also says which files are named more than once, such as beside their folder.
@@ -174,8 +174,12 @@ def _find_articles(place: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
-        raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() == ".txt")
+        raise DataError(
+            f"{place or repr(place)}: no such file or folder{looked_for_in(place) if place else ''}; expected a .txt article or a folder of them"
+        )
+    found = sorted(
+        file for file in path.rglob("*") if file.suffix.lower() == ".txt" and file.is_file() and not _is_hidden(file, path)
+    )
     left_out = []
     for store in _stores(path):
         inside = [file for file in found if file.is_relative_to(store)]
@@ -188,6 +192,11 @@ def _find_articles(place: str | Path) -> list[Path]:
     for what in left_out:
         logger.warning("%s: left out %s", path, what)
     return found
+
+
+def _is_hidden(file: Path, below: Path) -> bool:
+    """Whether a file or a folder that it lies in has a name with a dot before it, as `.venv` has, whose licences are `.txt` files."""
+    return any(part.startswith(".") for part in file.relative_to(below).parts)
 
 
 def _stores(path: Path) -> Iterator[Path]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from textcls.config import GatesConfig, load_config, make_config
+from textcls.config import GatesConfig, Overrides, load_config, make_config
 from textcls.errors import ConfigError, TrackingError
 from textcls.evaluation import compare, make_predictions
 from textcls.evaluation.significance import FEWEST
@@ -58,7 +58,7 @@ def register(
     *,
     name: str | None = None,
     config: str | Path | None = None,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     champion: bool = False,
 ) -> Registration:
     """Register the model of a run if it passes the gates.
@@ -70,7 +70,7 @@ def register(
         run: its id or name.
         name: of the registered model; by default `textcls-` and the data set's name.
         config: a config file whose gates count; by default those of the run's own config.
-        overrides: settings on top, `gates.minimum.macro_f1=0.7`.
+        overrides: settings on top, such as `gates.minimum.macro_f1=0.7`, or as values by `section.key`.
         champion: whether the version takes the champion's place.
 
     Raises:

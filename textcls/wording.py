@@ -29,13 +29,17 @@ def counted(number: int, noun: str) -> str:
 def one_line(text: str, width: int) -> str:
     """A text of the data in one line: its white space folded, without what would steer a terminal, cut to a number of characters."""
     line = "".join(sign if sign.isprintable() else "�" for sign in " ".join(text.split()))
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+    return shortened(line, width)
 
 
 def quoted(text: object, width: int = 60) -> str:
     """Word a text of the data in one line: in quotation marks, its white space folded, cut to a number of characters."""
-    flat = " ".join(str(text).split())
-    return repr(flat if len(flat) <= width else flat[: width - 1] + "…")
+    return repr(shortened(" ".join(str(text).split()), width))
+
+
+def shortened(text: str, width: int) -> str:
+    """A text cut to a number of characters, of which the last then says so."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def looked_for_in(path: str | Path) -> str:

@@ -11,6 +11,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
+from textcls.annotation.adjudication import differences
 from textcls.annotation.store import Annotation, Span
 from textcls.errors import DataError
 
@@ -84,7 +85,7 @@ def measure_agreement(held: Mapping[str, Mapping[Span, Annotation]]) -> Agreemen
         kappa=kappa,
         per_label=dict(zip(labels, _kappa_of_each(confusion), strict=True)),
         confusion=confusion,
-        differences=[span for span in spans if len({held[name][span].label for name in annotators if span in held[name]}) > 1],
+        differences=[*differences(held)],
     )
 
 

@@ -132,7 +132,7 @@ def check(
     from textcls.cli.output import check_delivery, console, deliver
     from textcls.cli.progress import ProgressBar
     from textcls.config import load_config
-    from textcls.dataset import Finding, check_dataset, describe_rows, load_dataset
+    from textcls.dataset import Finding, check_dataset, describe_rows, load_dataset, near_duplicates
     from textcls.errors import DataError
     from textcls.training import plan, suspected_errors
 
@@ -152,10 +152,13 @@ def check(
 
     listed = "".join(f"; {fault}" for fault in faults[:_MOST_FAULTS]) + ("; …" if len(faults) > _MOST_FAULTS else "")
     findings = [Finding(bool(faults), f"{counted(len(faults), 'row')} that cannot be used{listed}")]
-    findings += check_dataset(dataset, duplicates=settings.splits.duplicates, against=against or [], text=settings.data.text)
+    clusters = near_duplicates(dataset["text"][:])
+    findings += check_dataset(
+        dataset, duplicates=settings.splits.duplicates, against=against or [], text=settings.data.text, clusters=clusters
+    )
     if settings.splits.kind != "given":  # which the checks above are about
         try:
-            plan(settings, dataset)
+            plan(settings, dataset, clusters=clusters)
             findings.append(Finding(False, f"splits of kind {settings.splits.kind}"))
         except DataError as error:
             findings.append(Finding(True, f"splits of kind {settings.splits.kind}: {error}"))

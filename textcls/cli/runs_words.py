@@ -31,6 +31,8 @@ def describe(store: Store, run: RunSummary) -> Iterator[str | Table]:
     yield f"{run.name}  ({run.kind or 'not made by textcls'})"
     yield f"id        {run.id}"
     yield f"status    {run.status.lower()}; started {when(run.started)}{took}"
+    if run.error:
+        yield f"error     {run.error}"
     yield f"data set  {run.experiment}, identity {run.data or 'unknown'}"
     yield f"made by   textcls {run.tags.get('textcls.version', 'unknown')}, started in a folder at {commit_of(run)}"
     versions = [f"{version.name} version {version.number}{version.alias_words}" for version in versions_of(store, run)]

@@ -23,10 +23,8 @@ def train(
     from textcls.cli.output import console
     from textcls.cli.progress import ProgressBar
     from textcls.cli.trained import print_trained
-    from textcls.config import load_config
     from textcls.training import train as run_training
 
-    loaded = load_config(config, set_ or [])
     bar = ProgressBar()
     try:
         with bar:
@@ -37,4 +35,4 @@ def train(
         raise
 
     if result.model_folder is not None or result.run_id is not None:  # else one of several processes, and not the one that speaks
-        print_trained(console(), result, loaded)
+        print_trained(console(), result)

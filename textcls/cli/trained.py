@@ -14,14 +14,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from textcls.config import Config
     from textcls.training import RunResult
 
 _FIGURES = (("macro_f1", "macro-F1"), ("accuracy", "accuracy"))
 _MOST_LABELS = 30
 
 
-def print_trained(out: Console, result: RunResult, config: Config) -> None:
+def print_trained(out: Console, result: RunResult) -> None:
     """Print what a run came to."""
     out.print(_labels(result))
     number = len(result.evaluation.per_label)
@@ -39,6 +38,7 @@ def print_trained(out: Console, result: RunResult, config: Config) -> None:
     if result.model_folder is not None:
         out.print(f"model: {result.model_folder}", soft_wrap=True)
     if result.run_id is not None:
+        config = result.config
         store = store_hint(config.tracking.uri or config.tracking.folder)
         texts = "ARTICLE" if config.data.text == "text" else "FILE"
         pages = config.tracking.uri or f"textcls ui{store}"  # a server shows its runs itself

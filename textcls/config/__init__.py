@@ -17,7 +17,15 @@ from textcls.config.models import (
     TransformerConfig,
     model_kinds,
 )
-from textcls.config.reading import check_settings, load_config, make_config, takes_fractions
+from textcls.config.reading import (
+    Overrides,
+    check_settings,
+    load_config,
+    make_config,
+    parse_config,
+    read_config_file,
+    takes_fractions,
+)
 from textcls.config.settings import (
     Config,
     DataConfig,
@@ -41,6 +49,7 @@ __all__ = [
     "LoraConfig",
     "ModelConfig",
     "ModelSettings",
+    "Overrides",
     "SetFitConfig",
     "Settings",
     "SpanConfig",
@@ -55,7 +64,9 @@ __all__ = [
     "load_config",
     "make_config",
     "model_kinds",
+    "parse_config",
     "parse_yaml",
+    "read_config_file",
     "starting_config",
     "takes_fractions",
 ]

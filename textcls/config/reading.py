@@ -19,30 +19,48 @@ from textcls.wording import did_you_mean, refused
 
 S = TypeVar("S", bound=Settings)
 
+Overrides = Sequence[str] | Mapping[str, Any]
+"""Settings on top of others, each `section.key=value` with the value in YAML, or as values by `section.key`."""
 
-def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+
+def load_config(path: str | Path, overrides: Overrides = ()) -> Config:
     """Read a config file.
 
     Args:
         path: a YAML file.
-        overrides: settings on top of the file, each `section.key=value` with the value in YAML.
+        overrides: settings on top of the file, each `section.key=value` with the value in YAML, or as values by `section.key`.
 
     Raises:
         ConfigError: the file is missing or is not YAML, or settings are wrong; all of them in one report,
             each line `file: model.learning_rate: message`.
     """
+    return parse_config(read_config_file(path), overrides, name=str(path))
+
+
+def read_config_file(path: str | Path) -> str:
+    """The text of a config file, for `parse_config`; what a shell gives in place of a file can be read only once.
+
+    Raises:
+        ConfigError: the file is missing, or is no text.
+    """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: no such config file; make one with: textcls config --init tfidf > {path}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a config file: {error}") from error
-    return make_config(_parse(text, str(path)), overrides, name=str(path))
 
 
-def make_config(
-    settings: Mapping[str, Any], overrides: Sequence[str] | Mapping[str, Any] = (), *, name: str = "config"
-) -> Config:
+def parse_config(text: str, overrides: Overrides = (), *, name: str = "config") -> Config:
+    """Check the text of a config file; `name` is what errors call it.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
+    return make_config(_parse(text, name), overrides, name=name)
+
+
+def make_config(settings: Mapping[str, Any], overrides: Overrides = (), *, name: str = "config") -> Config:
     """Check settings that are given as nested mappings.
 
     Args:
@@ -128,7 +146,11 @@ def _put(settings: dict[str, Any], key: str, value: Any, *, where: str) -> None:
 
 
 def _explain(error: ValidationError, of: type[Settings] = Config, above: Sequence[str] = ()) -> Iterator[str]:
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
+        within = any(other["loc"][:-1] == problem["loc"] for other in problems)
+        if within and problem["type"] in ("too_short", "too_long"):
+            continue  # only what is right was counted
         # The tag of a union stands in the location; people did not write it.
         location = [str(part) for part in problem["loc"]]
         if len(location) > 1 and location[0] == "model" and location[1] in model_kinds():

@@ -7,9 +7,11 @@ from typing import Any
 
 import yaml
 
+_TAG = "tag:yaml.org,2002:"
+
 
 def parse_yaml(text: str) -> Any:
-    """Read YAML in which `3e-5` is a number, a date is a string, and a key given twice is an error.
+    """Read YAML in which `3e-5` is a number, `yes`, `off`, `12:30` and dates are strings, and a key given twice is an error.
 
     Raises:
         yaml.YAMLError: it is not valid.
@@ -24,6 +26,12 @@ def dump_yaml(content: Any) -> str:
 
 class _Loader(yaml.SafeLoader):
     """Loads what `parse_yaml` says."""
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: bool | tuple[bool, bool]) -> str:
+        tag: str = super().resolve(kind, value, implicit)  # type: ignore[no-untyped-call]
+        if kind is yaml.ScalarNode and value is not None and _of_yaml_1_1(tag, value):
+            return f"{_TAG}str"
+        return tag
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -41,13 +49,16 @@ class _Dumper(yaml.SafeDumper):
     """Puts in quotes what `_Loader` would not read as a string."""
 
 
-# PyYAML follows YAML 1.1, where a float needs a dot and a signed exponent.
+def _of_yaml_1_1(tag: str, value: str) -> bool:
+    """Whether YAML 1.1, which PyYAML follows, sees more in a value than people do: a truth in `no`, a number of base 60, a date."""
+    match tag.removeprefix(_TAG):
+        case "bool":
+            return value.lower() not in ("true", "false")
+        case "int" | "float":
+            return ":" in value
+    return tag == f"{_TAG}timestamp"  # no setting is one
+
+
+# In YAML 1.1 a float needs a dot and a signed exponent.
 for _side in (_Loader, _Dumper):
-    _side.add_implicit_resolver(
-        "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-    )
-# A date is a string: no setting is one.
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
-}
+    _side.add_implicit_resolver(f"{_TAG}float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789."))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textcls.dataset.annotations import ANNOTATORS, SKIP
+from textcls.dataset.annotations import ANNOTATORS, SKIP, label_list
 from textcls.dataset.checks import Finding, check_dataset
 from textcls.dataset.context import add_context, only_sentences
 from textcls.dataset.duplicates import conflicts, near_duplicates, normalize_text, similar_pairs
@@ -43,6 +43,7 @@ __all__ = [
     "holds_rows",
     "is_blank",
     "json_line",
+    "label_list",
     "label_of",
     "load_dataset",
     "near_duplicates",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from typing import Any
 
 from textcls.errors import DataError
@@ -17,6 +16,16 @@ SKIP = "skip"
 """The label of what is not a sentence: a byline, or a heading that makes no claim. No row has it."""
 
 
+def label_list(value: Any) -> list[Any] | None:
+    """Take a list, which CSV has as JSON; None from what is none."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return [*value] if isinstance(value, list | tuple) else None
+
+
 def row_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str]:
     """Take the annotators' labels, a list that CSV has as JSON; a label that two gave stands there twice.
 
@@ -25,15 +34,12 @@ def row_annotations(row: Mapping[str, Any], column: str, where: str) -> list[str
     """
     if column not in row:
         raise DataError(f"{where}: no column {column!r}; {did_you_mean(column, row)}")
-    value = row[column]
-    if isinstance(value, str):
-        with suppress(json.JSONDecodeError):  # which is told below, as it stands there
-            value = json.loads(value)
-    labels = [str(label) if type(label) is int else label for label in value] if isinstance(value, list) else []
+    given = label_list(row[column])
+    labels = [str(label) if type(label) is int else label for label in given or []]
     if not labels or not all(isinstance(label, str) and label.strip() for label in labels):
         raise DataError(
             f"{where}: expected {column} to be a list of labels, one of each annotator, "
-            f"found {json.dumps(value, default=str, ensure_ascii=False)}"
+            f"found {json.dumps(row[column] if given is None else given, default=str, ensure_ascii=False)}"
         )
     return [label.strip() for label in labels]
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textcls.dataset.duplicates import conflicts, similar_pairs
+import numpy as np
+
+from textcls.dataset.duplicates import SAME_FROM, conflicts, near_duplicates, similar_pairs
 from textcls.dataset.load import read_rows
 from textcls.wording import counted, quoted
 
@@ -24,7 +26,12 @@ class Finding:
 
 
 def check_dataset(
-    dataset: Dataset, *, duplicates: str = "stop", against: Sequence[str | Path] = (), text: str = "text"
+    dataset: Dataset,
+    *,
+    duplicates: str = "stop",
+    against: Sequence[str | Path] = (),
+    text: str = "text",
+    clusters: np.ndarray | None = None,
 ) -> list[Finding]:
     """Check a loaded dataset.
 
@@ -34,6 +41,7 @@ def check_dataset(
             problem.
         against: files of texts, such as test sets of others, that the data must not repeat.
         text: the column of the text in these; `text` where they have none of that name.
+        clusters: what `near_duplicates` says of the texts, if that is known already.
 
     Returns:
         a finding a check, whether it is a problem or not.
@@ -41,27 +49,20 @@ def check_dataset(
     Raises:
         DataError: a file of `against` cannot be read.
     """
-    return list(_findings(dataset, duplicates, against, text))
+    return list(_findings(dataset, duplicates, against, text, clusters))
 
 
-def _findings(dataset: Dataset, duplicates: str, against: Sequence[str | Path], text: str) -> Iterator[Finding]:
+def _findings(
+    dataset: Dataset, duplicates: str, against: Sequence[str | Path], text: str, clusters: np.ndarray | None
+) -> Iterator[Finding]:
     texts, labels, groups, splits, ids = (dataset[column][:] for column in ("text", "label", "group", "split", "id"))
     stops, note = duplicates == "stop", "" if duplicates == "stop" else f" (splits.duplicates is {duplicates!r})"
     yield from _missing_labels(labels, splits)
-    pairs = similar_pairs(texts)
-    inside = [pair for pair in pairs if splits[pair[0]] == splits[pair[1]]]
-    across = [pair for pair in pairs if splits[pair[0]] != splits[pair[1]]]
-
-    def example(found: Sequence[tuple[int, int, float]]) -> str:
-        if not found:
-            return ""
-        first, second, similarity = found[0]
-        return f", such as {ids[first]} and {ids[second]} ({similarity:.2f}): {quoted(texts[first], 80)}"
-
-    yield Finding(
-        bool(across) and stops, f"{counted(len(across), 'pair')} of near-duplicates across splits{example(across)}{note}"
-    )
-    yield Finding(False, f"{counted(len(inside), 'pair')} of near-duplicates within a split{example(inside)}")
+    clusters = near_duplicates(texts) if clusters is None else clusters
+    across, example = _repeated(clusters, splits, ids, texts, across=True)
+    yield Finding(bool(across) and stops, f"{counted(across, 'text')} nearly the same as one of another split{example}{note}")
+    inside, example = _repeated(clusters, splits, ids, texts, across=False)
+    yield Finding(False, f"{counted(inside, 'text')} nearly the same as another of the same split{example}")
 
     contradicting = conflicts(texts, labels)
     some = next(iter(contradicting.items()), None)
@@ -81,12 +82,33 @@ def _findings(dataset: Dataset, duplicates: str, against: Sequence[str | Path], 
 
     for file in against:
         others = [row["text"] for row in read_rows(file, text=(text, "text"))]
-        found = [pair for pair in similar_pairs([*others, *texts], threshold=0.5) if pair[0] < len(others) <= pair[1]]
-        repeated = sum(similarity >= 0.8 for *_, similarity in found)
-        closest = f"{found[0][2]:.2f}, {quoted(texts[found[0][1] - len(others)], 80)}" if found else "below 0.5"
+        repeated, highest, closest = set(), 0.0, ""
+        for number, _, similarity in similar_pairs(texts, others, threshold=0.5):
+            if similarity >= SAME_FROM:
+                repeated.add(number)
+            if similarity > highest:
+                highest, closest = similarity, f"{similarity:.2f}, {quoted(texts[number], 80)}"
         yield Finding(
-            bool(repeated), f"{counted(repeated, 'pair')} of near-duplicates with {file}; the highest similarity is {closest}"
+            bool(repeated),
+            f"{counted(len(repeated), 'text')} nearly the same as one of {file}; the highest similarity is {closest or 'below 0.5'}",
         )
+
+
+def _repeated(
+    clusters: np.ndarray, splits: Sequence[str], ids: Sequence[str], texts: Sequence[str], *, across: bool
+) -> tuple[int, str]:
+    """How many texts are nearly the same as one of another split, or of their own, and two such in words."""
+    _, split_of = np.unique(splits, return_inverse=True)
+    sizes = np.bincount(clusters)[clusters]
+    _, part, counts = np.unique(np.stack([clusters, split_of]), axis=1, return_inverse=True, return_counts=True)
+    of_split = counts[part.reshape(-1)]
+    found = np.flatnonzero(sizes > of_split if across else of_split > 1)
+    if not len(found):
+        return 0, ""
+    first = found[0]
+    others = np.flatnonzero((clusters == clusters[first]) & ((split_of != split_of[first]) == across))
+    second = others[others != first][0]
+    return len(found), f", such as {ids[first]} and {ids[second]}: {quoted(texts[first], 80)}"
 
 
 def _missing_labels(labels: Sequence[str], splits: Sequence[str]) -> Iterator[Finding]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from rensa import RMinHash, RMinHashLSH
+
+SAME_FROM = 0.8
+"""The similarity from which on two texts say nearly the same."""
 
 _PERMUTATIONS = 128
 _BANDS = 32
@@ -22,52 +29,78 @@ def _shingles(text: str) -> set[str]:
     return {text[i : i + 5] for i in range(max(1, len(text) - 4))}
 
 
-def similar_pairs(texts: Sequence[str], *, threshold: float = 0.8) -> list[tuple[int, int, float]]:
-    """Find the pairs of texts that say nearly the same.
+def _new_index() -> RMinHashLSH:
+    from rensa import RMinHashLSH
+
+    return RMinHashLSH(threshold=SAME_FROM, num_perm=_PERMUTATIONS, num_bands=_BANDS)
+
+
+def _sketch(shingles: set[str]) -> RMinHash:
+    from rensa import RMinHash
+
+    sketch = RMinHash(num_perm=_PERMUTATIONS, seed=1)
+    sketch.update(list(shingles))
+    return sketch
+
+
+def _similarity(first: set[str], second: set[str]) -> float:
+    return len(first & second) / len(first | second)
+
+
+def similar_pairs(
+    texts: Sequence[str], others: Sequence[str], *, threshold: float = SAME_FROM
+) -> Iterator[tuple[int, int, float]]:
+    """Find what of some texts says nearly the same as one of others.
 
     Candidates come from MinHash with locality-sensitive hashing (Broder 1997; 128 permutations, 32 bands), and each
     is verified by the exact Jaccard similarity of its runs of five normalised characters.
 
-    Returns:
-        `(first, second, similarity)` with first < second and similarity >= threshold, the most similar first.
+    Yields:
+        `(text, other, similarity)`, two numbers and a similarity >= threshold, text by text; of others that read the same, the first.
     """
-    from rensa import RMinHash, RMinHashLSH
-
-    index = RMinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, num_bands=_BANDS)
-    shingles: list[set[str]] = []
+    index = _new_index()
     first_of: dict[str, int] = {}
-    pairs = []
+    for number, text in enumerate(map(normalize_text, others)):
+        if first_of.setdefault(text, number) == number:
+            index.insert(number, _sketch(_shingles(text)))
+    read = {number: text for text, number in first_of.items()}
     for number, text in enumerate(map(normalize_text, texts)):
-        if text in first_of:  # equal texts need no sketch, and may be many
-            shingles.append(set())
-            pairs.append((first_of[text], number, 1.0))
-            continue
-        first_of[text] = number
-        shingles.append(_shingles(text))
-        sketch = RMinHash(num_perm=_PERMUTATIONS, seed=1)
-        sketch.update(list(shingles[-1]))
-        for candidate in index.query(sketch):
-            similarity = len(shingles[candidate] & shingles[number]) / len(shingles[candidate] | shingles[number])
+        shingles = _shingles(text)
+        for other in index.query(_sketch(shingles)):
+            similarity = _similarity(shingles, _shingles(read[other]))
             if similarity >= threshold:
-                pairs.append((candidate, number, similarity))
-        index.insert(number, sketch)
-    return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
+                yield number, other, similarity
 
 
 def near_duplicates(texts: Sequence[str]) -> np.ndarray:
-    """Give texts that say nearly the same one number, by `similar_pairs` and what these connect.
+    """Give texts that say nearly the same one number: those that `similar_pairs` would pair, and what these connect.
+
+    Pairs that change nothing are not looked at, for where texts are made from a template nearly all of them are similar.
 
     Returns:
         shape (n_texts,), integers: equal where two texts are near-duplicates.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    pairs = similar_pairs(texts)
-    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
-    graph = coo_matrix((np.ones(len(pairs), dtype=bool), (first, second)), shape=(len(texts), len(texts)))
-    clusters: np.ndarray = connected_components(graph, directed=False)[1]
-    return clusters
+    number_of: dict[str, int] = {}  # equal texts need no sketch, and may be many
+    numbers = np.array([number_of.setdefault(text, len(number_of)) for text in map(normalize_text, texts)], dtype=int)
+    different, index, cluster = list(number_of), _new_index(), np.arange(len(number_of))
+    for number, text in enumerate(different):
+        shingles = _shingles(text)
+        sketch = _sketch(shingles)
+        candidates = np.array(index.query(sketch), dtype=int)
+        while len(candidates):
+            # Made anew, for those of all texts would take up a hundred times what the texts do.
+            if _similarity(shingles, _shingles(different[candidates[0]])) < SAME_FROM:
+                candidates = candidates[1:]
+                continue
+            joined = cluster[candidates[0]]
+            if cluster[number] == number:  # alone so far
+                cluster[number] = joined
+            else:
+                cluster[cluster == joined] = cluster[number]
+            candidates = candidates[cluster[candidates] != cluster[number]]
+        index.insert(number, sketch)
+    found: np.ndarray = cluster[numbers]
+    return found
 
 
 def conflicts(texts: Sequence[str], labels: Sequence[str]) -> dict[str, Counter[str]]:

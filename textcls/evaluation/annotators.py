@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from textcls.dataset import label_list
 from textcls.evaluation.bootstrap import RESAMPLES, Interval, interval, replicate
 from textcls.evaluation.sums import Sums, accuracy, label_f1, sum_rows
 from textcls.evaluation.units import Units, bundle, find_units
@@ -48,7 +48,7 @@ class Ceiling:
 
 def judgements(column: Sequence[Any]) -> list[list[str]]:
     """Read the column of annotators' labels; CSV holds lists as JSON. What is no list of labels is an empty one."""
-    return [_labels(value) for value in column]
+    return [[*map(str, label_list(value) or ())] for value in column]
 
 
 def measure_annotators(
@@ -103,12 +103,3 @@ def _macro_f1(sums: Sums) -> np.ndarray:
     f1 = label_f1(sums)[..., :-1]
     found: np.ndarray = np.nansum(f1, axis=-1) / np.maximum((~np.isnan(f1)).sum(axis=-1), 1)
     return found
-
-
-def _labels(value: Any) -> list[str]:
-    if isinstance(value, str) and value.startswith("["):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return []
-    return [*map(str, value)] if isinstance(value, list | tuple) else []

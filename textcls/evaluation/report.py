@@ -13,7 +13,7 @@ from textcls.evaluation.metrics import FIGURES, Evaluation
 from textcls.evaluation.page import listed, marked_text, page, picture, row, table, word_range
 from textcls.evaluation.slices import FEWEST_UNITS, Slice, worst_slices
 from textcls.evaluation.weighed import strongest
-from textcls.wording import counted
+from textcls.wording import counted, shortened
 
 _MOST_WRONG = 30
 _MOST_CONFUSIONS = 6
@@ -180,10 +180,8 @@ def _weighed(its: Mapping[str, Any]) -> str:
     lines = [marked_text(its)]
     for label, pieces in zip((its["prediction"], its["label"]), strongest(its.get("weighed") or ()), strict=True):
         if pieces:
-            named = " ".join(f"<code>{escape(_short(name))}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces)
+            named = " ".join(
+                f"<code>{escape(shortened(name, _LONGEST_PIECE))}</code>&nbsp;{abs(weight):.2f}" for name, weight in pieces
+            )
             lines.append(f'<span class="weighed">for {escape(str(label))}: {named}</span>')
     return "<br>".join(lines)
-
-
-def _short(piece: str) -> str:
-    return piece if len(piece) <= _LONGEST_PIECE else f"{piece[: _LONGEST_PIECE - 1]}…"

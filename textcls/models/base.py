@@ -116,8 +116,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
                 and texts left when it was killed goes on from there, to the very same classifier; families whose fits are short begin anew.
 
         Raises:
-            DataError: no texts, another number of labels or annotations, only one label, a text that is not a string with content, or a
-                validation label that is none of the others.
+            DataError: no texts, another number of labels or annotations, only one label, a text that is not a string with content, a
+                neighbour that is no string, or a validation label that is none of the others.
             ModelError: the family cannot learn from annotations, its encoder is not at hand or reads fewer tokens than it is to, or the
                 loss became NaN or infinite.
         """
@@ -137,7 +137,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Estimate each label's probability, weighed and calibrated by `decision_`: shape (n_texts, n_labels), columns as `classes_`.
 
         Raises:
-            DataError: a text is not a string with content.
+            DataError: a text is not a string with content, or a neighbour is not a string.
         """
 
     def predict(self, texts: Texts) -> np.ndarray:
@@ -161,8 +161,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
             each text's pieces, those with the most weight, for or against, first; every piece once.
 
         Raises:
-            DataError: a text is not a string with content, there are not as many labels or others, or a label is none of the
-                classifier's.
+            DataError: as `predict_proba`, there are not as many labels or others, or a label is none of the classifier's.
             ModelError: a library that is needed for it is not installed.
         """
         return None
@@ -220,21 +219,38 @@ def check_texts(texts: Texts) -> list[str]:
             )
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"text {number}: expected a string with content, found {text!r}")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise DataError(f"text {number}: expected Unicode, found half of a surrogate pair: {text[:80]!a}") from error
-        checked.append(str(text))
+        checked.append(_unicode(text, f"text {number}: expected Unicode"))
     return checked
 
 
 def neighbours(texts: Texts, context: Mapping[str, int] | None) -> dict[str, list[str]]:
     """Give the sentences around each text, for each side that a model's `context` names: `before`, `after`, both, or none.
 
-    A string, and a row at the edge of its article, has none, which is the empty string.
+    A string, and a row at the edge of its article, has none, which is the empty string; None and NaN, as pandas has it, are that too.
+
+    Raises:
+        DataError: one of them is not a string.
     """
     sides = [side for side in ("before", "after") if (context or {}).get(side)]
-    return {side: [(item.get(side) or "") if isinstance(item, Mapping) else "" for item in texts] for side in sides}
+    return {side: [_neighbour(item, side, number) for number, item in enumerate(texts)] for side in sides}
+
+
+def _neighbour(item: Any, side: str, number: int) -> str:
+    given = item.get(side) if isinstance(item, Mapping) else None
+    if given is None or (isinstance(given, float) and given != given):
+        return ""
+    if not isinstance(given, str):
+        raise DataError(f"text {number}: expected {side} to be a string, found {given!r}")
+    return _unicode(given, f"text {number}: expected {side} in Unicode")
+
+
+def _unicode(text: str, expected: str) -> str:
+    """A string, of whatever kind, as a plain one that can be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{expected}, found half of a surrogate pair: {text[:80]!a}") from error
+    return str(text)
 
 
 def text_parts(texts: Texts, context: Mapping[str, int] | None) -> dict[str, list[str]]:

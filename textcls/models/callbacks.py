@@ -101,7 +101,7 @@ def damaged_files(checkpoint: Path) -> list[str]:
     try:
         sizes: dict[str, int] = json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8"))
         return [name for name, size in sizes.items() if _size(checkpoint / name) != size]
-    except (ValueError, AttributeError):  # or an older textcls, which noted no sizes, has made it
+    except ValueError:
         return [COMPLETE]
 
 

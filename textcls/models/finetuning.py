@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +33,7 @@ from textcls.errors import ModelError
 from textcls.models.base import Listener
 from textcls.models.callbacks import BEST, COMPLETE, KeepBest, Save, Tell, damaged_files
 from textcls.models.devices import uses_bf16
+from textcls.torchrun import world_size
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def fine_tune(
     callbacks: list[TrainerCallback] = [Tell(listener)]
     if validation is not None:
         callbacks.append(KeepBest(folder, settings.patience))
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:  # several processes would not save at the same step
+    if world_size() == 1:  # several processes would not save at the same step
         callbacks.append(Save(listener))
     trainer = _Trainer(
         model=model,
@@ -229,7 +229,7 @@ def _share(batch_size: int) -> int:
     Raises:
         ModelError: they cannot take equally many.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = world_size()
     if batch_size % processes:
         raise ModelError(
             f"model.batch_size is {batch_size}, which {processes} processes cannot share evenly; set it to a multiple of {processes}"

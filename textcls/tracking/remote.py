@@ -11,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from textcls.errors import TrackingError
+from textcls.wording import shortened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,6 +29,7 @@ _calls = 0
 _ours: list[str] = []
 """Those of the settings that the user has not, and that are set while there are any."""
 _lock = Lock()
+_LONGEST_REASON = 200
 
 
 def server_uri(place: str | Path) -> str | None:
@@ -104,7 +106,7 @@ def reason(error: BaseException) -> str:
     if "failed with exception" in str(error) or "failed with timeout" in str(error):
         return "it does not answer"
     lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0] if len(lines[0]) <= 200 else lines[0][:199] + "…"
+    return shortened(lines[0], _LONGEST_REASON)
 
 
 _FAILING = r"too many (\d{3}) error responses"

@@ -179,9 +179,11 @@ class Run(NullRun):
         if points:
             self._outbox.later(Call(self._run_id, "metrics", {"points": points}))
 
-    def _end(self, status: str) -> None:
+    def _end(self, status: str, error: str | None) -> None:
         self._send_points()
         if not self._handed_over:
+            if error is not None:
+                self.tags({"textcls.error": error})
             self._send("end", {"status": status, "time": _now()})
 
 
@@ -191,7 +193,7 @@ def track(
 ) -> Iterator[NullRun]:
     """Open a run for the length of the block, as the config says; `resume` is the id of one that was begun earlier.
 
-    The run ends as FINISHED, as FAILED if an exception leaves the block, and as KILLED if `GivenUp` or Ctrl-C does. In the main thread
+    The run ends as FINISHED, as FAILED if an exception leaves the block, which a tag then names, and as KILLED if `GivenUp` or Ctrl-C does. In the main thread
     SIGTERM and SIGHUP, where nobody handles them, are a Ctrl-C (KeyboardInterrupt) for the length of the block. A server that goes away after the run has begun costs it nothing: what could not be
     sent is kept in `unsent/` of the config's folder.
 
@@ -255,17 +257,22 @@ def metric_name(name: str) -> str:
 def _open_run(outbox: Outbox, experiment: str, name: str, tags: Mapping[str, str], resume: str | None = None) -> Iterator[Run]:
     all_tags = {**tags, "textcls.process": this_process()}
     start = {"experiment": experiment, "name": name, "tags": all_tags, "time": _now()}
-    id = outbox.start(start) if resume is None else outbox.reopen(resume, {"textcls.process": this_process()})
+    id = (
+        outbox.start(start) if resume is None else outbox.reopen(resume, {"textcls.process": this_process(), "textcls.error": ""})
+    )
     run = Run(outbox, id, name, experiment, all_tags)
-    status = "FAILED"
+    status, why = "FAILED", None
     try:
         yield run
         status = "FINISHED"
     except (KeyboardInterrupt, GivenUp):
         status = "KILLED"
         raise
+    except BaseException as error:
+        why = f"{type(error).__name__}: {reason(error)}"
+        raise
     finally:
-        run._end(status)
+        run._end(status, why)
 
 
 @contextmanager

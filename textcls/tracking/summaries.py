@@ -51,6 +51,11 @@ class RunSummary:
         return self.tags.get("mlflow.source.git.commit", "")
 
     @property
+    def error(self) -> str:
+        """What it failed by; nothing if it did not."""
+        return self.tags.get("textcls.error", "")
+
+    @property
     def parent(self) -> str | None:
         """The id of the run that this one is a child of."""
         return self.tags.get("mlflow.parentRunId")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from textcls.config import Config, load_config, make_config
+from textcls.config import Config, Overrides, load_config, make_config
 from textcls.errors import ConfigError
 from textcls.evaluation import Comparison, Predictions, compare, make_predictions
 from textcls.evaluation.drawing import as_png
@@ -46,7 +46,7 @@ def learning_curve(
     config: str | Path,
     *,
     shares: Sequence[float] = SHARES,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     output: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> LearningCurve:
@@ -58,7 +58,7 @@ def learning_curve(
     Args:
         config: a config file.
         shares: shares of the training groups, in (0, 1].
-        overrides: settings on top, `section.key=value`.
+        overrides: settings on top, `section.key=value`, or as values by `section.key`.
         output: a path at which to write the figure, which is a PNG; nothing may be there yet.
         reporter: told of phases and progress.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from textcls.config import Config
 from textcls.errors import ConfigError
 from textcls.models import TextClassifier
+from textcls.torchrun import world_size
 
 
 def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
@@ -29,7 +30,7 @@ def run_tags(config: Config, identity: str, kind: str) -> dict[str, str]:
         "textcls.data_sha": identity,
         "textcls.version": version("textcls"),
         "textcls.machine": machine(),
-        "textcls.processes": os.environ.get("WORLD_SIZE", "1"),  # as torchrun counts them
+        "textcls.processes": str(world_size()),
         "mlflow.source.name": Path(sys.argv[0]).name or "python",
         "mlflow.source.type": "LOCAL",
     }
@@ -48,7 +49,7 @@ def check_one_process(what: str) -> None:
     Raises:
         ConfigError: it is.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    processes = world_size()
     if processes > 1:
         raise ConfigError(
             f"{what} makes many runs, which the {processes} processes of torchrun cannot share; start it without torchrun"

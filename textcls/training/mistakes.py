@@ -19,7 +19,7 @@ from textcls.evaluation.suspects import rank_suspects
 from textcls.models import Listener, classifier_class
 from textcls.splits import make_splits
 from textcls.training.fitting import Outcome, fit_classifier
-from textcls.training.planning import Fit, in_context
+from textcls.training.planning import Fit, with_neighbours
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -117,7 +117,7 @@ def suspected_errors(config: Config, rows: Dataset, *, listener: Listener | None
     Raises:
         DataError: all rows are of one group, or fewer than two labels have two rows.
     """
-    dataset = in_context(rows, config.model.context)
+    dataset = with_neighbours(rows, config.model.context)
     counts, folds = _rows_and_folds(rows)
     frequent = [number for number, label in enumerate(rows["label"][:]) if counts[label] >= folds]
     if len(frequent) < len(rows):

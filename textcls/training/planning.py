@@ -30,7 +30,7 @@ class Fit:
     split: Split
 
 
-def in_context(dataset: Dataset, context: ContextConfig | None) -> Dataset:
+def with_neighbours(dataset: Dataset, context: ContextConfig | None) -> Dataset:
     """Give each row the sentences around it, if a model reads any.
 
     Raises:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from textcls.artifacts import describe_model, library_versions
-from textcls.config import Config, make_config
+from textcls.config import Config, Overrides, make_config
 from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
 from textcls.models import TextClassifier
@@ -62,13 +62,13 @@ class Reproduction:
         return not self.other_figures and not self.other_predictions
 
 
-def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporter: Reporter | None = None) -> Reproduction:
+def reproduce(store: Store, name: str, *, overrides: Overrides = (), reporter: Reporter | None = None) -> Reproduction:
     """Run a run again, untracked, and compare.
 
     Args:
         store: where the run is.
         name: its id or name.
-        overrides: settings on top of the run's config, `section.key=value`, such as where its data lie now.
+        overrides: settings on top of the run's config, `section.key=value` or as values by `section.key`, such as where its data lie now.
         reporter: told of phases and progress.
 
     Raises:
@@ -83,7 +83,8 @@ def reproduce(store: Store, name: str, *, overrides: Sequence[str] = (), reporte
     kept = store.artifact(run, "evaluation.json")
     if kept is None:
         raise TrackingError(f"run {run.name}: it has kept no figures to compare with; its status is {run.status}")
-    config = make_config(settings, [*overrides, "tracking.enabled=false"], name=f"run {run.name}")
+    config = make_config(settings, overrides, name=f"run {run.name}")
+    config = config.model_copy(update={"tracking": config.tracking.model_copy(update={"enabled": False})})
     restored = [
         _config(settings, config),
         _data(store, run, config),

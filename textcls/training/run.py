@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -11,21 +10,21 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from textcls.artifacts import pip_requirements, save_model
-from textcls.config import Config, EnsembleConfig, load_config, make_config
+from textcls.config import Config, EnsembleConfig, Overrides, make_config, parse_config, read_config_file
 from textcls.errors import ConfigError, OutputError
 from textcls.evaluation import Evaluation, Intervals
 from textcls.evaluation.abstention import NONE_ANSWERED
 from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import TextClassifier
+from textcls.torchrun import is_first, world_size
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome
 from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
 from textcls.training.mistakes import doubted_labels, look_at_mistakes, neighbours
-from textcls.training.planning import in_context, plan, protocol
+from textcls.training.planning import plan, protocol, with_neighbours
 from textcls.training.pooling import final_metrics, pool, speed
 from textcls.training.reading import RunData, read_data
 from textcls.training.record import kept_log, log_inputs, log_results
@@ -43,6 +42,7 @@ class RunResult:
     Attributes:
         run_id: the MLflow run's id; None if it was not tracked.
         name: the run's name.
+        config: what was run, in full.
         metrics: the run's final metrics, such as `test/macro_f1`; the means over the folds if there are several.
         evaluation: figures over the predictions of all folds together.
         intervals: their 95 % intervals, by a bootstrap over articles.
@@ -54,6 +54,7 @@ class RunResult:
 
     run_id: str | None
     name: str
+    config: Config
     metrics: dict[str, float]
     evaluation: Evaluation
     intervals: Intervals
@@ -65,7 +66,7 @@ class RunResult:
 def train(
     config: Config | Mapping[str, Any] | str | Path,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     output: str | Path | None = None,
     resume: str | None = None,
     reporter: Reporter | None = None,
@@ -79,7 +80,7 @@ def train(
 
     Args:
         config: a config, its settings as nested mappings, or a config file.
-        overrides: settings on top, `section.key=value`.
+        overrides: settings on top, `section.key=value`, or as values by `section.key`.
         output: a path at which to write the final model's folder; nothing may be there yet.
         resume: the id of a run that did not come to its end, to go on with it; config and data must be those it was begun with.
             The result is the same to the last bit as if it had not been interrupted.
@@ -88,20 +89,18 @@ def train(
     Raises:
         TextclsError: the config, the data, the model, the store or the output cannot be used.
     """
-    file = Path(config) if isinstance(config, str | Path) else None
-    config = _resolve(config, overrides)
-    given = file.read_text(encoding="utf-8") if file is not None else None
+    config, given = _resolve(config, overrides)
     if output is not None:
         check_new(output)
     elif not config.tracking.enabled:
         raise ConfigError("tracking.enabled is false and no output is named, so the model would be lost; name an output")
     if resume is not None:
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if world_size() > 1:
             raise ConfigError("a run of several processes keeps no checkpoints and cannot be resumed; start a new run")
         if not config.tracking.enabled:
             raise ConfigError("only a tracked run can be resumed; set tracking.enabled to true")
         resume = unfinished_run(config.tracking, resume)
-    if int(os.environ.get("RANK", "0")):  # as torchrun numbers its processes
+    if not is_first():
         config = config.model_copy(update={"tracking": config.tracking.model_copy(update={"enabled": False})})
         output = reporter = None
 
@@ -146,6 +145,7 @@ def run_config(
         job = _prepare(config, data, validate=validate)
 
         run = opened.enter_context(_tracked(job, within, resume))
+        opened.callback(_keep_log, run, log)  # also of a run that fails
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
         work = Work(job, run, workspace, reporter)
@@ -153,7 +153,7 @@ def run_config(
         outcomes, classifier = make_fits(work, final=within is None)
 
         reporter.phase("writing")
-        folder = Path(opened.enter_context(TemporaryDirectory(prefix="textcls-"))) / "model"
+        folder = workspace.model()
         # How long a process that was killed was at work is not known.
         result = _measure(work, outcomes, classifier, folder, output, started=started if resume is None else None)
         run.metrics(result.metrics)
@@ -162,8 +162,6 @@ def run_config(
             run.model(folder, name=job.name, requirements=pip_requirements())
         if output is not None:
             _write_output(folder, output, run)
-        if log:  # most runs have nothing to warn of
-            run.text("\n".join(log) + "\n", "log.txt")
     return result
 
 
@@ -175,17 +173,19 @@ def run_name(config: Config) -> str:
 # --- stages ---------------------------------------------------------------------------------------------------------
 
 
-def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str]) -> Config:
+def _resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Overrides) -> tuple[Config, str | None]:
+    """The config in full, and the text of its file."""
     if isinstance(config, str | Path):
-        return load_config(config, overrides)
+        given = read_config_file(config)
+        return parse_config(given, overrides, name=str(config)), given
     if isinstance(config, Config):
-        return make_config(config.model_dump(mode="json"), overrides) if overrides else config
-    return make_config(config, overrides)
+        return (make_config(config.model_dump(mode="json"), overrides) if overrides else config), None
+    return make_config(config, overrides), None
 
 
 def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
     """Part the rows, and find all that the run needs, before anything is tracked."""
-    rows = in_context(data.rows, config.model.context)
+    rows = with_neighbours(data.rows, config.model.context)
     fits, final = plan(config, rows, validate=validate, clusters=data.clusters)
     ensemble = None
     if isinstance(config.model, EnsembleConfig):
@@ -202,6 +202,11 @@ def _tracked(job: Job, within: NullRun | None, resume: str | None) -> AbstractCo
     if within is not None:
         return within.child(job.name, "trial")
     return track(job.config.tracking, experiment=job.data.summary.name, name=job.name, tags=job.tags, resume=resume)
+
+
+def _keep_log(run: NullRun, log: Sequence[str]) -> None:
+    if log:  # most runs have nothing to warn of
+        run.text("\n".join(log) + "\n", "log.txt")
 
 
 def _note_inputs(work: Work, given: str | None) -> None:
@@ -233,7 +238,7 @@ def _measure(
         metrics["time/total_s"] = time.monotonic() - started
     metrics["size/model_mb"] = folder_bytes(folder) / 1e6
     metrics |= speed(classifier, job.in_context)
-    return RunResult(work.run.id, job.name, metrics, evaluation, intervals, predictions, classifier, output)
+    return RunResult(work.run.id, job.name, job.config, metrics, evaluation, intervals, predictions, classifier, output)
 
 
 def _keep_results(work: Work, result: RunResult, outcomes: Sequence[Outcome]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from textcls.config import Config, TrackingConfig, load_config, make_config
+from textcls.config import Config, Overrides, TrackingConfig, load_config, make_config
 from textcls.errors import ConfigError, DataError, ModelError, TrackingError
 from textcls.files import check_new, new_file
 from textcls.tracking import GivenUp, NullRun, Store, track
@@ -53,7 +53,7 @@ class SweepResult:
 def sweep(
     config: str | Path,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Overrides = (),
     output: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> SweepResult:
@@ -66,7 +66,7 @@ def sweep(
 
     Args:
         config: a config file with a `sweep`.
-        overrides: settings on top, `section.key=value`.
+        overrides: settings on top, `section.key=value`, or as values by `section.key`.
         output: a path at which to write the best config; nothing may be there yet. While another process is at a trial, nothing is
             written: it is the last to end that knows the best.
         reporter: told of phases and progress.

@@ -4,6 +4,7 @@ run.json           the run's config, the identity of its data and of their rows 
 .lock              held by the process that is at work here
 FIT/               for each fit: `run.json`, the child run it is tracked as; checkpoints while it is fitted, and in `seconds.json`
                    how long it took to come to the newest; `outcome.json` and `probabilities.npy` once it is measured
+model/             the final model, while it is measured and handed on
 """
 
 from __future__ import annotations
@@ -104,6 +105,12 @@ class Workspace:
         np.save(self.folder / fit / "probabilities.npy", measured.probabilities, allow_pickle=False)
         _write_json(self.folder / fit / "outcome.json", {"metrics": measured.metrics, "labels": measured.labels})
         shutil.rmtree(self.folder / fit / "checkpoints", ignore_errors=True)
+
+    def model(self) -> Path:
+        """The folder to write the final model to, which is not there: what a process that was killed left of it goes."""
+        folder = self.folder / "model"
+        shutil.rmtree(folder, ignore_errors=True)
+        return folder
 
     def remove(self) -> None:
         """Remove it all, when the run is finished."""
