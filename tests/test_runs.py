@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -602,6 +603,13 @@ def test_a_store_of_somebody_else_is_read(
     ):
         done = textcls(*command, "--store", place)
         assert (done.code, "moved here" in done.err) == (0, False), done.err
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    for _ in range(2):
+        load("second", store=place)
+        assert not [*scratch.iterdir()], "what was copied to be read is gone"
+    assert not [file for file in Path("/dev/fd").iterdir() if str(scratch) in os.path.realpath(file)]
     message = f"{place}: the folder cannot be written to, so its runs can be read only"
     for command in (("runs", "delete", "first", "--yes"), ("runs", "gc", "--yes"), ("register", "first")):
         wrong(textcls(*command, "--store", place), message)

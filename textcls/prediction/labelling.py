@@ -43,7 +43,8 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
     if Path(model).exists():
         return load_model(model)
     try:
-        folder = Store(store).model_folder(str(model))
+        opened = Store(store)  # held while the model is read, for a copy of it is removed with the store
+        folder = opened.model_folder(str(model))
     except TrackingError as error:
         asked = "" if str(model).startswith("models:/") else f"{model}: no such model folder; and as a run: "
         raise ModelError(f"{asked}{error}") from error

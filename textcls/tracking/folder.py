@@ -100,6 +100,16 @@ def copy_to_read(folder: Path, copy: Path) -> None:
     copy.chmod(0o444)
 
 
+def close_database(uri: str) -> None:
+    """Have MLflow close a database, which it else keeps open for good: a file that is removed would still take up its space."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
+
+    for store in (Runs, Models):
+        if (engine := store._engine_map.pop(uri, None)) is not None:
+            engine.dispose()
+
+
 def _probe(folder: Path, database: Path) -> set[str]:
     """Look at a database before MLflow does, which tries one that it cannot open for most of an hour; give the version of its tables."""
     try:

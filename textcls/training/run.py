@@ -23,7 +23,7 @@ from textcls.files import check_new, folder_bytes, new_folder
 from textcls.models import TextClassifier
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome
-from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
+from textcls.training.members import check_calibration, check_known, make_ensemble
 from textcls.training.mistakes import doubted_labels, look_at_mistakes
 from textcls.training.planning import in_context, plan, protocol
 from textcls.training.pooling import final_metrics, pool, speed
@@ -189,7 +189,7 @@ def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
     fits, final = plan(config, rows, validate=validate, clusters=data.clusters)
     ensemble = None
     if isinstance(config.model, EnsembleConfig):
-        ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
+        ensemble = make_ensemble(config, data.summary.identity)
         split, texts = fits[0].split, rows["text"][:]
         if config.decision.learns:
             check_calibration(ensemble, [texts[row] for row in split.calibration])
