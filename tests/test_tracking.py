@@ -435,6 +435,29 @@ def test_a_run_is_found_without_reading_others(
     assert (child.name, set(read)) == ("fold of parent", {child.id, ids["parent"]})
 
 
+def test_what_is_below_a_sweep_is_found_by_as_many_questions_for_any_number_of_trials(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracked(config, "sweep") as sweep:
+        for number in range(4):
+            with sweep.child(f"trial {number}", "trial") as trial, trial.child(f"fold of {number}", "fold"):
+                time.sleep(0.002)  # the order is that of the starts, in milliseconds
+    with tracked(config, "another") as other, other.child("fold of another", "fold"):
+        pass
+    store = Store(store_folder)
+    search, asked = store.client.search_runs, []
+
+    def watched(*given: Any, **named: Any) -> Any:
+        asked.append(named)
+        return search(*given, **named)
+
+    run = store.run("sweep")
+    monkeypatch.setattr(store.client, "search_runs", watched)
+    found = [child.name for child in store.children_of(run)]
+    assert found == [f"{kind} {number}" for kind in ("trial", "fold of") for number in range(4)]
+    assert len(asked) == 2
+
+
 def test_a_run_that_was_deleted_is_not_found(config: TrackingConfig, store_folder: Path) -> None:
     with tracked(config) as run:
         pass

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from textcls.errors import TrackingError
-from textcls.tracking.finding import choose_run, find_run, pages, search_runs
+from textcls.tracking.finding import choose_run, find_run, pages, search_runs, with_children
 from textcls.tracking.folder import close_database, copy_to_read, is_read_only, opened_folder
 from textcls.tracking.processes import UNFINISHED, is_alive, is_held, is_here
 from textcls.tracking.remote import brief, reach, reason, server_client, server_uri
@@ -192,8 +192,10 @@ class Store:
     def children_of(self, run: RunSummary) -> list[RunSummary]:
         """List the folds, seeds or trials of a run, the oldest first, and theirs."""
         children = search_runs(self.client, f"tags.`mlflow.parentRunId` = '{run.id}'")[::-1]
-        parents = [child for child in children if child.kind not in ("fold", "seed")]  # which have none
-        return children + [below for parent in parents for below in self.children_of(parent)]
+        if all(child.kind in ("fold", "seed") for child in children):  # which have none
+            return children
+        # A question for each trial of a sweep would take a server minutes.
+        return with_children(children, self.runs(children=True)[::-1])
 
     def deleted_runs(self) -> list[RunSummary]:
         """List the runs that were deleted and still take up space, the newest first."""
