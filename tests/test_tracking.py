@@ -28,6 +28,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
 
 from textcls.artifacts import load_model, pip_requirements, save_model
@@ -544,6 +545,29 @@ def test_a_model_is_loaded_by_run_id_name_and_registry(config: TrackingConfig, s
             load(name, store=store_folder)
         known = "models:/textcls-news@champion, models:/textcls-news/1"
         assert str(caught.value) == f"{store_folder}: no model {name!r}; known: {known}"
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_model_is_copied_once_where_files_can_be_linked(
+    linked: bool, config: TrackingConfig, store_folder: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    log, seen = MlflowClient.log_model_artifacts, []
+
+    def watched(client: MlflowClient, id: str, folder: str) -> None:
+        files = (Path(folder) / "data" / "model").iterdir()
+        seen.extend(file.samefile(model_folder / file.name) for file in files)
+        log(client, id, folder)
+
+    if not linked:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", watched)
+    kept = Store(store_folder).model_folder(keep_model(config, model_folder))
+    assert set(seen) == {linked}
+    assert (load_model(kept).predict_proba(TEXTS) == load_model(model_folder).predict_proba(TEXTS)).all()
+    assert not [file for file in kept.iterdir() if file.stat().st_nlink > 1], "the store's own are its alone"
 
 
 def test_a_model_lies_in_the_store(config: TrackingConfig, store_folder: Path, model_folder: Path) -> None:
