@@ -121,7 +121,7 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
         "dead": f"{host}:{dead.pid}",
         "its number is another's now": f"{host}:{os.getppid()}:1",
         "alive": this_process(),
-        "alive, of an older textcls": f"{host}:{os.getpid()}",
+        "alive, of a system that says no start": f"{host}:{os.getpid()}",
         "elsewhere": f"other-host:{dead.pid}",
         "unknown": "",
     }.items():
@@ -612,7 +612,7 @@ def test_of_several_models_of_a_run_the_one_that_was_kept_counts(
     (kept,) = store.run(run).model_ids
     experiment = store.client.get_run(run).info.experiment_id
     store.client.update_run(run, status="RUNNING")
-    for _ in range(6):  # as an older textcls left them, in no order that is known
+    for _ in range(6):  # as MLflow's own log_model leaves them, in no order that is known
         cut_off = store.client.create_logged_model(experiment, name="a run", source_run_id=run)
         store.client.log_outputs(run, [LoggedModelOutput(cut_off.model_id, step=0)])
     store.client.delete_logged_model(cut_off.model_id)

@@ -181,7 +181,7 @@ def _migrate(database: Path) -> None:
             _initialize_tables(engine)
         engine.dispose()
         whole.replace(database)
-    except SQLAlchemyError as error:  # such as of tables that an older textcls was cut off in making
+    except SQLAlchemyError as error:  # such as of tables that MLflow was cut off in making
         raise TrackingError(
             f"{database.parent}: MLflow cannot bring mlflow.db up to date: {reason(error)}; if no run was ever tracked in it, remove it; "
             "else put a copy in its place"
