@@ -224,8 +224,29 @@ def test_scikit_learn_may_number_the_labels(make: Callable[..., TextClassifier])
 
 def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
     config: Any = model_kinds()[kind](kind=kind)
-    assert make_classifier(config).get_params() == config.model_dump(exclude={"kind"})
+    assert (
+        make_classifier(kind).get_params()
+        == make_classifier(**config.model_dump()).get_params()
+        == config.model_dump(exclude={"kind"})
+    )
     assert classifier_class(kind)().get_params() == config.model_dump(exclude={"kind"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "error", "message"),
+    [
+        ("tfdif", {}, ModelError, "unknown kind 'tfdif'; did you mean 'tfidf'?"),
+        ("tfidf", {"min_dff": 2}, ConfigError, "model: unknown setting 'min_dff'; did you mean 'min_df'?"),
+        ("tfidf", {"C": -1}, ConfigError, "model.C: input should be greater than 0, found -1"),
+        ("ensemble", {}, ConfigError, "model: missing a required argument: 'members'"),
+    ],
+)
+def test_a_classifier_is_made_of_what_a_config_may_say(
+    kind: str, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        make_classifier(kind, **settings)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

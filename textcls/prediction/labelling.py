@@ -11,7 +11,7 @@ import numpy as np
 from textcls.articles import Article
 from textcls.artifacts import load_model
 from textcls.dataset import Names, Row
-from textcls.errors import ModelError, TrackingError
+from textcls.errors import DataError, ModelError, TrackingError
 from textcls.evaluation.abstention import is_answered
 from textcls.models import TextClassifier
 from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
@@ -52,7 +52,7 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
 
 
 def predict_inputs(
-    classifier: TextClassifier, inputs: Sequence[str], *, text: str | None = None, id: str = "id", explain: bool = False
+    classifier: TextClassifier, inputs: Sequence[str | Path], *, text: str | None = None, id: str = "id", explain: bool = False
 ) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
@@ -76,12 +76,15 @@ def predict_inputs(
         that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
     Raises:
-        DataError: an input is missing or broken, or two articles have one name.
+        DataError: the inputs are no list, one is missing or broken, or two articles have one name.
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
-    articles = find_inputs(inputs)  # before work is spent on any
+    if isinstance(inputs, str | Path):  # over whose letters a loop would go
+        raise DataError(f"expected a list of inputs, found {str(inputs)!r} alone; pass [{str(inputs)!r}]")
+    given = [str(name) for name in inputs]
+    articles = find_inputs(given)  # before work is spent on any
     names = named(text, classifier, "text")
-    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in inputs)
+    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in given)
     for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted

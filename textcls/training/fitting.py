@@ -69,7 +69,7 @@ def fit_classifier(
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
     validation = part(useful) if len(useful) and config.splits.validation > 0 else None
     seed = config.model_seed + fit.seed - config.seed
-    classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
+    classifier = model or make_classifier(**config.model.model_copy(update={"seed": seed}).model_dump())
     classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
         held_out, true = part(split.calibration)
