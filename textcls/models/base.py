@@ -310,7 +310,7 @@ def check_validation(texts: Texts, labels: Labels, classes: np.ndarray) -> np.nd
 
 
 def label_columns(labels: Labels, classes: Labels | np.ndarray, *, what: str = "label", known: str) -> np.ndarray:
-    """The columns of labels, shape (n_labels,), whatever order the `classes` have.
+    """The column of each given label, shape (n_given,), whatever order the `classes` have.
 
     Args:
         labels: the labels.

@@ -43,7 +43,17 @@ class RunResult:
     Attributes:
         run_id: the MLflow run's id; None if it was not tracked.
         name: the run's name.
-        metrics: the run's final metrics, such as `test/macro_f1`; the means over the folds if there are several.
+        metrics: the run's final figures under the names that MLflow has them by; of several fits the means, but where it is said.
+            `test/macro_f1`, `test/accuracy`, `test/log_loss` (nats), `test/ece`: on the test rows. Of several fits each also with
+            `_std`, and of three folds or more with `_low` and `_high`, the ends of its 95 % interval by Student's t; of one fit
+            macro-F1 and accuracy with the ends of the bootstrap's. Where the model may abstain, `test/coverage` and, if it answers
+            any, `test/risk` (shares).
+            `pooled/…`: the same four over the predictions of several fits together, macro-F1 and accuracy with the bootstrap's ends.
+            `validation/…`: the same four on validation rows, if there are any; without ends.
+            `test.per_label/f1/LABEL`: of all predictions together, for each of 20 labels or fewer.
+            `time/fit_s` (seconds of a fit), `n_train` (rows of a fit), `n_children` (fits, if several).
+            `time/total_s` (seconds of the run, if it was not resumed), `latency/p50_ms` (median milliseconds for one text),
+            `time/texts_per_s` (texts at once), `size/model_mb` (megabytes of 10^6): of the final model.
         evaluation: figures over the predictions of all folds together.
         intervals: their 95 % intervals, by a bootstrap over articles.
         predictions: a row for each measured one: `text`, `prediction`, `label`, `score`, `id`, `article`, `fold`, `seed`,
