@@ -8,7 +8,6 @@ from os import PathLike, fspath
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from pydantic_core import PydanticUndefined
 
 from textcls.config import ModelSettings, check_settings, model_kinds
 from textcls.errors import ConfigError
@@ -64,11 +63,7 @@ class ConfiguredClassifier(TextClassifier, Generic[S]):
 def _defaults(kind: str) -> dict[str, Any]:
     """The settings of a family with their defaults; none for one that must be given."""
     fields = model_kinds()[kind].model_fields
-    return {
-        name: Parameter.empty if field.default is PydanticUndefined else field.default
-        for name, field in fields.items()
-        if name != "kind"
-    }
+    return {name: Parameter.empty if field.is_required() else field.default for name, field in fields.items() if name != "kind"}
 
 
 def _plain(value: Any) -> Any:
