@@ -641,7 +641,7 @@ def test_a_store_of_a_newer_mlflow(store_folder: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = 'fff'")
     state = json.loads((store_folder / "store.json").read_text())
     (store_folder / "store.json").write_text(json.dumps({**state, "mlflow": "99.0.0"}))
-    with pytest.raises(TrackingError, match=r"the store was made by a newer MLflow \(99\.0\.0; here is .*\); upgrade with: pip"):
+    with pytest.raises(TrackingError, match=r"the store was made by a newer MLflow \(99\.0\.0; here is .*\); upgrade textcls"):
         Store(store_folder)
     assert not list(store_folder.glob("*.mlflow-99*"))
 

@@ -56,7 +56,7 @@ def predict_inputs(
 ) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
-    It is labelled in batches as it is read: no more is held, and rows of standard input do not wait for those that are yet to come.
+    It is labelled in batches as it is read: no more is held here, and rows of standard input do not wait for those that are yet to come.
     Only a model that reads neighbouring sentences takes all rows of an input at once.
 
     Args:

@@ -131,8 +131,8 @@ def _probe(folder: Path, database: Path) -> set[str]:
     if revisions - _known_revisions():
         by = _state(folder).get("mlflow", "a newer version")
         raise TrackingError(
-            f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
-            "pip install --upgrade mlflow"
+            f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); "
+            "upgrade textcls to a version that takes it"
         )
     return revisions
 
