@@ -865,6 +865,12 @@ def test_a_new_store_whose_making_was_cut_off_is_made_anew(
     assert not list(folder.glob(".migrating"))
 
 
+def test_what_a_process_left_that_was_killed_when_the_tables_were_in_place_is_removed(store_folder: Path) -> None:
+    (store_folder / ".migrating").mkdir()
+    Store(store_folder)
+    assert not list(store_folder.glob(".migrating"))
+
+
 @pytest.mark.slow
 def test_an_upgrade_of_the_database_that_is_cut_off_leaves_the_one_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

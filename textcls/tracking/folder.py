@@ -33,6 +33,8 @@ _ABSOLUTE_PATHS = (
 )
 """Where MLflow stores absolute paths, which a moved folder makes wrong."""
 
+_SCRATCH = ".migrating"
+"""Folder below a store's in which tables are made."""
 _MOST_SECONDS = 120.0
 """How long another process may take to open the folder."""
 _DATABASE_SECONDS = 30.0
@@ -56,6 +58,7 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
     try:
         # Processes that open a new database at once break it for good, so the first opening is one's alone.
         with FileLock(folder / ".lock", timeout=_MOST_SECONDS):
+            shutil.rmtree(folder / _SCRATCH, ignore_errors=True)  # of a process that was killed
             revisions = _probe(folder, database) if database.is_file() else set()
             if revisions:
                 _back_up_before_upgrade(folder, database)
@@ -169,8 +172,7 @@ def _migrate(database: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
     from sqlalchemy.exc import SQLAlchemyError
 
-    scratch = database.with_name(".migrating")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    scratch = database.with_name(_SCRATCH)
     scratch.mkdir()
     try:
         whole = scratch / database.name
