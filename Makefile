@@ -1,5 +1,6 @@
 # Each target makes .venv if it must, and is quick when nothing changed.
 
+# 3.11 is the one that is tested.
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13,$(shell command -v $(name))) python3.11)
 BIN := .venv/bin
 INSTALLED := .venv/.installed

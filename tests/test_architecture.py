@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import ast
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 # Each imports only from those above it. Lazy imports inside functions count; types under TYPE_CHECKING do not.
 LAYERS = (
@@ -95,6 +101,30 @@ def test_heavy_libraries_have_one_owner() -> None:
         for library in {imported.split(".")[0] for _, imported in imports(file)} & OWNERS.keys():
             importing[library].add(stage_of(name_of(file)))
     assert importing == OWNERS
+
+
+def dependencies(*, dev: bool) -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [lines for extra, lines in project["optional-dependencies"].items() if dev or extra != "dev"]
+    return [Requirement(line) for line in chain(project["dependencies"], *extras)]
+
+
+def test_the_versions_that_are_tested_are_within_what_is_declared() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    tested = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines if line[0] != "#")}
+    for needed in dependencies(dev=True):
+        assert needed.name == "textcls" or tested[canonicalize_name(needed.name)] in needed.specifier, needed
+
+
+def test_what_is_imported_is_declared() -> None:
+    declared = {canonicalize_name(needed.name) for needed in dependencies(dev=False)}
+    distributions = packages_distributions()
+    for file in FILES:
+        for line, imported in imports(file):
+            library = imported.split(".")[0]
+            if library not in sys.stdlib_module_names | {"textcls"}:
+                known = {canonicalize_name(name) for name in distributions.get(library, [library])}
+                assert known & declared, f"{file}:{line}: {library} is not among the dependencies of pyproject.toml"
 
 
 def test_the_reader_sees_imports_wherever_they_are(tmp_path: Path) -> None:

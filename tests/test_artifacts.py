@@ -25,8 +25,9 @@ from textcls.artifacts import (
     pip_requirements,
     save_model,
 )
-from textcls.errors import ModelError, OutputError
-from textcls.models import FAMILIES, TextClassifier, classifier_class
+from textcls.config import make_config
+from textcls.errors import ConfigError, ModelError, OutputError
+from textcls.models import FAMILIES, TextClassifier, classifier_class, make_classifier
 
 TEXTS = [row["text"] for row in toy_rows()]
 LABELS = [row["label"] for row in toy_rows()]
@@ -116,10 +117,10 @@ def test_there_is_no_pickle_in_a_folder(folder: Path) -> None:
 
 def test_what_is_known_of_its_making_is_kept_and_told_in_the_card(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
     data = DataSummary("tickets", "f" * 64, 1234)
-    config, metrics = {"seed": 1}, {"test/macro_f1": 0.98765}
+    config, metrics = make_config({"data": {"train": "x"}, "model": {"kind": "tfidf"}}), {"test/macro_f1": 0.98765}
     save_model(fitted["tfidf"], tmp_path / "model", config=config, data=data, metrics=metrics, protocol="on 10 given test rows")
     description = describe_model(tmp_path / "model")
-    assert (description.config, description.data, description.metrics) == (config, data, metrics)
+    assert (description.config, description.data, description.metrics) == (config.model_dump(mode="json"), data, metrics)
     _, front, body = (tmp_path / "model" / "README.md").read_text().split("---\n", 2)
     assert yaml.safe_load(front)["pipeline_tag"] == "text-classification"
     for fragment in (
@@ -140,7 +141,8 @@ def test_the_card_gives_intervals_and_reads_as_the_hub_reads_cards(fitted: dict[
 
     metrics = {"test/macro_f1": 0.7, "test/macro_f1_std": 0.04, "test/macro_f1_low": 0.61, "test/macro_f1_high": 0.79}
     metrics |= {"test/ece": 0.05, "pooled/macro_f1": 0.71, "pooled/macro_f1_low": 0.66, "pooled/macro_f1_high": 0.75}
-    config = {"data": {"train": "data/train.jsonl", "test": None, "text": "sentence", "label": "class"}}
+    columns = {"train": "data/train.jsonl", "test": None, "text": "sentence", "label": "class"}
+    config = {"data": columns, "model": {"kind": "tfidf"}}
     data = DataSummary("news: “odd” name", "f" * 64, 9)
     save_model(
         fitted["tfidf"], tmp_path / "model", data=data, metrics=metrics, config=config, protocol="by 3-fold cross-validation"
@@ -376,6 +378,39 @@ def test_what_a_grid_search_chose_is_kept(tmp_path: Path) -> None:
     best = search.fit(TEXTS, LABELS).best_estimator_
     save_model(best, tmp_path / "model")
     np.testing.assert_array_equal(load_model(tmp_path / "model").predict_proba(TEXTS), best.predict_proba(TEXTS))
+
+
+def test_what_is_no_fitted_classifier_is_not_written(fitted: dict[str, TextClassifier], tmp_path: Path) -> None:
+    best = "of a search, save its best_estimator_"
+    for given, found in (
+        (GridSearchCV(fitted["tfidf"], {}), "GridSearchCV"),
+        (make_classifier("tfidf"), "TfidfClassifier, which has learnt nothing"),
+    ):
+        with pytest.raises(ModelError) as caught:
+            save_model(given, tmp_path / "model")
+        assert str(caught.value) == f"expected a fitted classifier of textcls, found {found}; {best}"
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("about", "error", "message"),
+    [
+        ({"metric": {}}, TypeError, "unexpected keyword argument 'metric'"),
+        ({"metrics": {"test/macro_f1": "good"}}, ModelError, "^the model is not written: metrics.test/macro_f1: Input should be"),
+        ({"data": "tickets.csv"}, ModelError, "^the model is not written: data: Input should be"),
+        (
+            {"config": {"data": {"train": "x"}, "modl": {}}},
+            ConfigError,
+            "^config: model: missing; it has no default\nconfig: modl: ",
+        ),
+    ],
+)
+def test_nothing_is_written_where_what_is_said_of_a_model_is_wrong(
+    about: dict[str, Any], error: type[Exception], message: str, fitted: dict[str, TextClassifier], tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=message):
+        save_model(fitted["tfidf"], tmp_path / "model", **about)
+    assert not [*tmp_path.glob("*model*")]
 
 
 def test_an_encoder_may_be_named_by_a_path(tiny_encoder: str, tmp_path: Path) -> None:

@@ -219,7 +219,7 @@ def test_a_model_that_does_not_say_what_it_has_learnt_from_is_told(
     """As those of an earlier textcls do not."""
     rows = toy_rows()
     fitted = TfidfClassifier(min_df=1).fit([row["text"] for row in rows], [row["label"] for row in rows])
-    fitted.learnt = None
+    fitted.learnt_ = None
     save_model(fitted, tmp_path / "old")
     data = two_models / "test.jsonl"
     said = f"it does not say which texts it has learnt from, so it may know some of {data}"

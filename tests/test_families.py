@@ -355,9 +355,9 @@ def test_an_ensemble_is_the_mean_of_its_members(members: list[TextClassifier]) -
 def test_an_ensemble_has_learnt_what_any_member_has(members: list[TextClassifier], make: Callable[..., TextClassifier]) -> None:
     other = [f"{text} again" for text in TEXTS]
     both = join([members[0], make("tfidf").fit(other, LABELS)])
-    np.testing.assert_array_equal(both.learnt, np.unique(text_digests([*TEXTS, *other])))
-    members[1].learnt = None
-    assert join(members).learnt is None
+    np.testing.assert_array_equal(both.learnt_, np.unique(text_digests([*TEXTS, *other])))
+    members[1].learnt_ = None
+    assert join(members).learnt_ is None
 
 
 def test_a_fit_leaves_an_ensemble_what_its_members_are(members: list[TextClassifier]) -> None:
@@ -366,7 +366,7 @@ def test_a_fit_leaves_an_ensemble_what_its_members_are(members: list[TextClassif
     two = [(f"{text} again", label) for text, label in zip(TEXTS, LABELS, strict=True) if label != "quote"]
     ensemble.fit(*zip(*two, strict=True))
     assert ensemble.classes_.tolist() == ["fact", "opinion", "quote"]
-    np.testing.assert_array_equal(ensemble.learnt, members[0].learnt)
+    np.testing.assert_array_equal(ensemble.learnt_, members[0].learnt_)
     np.testing.assert_array_equal(ensemble.predict_proba(TEXTS), expected)
 
 
@@ -429,25 +429,28 @@ def test_an_ensemble_without_members_cannot_be_fitted(members: list[TextClassifi
 SPLIT = {"data": {"train": "a.jsonl", "test": "b.jsonl"}}
 
 
-def trained(members: list[TextClassifier], folder: Path, *, identity: str = "f" * 64, **changes: Any) -> list[Path]:
-    """Model folders as runs leave them."""
+def trained(members: list[TextClassifier], folder: Path, *, identity: str = "f" * 64, **changes: Any) -> None:
+    """Leave model folders as runs do."""
     for name, member in zip("ab", members, strict=True):
         config = make_config({**SPLIT, **changes, "model": {"kind": "tfidf"}}).model_dump(mode="json")
         save_model(member, folder / name, config=config, data=DataSummary("toy", identity, 24))
-    return [folder / name for name in "ab"]
 
 
-def measuring(**changes: Any) -> Any:
-    return make_config({**SPLIT, **changes, "model": {"kind": "ensemble", "members": ["a", "b"]}})
+def measuring(folder: Path, **changes: Any) -> Any:
+    """The config of an ensemble of the model folders a and b."""
+    members = [str(folder / name) for name in "ab"]
+    return make_config({**SPLIT, **changes, "model": {"kind": "ensemble", "members": members}})
 
 
 def test_members_of_the_same_data_and_splits_are_measured(members: list[TextClassifier], tmp_path: Path) -> None:
-    ensemble = make_ensemble(measuring(), trained(members, tmp_path), "f" * 64)
+    trained(members, tmp_path)
+    ensemble = make_ensemble(measuring(tmp_path), "f" * 64)
     assert ensemble.predict(TEXTS).tolist() == LABELS
 
 
 def test_members_of_several_seeds_on_given_files_know_no_test_row(members: list[TextClassifier], tmp_path: Path) -> None:
-    ensemble = make_ensemble(measuring(), trained(members, tmp_path, splits={"repeats": 2}), "f" * 64)
+    trained(members, tmp_path, splits={"repeats": 2})
+    ensemble = make_ensemble(measuring(tmp_path), "f" * 64)
     assert ensemble.predict(TEXTS).tolist() == LABELS
 
 
@@ -479,9 +482,10 @@ def test_members_of_several_seeds_on_given_files_know_no_test_row(members: list[
 def test_members_that_may_know_the_test_rows_are_refused(
     made: dict[str, Any], measured: dict[str, Any], message: str, members: list[TextClassifier], tmp_path: Path
 ) -> None:
+    trained(members, tmp_path, **made)
     with pytest.raises(ConfigError) as caught:
-        make_ensemble(measuring(**measured), trained(members, tmp_path, **made), "f" * 64)
-    assert str(caught.value).startswith(message)
+        make_ensemble(measuring(tmp_path, **measured), "f" * 64)
+    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(message)
     assert "\n" not in str(caught.value)
 
 
@@ -539,5 +543,7 @@ def test_a_member_that_does_not_say_what_it_learnt_from_is_refused(members: list
     for name, member in zip("ab", members, strict=True):
         save_model(member, tmp_path / name)
     with pytest.raises(ModelError) as caught:
-        make_ensemble(measuring(), [tmp_path / "a", tmp_path / "b"], "f" * 64)
-    assert str(caught.value) == "member a does not say what it learnt from; take a model that `textcls train` made"
+        make_ensemble(measuring(tmp_path), "f" * 64)
+    assert (
+        str(caught.value) == f"member {tmp_path / 'a'} does not say what it learnt from; take a model that `textcls train` made"
+    )

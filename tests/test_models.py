@@ -143,7 +143,7 @@ def test_a_loaded_model_can_be_saved_and_fitted_again(fitted: TextClassifier, tm
     save_model(load_model(tmp_path / "first"), tmp_path / "second")
     second = load_model(tmp_path / "second")
     np.testing.assert_array_equal(second.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
-    np.testing.assert_array_equal(second.learnt, np.unique(text_digests(TEXTS)))
+    np.testing.assert_array_equal(second.learnt_, np.unique(text_digests(TEXTS)))
     np.testing.assert_array_equal(clone(second).fit(TEXTS, LABELS).predict_proba(TEXTS), fitted.predict_proba(TEXTS))
 
 
@@ -153,7 +153,7 @@ def test_it_knows_what_it_has_learnt_from(make: Callable[..., TextClassifier], k
     others = ([f"{text} again" for text in TEXTS[:6]], LABELS[:6])
     classifier.fit(ROWS[6:], LABELS[6:], validation=others)  # a second time, so that the first counts no more
     chosen_by = others[0] if classifier.uses_validation else []
-    np.testing.assert_array_equal(classifier.learnt, np.unique(text_digests([*TEXTS[6:], *chosen_by])))
+    np.testing.assert_array_equal(classifier.learnt_, np.unique(text_digests([*TEXTS[6:], *chosen_by])))
 
 
 def test_one_by_one_equals_batched(fitted: TextClassifier) -> None:
@@ -224,8 +224,29 @@ def test_scikit_learn_may_number_the_labels(make: Callable[..., TextClassifier])
 
 def test_constructor_takes_exactly_what_the_config_holds(kind: str) -> None:
     config: Any = model_kinds()[kind](kind=kind)
-    assert make_classifier(config).get_params() == config.model_dump(exclude={"kind"})
+    assert (
+        make_classifier(kind).get_params()
+        == make_classifier(**config.model_dump()).get_params()
+        == config.model_dump(exclude={"kind"})
+    )
     assert classifier_class(kind)().get_params() == config.model_dump(exclude={"kind"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "error", "message"),
+    [
+        ("tfdif", {}, ModelError, "unknown kind 'tfdif'; did you mean 'tfidf'?"),
+        ("tfidf", {"min_dff": 2}, ConfigError, "model: unknown setting 'min_dff'; did you mean 'min_df'?"),
+        ("tfidf", {"C": -1}, ConfigError, "model.C: input should be greater than 0, found -1"),
+        ("ensemble", {}, ConfigError, "model: missing a required argument: 'members'"),
+    ],
+)
+def test_a_classifier_is_made_of_what_a_config_may_say(
+    kind: str, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error) as caught:
+        make_classifier(kind, **settings)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

@@ -652,6 +652,21 @@ def test_a_model_is_loaded_from_its_folder(classifier: TextClassifier, tmp_path:
     assert load(str(tmp_path / "model")).classes_.tolist() == ["fact", "opinion", "quote"]
 
 
+def test_a_file_is_no_model(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "rows.jsonl", toy_rows())
+    with pytest.raises(ModelError) as caught:
+        load(tmp_path / "rows.jsonl")
+    assert str(caught.value) == f"{tmp_path / 'rows.jsonl'}: expected a model folder, found a file"
+
+
+def test_inputs_are_a_list_also_of_paths(classifier: TextClassifier, article: Path) -> None:
+    for one in (article, str(article)):
+        with pytest.raises(DataError) as caught:
+            next(predict_inputs(classifier, one))  # type: ignore[arg-type]
+        assert str(caught.value) == f"expected a list of inputs, found {str(article)!r} alone; pass [{str(article)!r}]"
+    assert list(predict_inputs(classifier, [article])) == list(predict_inputs(classifier, [str(article)]))
+
+
 def test_a_model_that_is_neither_a_folder_nor_a_run() -> None:
     with pytest.raises(ModelError) as caught:
         load("models/nothing")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -108,12 +109,14 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
     tmp_path: Path,
     textcls: Command,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     fork: Callable[..., Forked],
 ) -> None:
     model = tmp_path / "model"
     save_model(classifier_class("tfidf")(min_df=1).fit(TEXTS, [row["label"] for row in toy_rows()]), model)
-    server = tmp_path / "server"
+    server, scratch = tmp_path / "server", tmp_path / "scratch"
     server.mkdir()
+    scratch.mkdir()
     (server / "mlflow.db").write_bytes((store_template / "mlflow.db").read_bytes())
     folder = tmp_path / "experiments"
 
@@ -124,7 +127,10 @@ def test_a_server_takes_a_run_and_one_that_goes_away_costs_none(
         with tracked(uri, "whole") as run, run.child("a fold", "fold") as child:
             child.metrics({"test/macro_f1": 0.5})
             log_everything(run, model)
-        assert_everything(Store(uri), "whole")
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(scratch))
+            assert_everything(Store(uri), "whole")
+        assert not [*scratch.iterdir()], "what was fetched is gone"
         assert not folder.exists()
         assert textcls("runs", "--store", uri).out.splitlines()[-1].split()[0] == "whole"
         for name, skill in (("weak", 1.0), ("strong", 2.5)):

@@ -196,7 +196,7 @@ def test_a_run_that_is_still_at_work_is_not_resumed(settings: dict[str, Any]) ->
 def test_a_run_on_a_server_is_at_work_while_its_working_folder_is_held(
     settings: dict[str, Any], store_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another folder's store stands for the server, which has the run as running, and by an older textcls's name of its process."""
+    """Another folder's store stands for the server, which has the run as running, by a process whose start is not known."""
     server = Store(Path(shutil.copytree(store_folder, tmp_path / "server")))
     tags = {"textcls.process": f"{socket.gethostname()}:{os.getppid()}"}
     run = server.client.create_run("0", run_name="a run", tags=tags).info.run_id
@@ -258,24 +258,6 @@ def test_a_run_is_resumed_with_the_settings_it_was_begun_with(settings: dict[str
     assert str(caught.value) == (
         "the run was begun with other settings: model.C was 0.5, found 2.0; resume it with the same ones, or start a new run"
     )
-
-
-def test_a_run_is_resumed_that_was_begun_before_a_setting_was_known(settings: dict[str, Any]) -> None:
-    settings["model"] = {"kind": "tfidf", "min_df": 1}
-    run = interrupted(settings)
-    noted = Path(settings["tracking"]["folder"]) / "unfinished" / run / "run.json"
-    content = json.loads(noted.read_text())
-    del content["config"]["model"]["sublinear_tf"], content["config"]["decision"]
-    noted.write_text(json.dumps(content))
-    with pytest.raises(ConfigError, match=r"with other settings: model\.sublinear_tf was true, found false; resume"):
-        train(settings, overrides=["model.sublinear_tf=false"], resume=run)
-    content["config"]["model"]["forgotten"] = 1  # which this textcls does not take
-    noted.write_text(json.dumps(content))
-    with pytest.raises(ConfigError, match=r"with other settings: .*model\.forgotten was 1, found null"):
-        train(settings, resume=run)
-    del content["config"]["model"]["forgotten"]
-    noted.write_text(json.dumps(content))
-    assert train(settings, resume=run).run_id == run
 
 
 def test_a_run_is_resumed_with_the_data_it_was_begun_with(settings: dict[str, Any]) -> None:

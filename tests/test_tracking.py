@@ -28,6 +28,7 @@ from alembic import command
 from alembic.script import ScriptDirectory
 from conftest import Forked, toy_rows, write_jsonl
 from matplotlib.figure import Figure
+from mlflow import MlflowClient
 from mlflow.store.db.utils import _get_alembic_config
 
 from textcls.artifacts import load_model, pip_requirements, save_model
@@ -120,7 +121,7 @@ def test_running_runs_of_dead_processes_end_as_failed(config: TrackingConfig, st
         "dead": f"{host}:{dead.pid}",
         "its number is another's now": f"{host}:{os.getppid()}:1",
         "alive": this_process(),
-        "alive, of an older textcls": f"{host}:{os.getpid()}",
+        "alive, of a system that says no start": f"{host}:{os.getpid()}",
         "elsewhere": f"other-host:{dead.pid}",
         "unknown": "",
     }.items():
@@ -435,6 +436,29 @@ def test_a_run_is_found_without_reading_others(
     assert (child.name, set(read)) == ("fold of parent", {child.id, ids["parent"]})
 
 
+def test_what_is_below_a_sweep_is_found_by_as_many_questions_for_any_number_of_trials(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tracked(config, "sweep") as sweep:
+        for number in range(4):
+            with sweep.child(f"trial {number}", "trial") as trial, trial.child(f"fold of {number}", "fold"):
+                time.sleep(0.002)  # the order is that of the starts, in milliseconds
+    with tracked(config, "another") as other, other.child("fold of another", "fold"):
+        pass
+    store = Store(store_folder)
+    search, asked = store.client.search_runs, []
+
+    def watched(*given: Any, **named: Any) -> Any:
+        asked.append(named)
+        return search(*given, **named)
+
+    run = store.run("sweep")
+    monkeypatch.setattr(store.client, "search_runs", watched)
+    found = [child.name for child in store.children_of(run)]
+    assert found == [f"{kind} {number}" for kind in ("trial", "fold of") for number in range(4)]
+    assert len(asked) == 2
+
+
 def test_a_run_that_was_deleted_is_not_found(config: TrackingConfig, store_folder: Path) -> None:
     with tracked(config) as run:
         pass
@@ -523,6 +547,29 @@ def test_a_model_is_loaded_by_run_id_name_and_registry(config: TrackingConfig, s
         assert str(caught.value) == f"{store_folder}: no model {name!r}; known: {known}"
 
 
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_model_is_copied_once_where_files_can_be_linked(
+    linked: bool, config: TrackingConfig, store_folder: Path, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    log, seen = MlflowClient.log_model_artifacts, []
+
+    def watched(client: MlflowClient, id: str, folder: str) -> None:
+        files = (Path(folder) / "data" / "model").iterdir()
+        seen.extend(file.samefile(model_folder / file.name) for file in files)
+        log(client, id, folder)
+
+    if not linked:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(MlflowClient, "log_model_artifacts", watched)
+    kept = Store(store_folder).model_folder(keep_model(config, model_folder))
+    assert set(seen) == {linked}
+    assert (load_model(kept).predict_proba(TEXTS) == load_model(model_folder).predict_proba(TEXTS)).all()
+    assert not [file for file in kept.iterdir() if file.stat().st_nlink > 1], "the store's own are its alone"
+
+
 def test_a_model_lies_in_the_store(config: TrackingConfig, store_folder: Path, model_folder: Path) -> None:
     run = keep_model(config, model_folder)
     assert Store(store_folder).model_folder(run).is_relative_to(store_folder / "artifacts")
@@ -565,7 +612,7 @@ def test_of_several_models_of_a_run_the_one_that_was_kept_counts(
     (kept,) = store.run(run).model_ids
     experiment = store.client.get_run(run).info.experiment_id
     store.client.update_run(run, status="RUNNING")
-    for _ in range(6):  # as an older textcls left them, in no order that is known
+    for _ in range(6):  # as MLflow's own log_model leaves them, in no order that is known
         cut_off = store.client.create_logged_model(experiment, name="a run", source_run_id=run)
         store.client.log_outputs(run, [LoggedModelOutput(cut_off.model_id, step=0)])
     store.client.delete_logged_model(cut_off.model_id)
@@ -816,6 +863,12 @@ def test_a_new_store_whose_making_was_cut_off_is_made_anew(
     making.wait(30)
     assert Store(folder, create=True).runs() == []
     assert not list(folder.glob(".migrating"))
+
+
+def test_what_a_process_left_that_was_killed_when_the_tables_were_in_place_is_removed(store_folder: Path) -> None:
+    (store_folder / ".migrating").mkdir()
+    Store(store_folder)
+    assert not list(store_folder.glob(".migrating"))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import json
 import logging
 import os
@@ -456,6 +457,15 @@ def test_every_row_is_measured_once_by_a_fold_that_has_not_seen_its_article(fold
     assert {row["article"]: row["fold"] for row in result.predictions} == {name: f"without {name}" for name in "abcd"}
     assert result.evaluation.rows == 24
     assert describe_model(tmp_path / "model").protocol == "by leaving out each of 4 groups once, over 24 rows"
+
+
+def test_every_metric_of_a_run_is_documented(folds: Settings, tmp_path: Path) -> None:
+    result = train(folds("tfidf") | {"decision": {"abstain_below": 0.4}}, output=tmp_path / "model")
+    said = inspect.getdoc(type(result)) or ""
+    for name in result.metrics:
+        family, _, figure = name.removesuffix("_std").removesuffix("_low").removesuffix("_high").rpartition("/")
+        shown = {"test.per_label/f1": "test.per_label/f1/LABEL", "pooled": "pooled/…", "validation": "validation/…"}
+        assert f"`{shown.get(family, f'{family}/{figure}'.lstrip('/'))}`" in said, name
 
 
 def test_the_final_model_learns_from_all_rows(folds: Settings, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -22,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from textcls.config import Config, make_config
 from textcls.errors import ModelError, OutputError
 from textcls.files import new_folder
 from textcls.model_card import model_card
@@ -80,42 +82,68 @@ class ModelDescription(BaseModel):
         return {name: data.get(name) or name for name in ("text", "label")}
 
 
-def save_model(classifier: TextClassifier, folder: str | Path, **about: Any) -> ModelDescription:
-    """Write a fitted classifier as a model folder.
+def save_model(
+    classifier: TextClassifier,
+    folder: str | Path,
+    *,
+    config: Config | Mapping[str, Any] | None = None,
+    data: DataSummary | None = None,
+    metrics: Mapping[str, float] | None = None,
+    protocol: str | None = None,
+) -> ModelDescription:
+    """Write a fitted classifier as a model folder, which `load` and every command take.
 
     Args:
         classifier: a fitted classifier.
         folder: a path at which nothing is yet.
-        about: what is known of where it came from: `config`, `data`, `metrics`, `protocol`.
+        config: the config that it was made by, if one was; by it the model finds its columns in other data.
+        data: which data it learnt from.
+        metrics: figures for its card, such as `test/macro_f1`.
+        protocol: how they were measured, such as `by 5-fold cross-validation`.
+
+    Returns:
+        what the folder says of the model.
 
     Raises:
-        ModelError: its labels are numbers.
+        ModelError: it is not fitted, its labels are numbers, or what is said of it is not what it must be.
+        ConfigError: the config, or a parameter of the classifier, is not what it may be.
         OutputError: something is there already, or it cannot be written; nothing is left behind.
     """
+    if not isinstance(classifier, TextClassifier) or not classifier.__sklearn_is_fitted__():
+        found = type(classifier).__name__ + (", which has learnt nothing" if isinstance(classifier, TextClassifier) else "")
+        raise ModelError(f"expected a fitted classifier of textcls, found {found}; of a search, save its best_estimator_")
     if not all(isinstance(label, str) for label in classifier.classes_):
         found = ", ".join(map(str, classifier.classes_))
         raise ModelError(
             f"expected a classifier whose labels are strings, found the numbers {found}; fit it on labels as strings"
         )
-    # A figure that is not a number says nothing, and JSON cannot hold it.
-    about["metrics"] = {name: value for name, value in about.get("metrics", {}).items() if math.isfinite(value)}
-    with new_folder(folder) as scratch:
-        try:
-            classifier.write(scratch)
-            if classifier.learnt is not None:
-                save_file({"texts": classifier.learnt}, scratch / _LEARNT)
-        except SafetensorError as error:  # what safetensors makes of a full disk
-            raise OutputError(f"{folder}: cannot be written: {error}") from error
+    if config is not None:
+        config = (config if isinstance(config, Config) else make_config(config)).model_dump(mode="json")
+    try:
         description = ModelDescription(
             kind=classifier.kind,
             labels=[str(label) for label in classifier.classes_],
             settings=classifier.plain_params(),
+            config=config,
+            data=data,
+            metrics=dict(metrics or {}),
+            protocol=protocol,
             decision=classifier.decision_,
             versions=library_versions(),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            files={name: _sha256(scratch / name) for name in _files(scratch)},
-            **about,
         )
+    except ValidationError as error:
+        raise ModelError(f"the model is not written: {_problem(error)}") from error
+    # A figure that is not a number says nothing, and JSON cannot hold it.
+    description.metrics = {name: value for name, value in description.metrics.items() if math.isfinite(value)}
+    with new_folder(folder) as scratch:
+        try:
+            classifier.write(scratch)
+            if classifier.learnt_ is not None:
+                save_file({"texts": classifier.learnt_}, scratch / _LEARNT)
+        except SafetensorError as error:  # what safetensors makes of a full disk
+            raise OutputError(f"{folder}: cannot be written: {error}") from error
+        description.files = {name: _sha256(scratch / name) for name in _files(scratch)}
         (scratch / _DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
         (scratch / _CARD).write_text(model_card(description), encoding="utf-8")
     return description
@@ -138,7 +166,7 @@ def load_model(folder: str | Path) -> TextClassifier:
     classifier.decision_ = description.decision
     classifier.group, classifier.columns = description.group, description.columns
     if _LEARNT in description.files:
-        classifier.learnt = load_file(folder / _LEARNT)["texts"]
+        classifier.learnt_ = load_file(folder / _LEARNT)["texts"]
     return classifier
 
 
@@ -150,7 +178,9 @@ def describe_model(folder: str | Path) -> ModelDescription:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ModelError(f"{folder}: no such model folder")
+        raise ModelError(
+            f"{folder}: expected a model folder, found a file" if folder.exists() else f"{folder}: no such model folder"
+        )
     try:
         content = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -163,8 +193,7 @@ def describe_model(folder: str | Path) -> ModelDescription:
     try:
         return ModelDescription.model_validate(content)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise ModelError(f"{folder}: damaged: {_DESCRIPTION}: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+        raise ModelError(f"{folder}: damaged: {_DESCRIPTION}: {_problem(error)}") from error
 
 
 def library_versions() -> dict[str, str]:
@@ -191,6 +220,11 @@ def _requirement(name: str, number: str) -> str:
         return f"{name}=={number.partition('+')[0]}"  # a local build, such as 2.13.0+cpu, is on no index either
     vcs = origin.get("vcs_info")
     return f"{name} @ {vcs['vcs']}+{origin['url']}@{vcs['commit_id']}" if vcs else f"{name} @ {origin['url']}"
+
+
+def _problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def _verify(folder: Path, description: ModelDescription) -> None:

@@ -75,7 +75,7 @@ def run(model: str, share: int, seed: int, real: Path, whole: Path | None) -> No
     chosen = set(articles[: round(len(articles) * share / 100)])
     rows = [row for row in train if row["article"] in chosen]
     started = time.perf_counter()
-    classifier = make_classifier(config.model).fit(
+    classifier = make_classifier(**config.model.model_dump()).fit(
         rows, [row["label"] for row in rows], validation=(validation, [row["label"] for row in validation])
     )
     fitted = time.perf_counter() - started

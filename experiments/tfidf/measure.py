@@ -27,7 +27,7 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from textcls.config import TfidfConfig, load_config
+from textcls.config import load_config
 from textcls.dataset import add_context, read_rows
 from textcls.models import make_classifier
 
@@ -64,7 +64,7 @@ def keep(**line: Any) -> None:
 
 
 def make(**settings: Any) -> Any:
-    return make_classifier(TfidfConfig(kind="tfidf", **settings))
+    return make_classifier("tfidf", **settings)
 
 
 def in_context(rows: list[dict[str, Any]], context: dict[str, int] | None) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ def quality(folder: Path, real: Path | None) -> None:
         settings = load_config(ROOT / "configs" / f"{name}.yaml", files).model
         context = settings.context.model_dump() if settings.context else None
         train = in_context(read_rows(train_file, label="label"), context)
-        classifier = make_classifier(settings).fit(train, labels_of(train))
+        classifier = make_classifier(**settings.model_dump()).fit(train, labels_of(train))
         found = {}
         for split, file in measured_on.items():
             rows = in_context(read_rows(file, label="label"), context)

@@ -21,7 +21,12 @@ def predict(
             show_default=False,
         ),
     ],
-    output: Annotated[Path | None, typer.Option(help="JSONL, CSV or Parquet file to write; else JSONL is printed.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSONL, CSV or Parquet file to write; else JSONL is printed. For many rows take JSONL: the others hold all in memory first."
+        ),
+    ] = None,
     text: TextOption = None,
     id_: Annotated[str, typer.Option("--id", help="Column that rows are known by, which predictions keep.")] = "id",
     abstain_below: Annotated[

@@ -82,7 +82,7 @@ def describe_difference(a: RunSummary, b: RunSummary, found: RunDifference, *, m
         known = f"the same texts, labels and groups ({a.data[:12]})" if a.data == b.data else f"{a.data[:12]} and {b.data[:12]}"
         yield f"data: {known}"
         if found.rows is None:
-            yield "rows: not known, since a run has not kept which it had (an older textcls made it, or it was stopped before)"
+            yield "rows: not known, since a run has not kept which it had"
         else:
             yield str(found.rows)
             yield from _changed_rows(found.rows, most_rows)

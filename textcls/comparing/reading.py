@@ -143,5 +143,5 @@ def _check_new_to(classifier: TextClassifier, name: str, data: Path, rows: Seque
         )
     if known:
         logger.warning("%s: it has learnt from %s of the %s texts of %s", name, f"{known:,}", f"{len(rows):,}", data)
-    if classifier.learnt is None:
+    if classifier.learnt_ is None:
         logger.warning("%s: it does not say which texts it has learnt from, so it may know some of %s", name, data)

@@ -19,6 +19,7 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> int:
     """Write rows to a JSONL, CSV or Parquet file, whole or not at all, and count them.
 
     In CSV and Parquet, probabilities have a column each, such as `probability_fact`. In CSV, a list or an object is JSON.
+    JSONL is written row by row; CSV and Parquet, whose columns and types are known with the last row, hold all rows in memory first.
 
     Raises:
         OutputError: the file exists, has another suffix, or cannot be written.

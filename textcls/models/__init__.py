@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
-from textcls.config import ModelConfig
-from textcls.errors import ModelError
+from textcls.errors import ConfigError, ModelError
 from textcls.models.base import Listener, TextClassifier, Weighed, text_digests
 from textcls.models.decision import Decision, abstaining, check_enough, learn_decision
 from textcls.wording import did_you_mean
@@ -50,6 +50,21 @@ def classifier_class(kind: str) -> type[TextClassifier]:
     return family
 
 
-def make_classifier(config: ModelConfig) -> TextClassifier:
-    """Make the unfitted classifier that a config describes."""
-    return classifier_class(config.kind)(**config.model_dump(exclude={"kind"}))
+def make_classifier(kind: str, **settings: Any) -> TextClassifier:
+    """Make an unfitted classifier.
+
+    Args:
+        kind: the model family, such as `tfidf`.
+        settings: what a config may say under `model`, such as `C=3`; `textcls config --init KIND` prints all of a kind.
+
+    Raises:
+        ModelError: no such family, or the libraries it needs are not installed.
+        ConfigError: a setting is unknown, missing or not what it may be.
+    """
+    family = classifier_class(kind)
+    try:
+        classifier = family(**settings)
+    except TypeError as error:
+        raise ConfigError(f"model: {error}") from error
+    classifier.plain_params()  # which are checked, as the constructor does not
+    return classifier

@@ -82,7 +82,7 @@ class TextClassifier(ClassifierMixin, BaseEstimator, ABC):
     """The column whose equal values belong together in the data that it learnt from, such as `customer`; None: `article`, if any."""
     columns: Mapping[str, str] = {"text": "text", "label": "label"}
     """The columns of the text and of the label in the data that it learnt from, which are looked for first in other data."""
-    learnt: np.ndarray | None = None
+    learnt_: np.ndarray | None = None
     """Digests of the texts that `fit` learnt from or chose by, as `text_digests` has them, sorted; None where that is not known."""
     arithmetic: Mapping[str, str] | None = None
     """The `precision` and the `device` that `fit` computed with; None from a family that has one of each, or where `fit` was not called."""
@@ -334,7 +334,7 @@ def check_validation(texts: Texts, labels: Labels, classes: np.ndarray) -> np.nd
 
 
 def label_columns(labels: Labels, classes: Labels | np.ndarray, *, what: str = "label", known: str) -> np.ndarray:
-    """The columns of labels, shape (n_labels,), whatever order the `classes` have.
+    """The column of each given label, shape (n_given,), whatever order the `classes` have.
 
     Args:
         labels: the labels.

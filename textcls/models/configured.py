@@ -122,7 +122,7 @@ class ConfiguredClassifier(TextClassifier, Generic[S]):
             held_out = validation[0], check_validation(*validation, classes)
         self._learn(Lesson(texts, classes, shares, annotations is not None, held_out, listener or Listener(), checkpoints))
         self.classes_, self.decision_ = classes, None
-        self.learnt = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
+        self.learnt_ = np.unique(text_digests([*texts, *(held_out[0] if held_out else ())]))
         return self
 
     def predict_proba(self, texts: Texts) -> np.ndarray:

@@ -57,8 +57,8 @@ class EnsembleClassifier(ConfiguredClassifier[EnsembleConfig]):
                     f"{_counts(self.context)}; set it to what the members read"
                 )
         self.members_ = list(classifiers)
-        known = [member.learnt for member in classifiers if member.learnt is not None]
-        self.learnt = np.unique(np.concatenate(known)) if len(known) == len(classifiers) else None
+        known = [member.learnt_ for member in classifiers if member.learnt_ is not None]
+        self.learnt_ = np.unique(np.concatenate(known)) if len(known) == len(classifiers) else None
         self.classes_ = np.array(labels)
         return self
 

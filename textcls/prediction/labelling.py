@@ -11,7 +11,7 @@ import numpy as np
 from textcls.articles import Article
 from textcls.artifacts import load_model
 from textcls.dataset import Names, Row
-from textcls.errors import ModelError, TrackingError
+from textcls.errors import DataError, ModelError, TrackingError
 from textcls.evaluation.abstention import is_answered
 from textcls.evaluation.predictions import as_kept
 from textcls.models import TextClassifier
@@ -44,7 +44,8 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
     if Path(model).exists():
         return load_model(model)
     try:
-        folder = Store(store).model_folder(str(model))
+        opened = Store(store)  # held while the model is read, for a copy of it is removed with the store
+        folder = opened.model_folder(str(model))
     except TrackingError as error:
         asked = "" if str(model).startswith("models:/") else f"{model}: no such model folder; and as a run: "
         raise ModelError(f"{asked}{error}") from error
@@ -52,11 +53,11 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
 
 
 def predict_inputs(
-    classifier: TextClassifier, inputs: Sequence[str], *, text: str | None = None, id: str = "id", explain: bool = False
+    classifier: TextClassifier, inputs: Sequence[str | Path], *, text: str | None = None, id: str = "id", explain: bool = False
 ) -> Iterator[Row]:
     """Label everything in the inputs, in their order.
 
-    It is labelled in batches as it is read: no more is held, and rows of standard input do not wait for those that are yet to come.
+    It is labelled in batches as it is read: no more is held here, and rows of standard input do not wait for those that are yet to come.
     Only a model that reads neighbouring sentences takes all rows of an input at once.
 
     Args:
@@ -76,12 +77,15 @@ def predict_inputs(
         that added most to the log odds of the most probable label over the next, each as `piece`, `weight` and `part`.
 
     Raises:
-        DataError: an input is missing or broken, or two articles have one name.
+        DataError: the inputs are no list, one is missing or broken, or two articles have one name.
         ModelError: it is to be explained, and the classifier cannot say what weighed.
     """
-    articles = find_inputs(inputs)  # before work is spent on any
+    if isinstance(inputs, str | Path):  # over whose letters a loop would go
+        raise DataError(f"expected a list of inputs, found {str(inputs)!r} alone; pass [{str(inputs)!r}]")
+    given = [str(name) for name in inputs]
+    articles = find_inputs(given)  # before work is spent on any
     names = named(text, classifier, "text")
-    once = [name for number, name in enumerate(inputs) if name not in articles or name not in inputs[:number]]
+    once = [name for number, name in enumerate(given) if name not in articles or name not in given[:number]]
     rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in once)
     for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)

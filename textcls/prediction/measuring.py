@@ -55,7 +55,7 @@ def evaluate_file(
     """
     rows = read_labelled(data, text=named(text, classifier, "text"), label=named(label, classifier, "label"))
     rows = grouped(rows, classifier, file=data)
-    if classifier.learnt is None:
+    if classifier.learnt_ is None:
         logger.warning("the model does not say which texts it has learnt from, so it may know some of %s", data)
     elif known := count_learnt(classifier, rows):
         which = f"{known:,} of the {len(rows):,} texts" if known < len(rows) else "the very rows"
@@ -80,7 +80,7 @@ def evaluate_file(
 
 def count_learnt(classifier: TextClassifier, rows: Sequence[Row]) -> int:
     """Count the rows whose text the classifier has learnt from; none where it does not say."""
-    return int(np.isin(text_digests(rows), classifier.learnt).sum()) if classifier.learnt is not None else 0
+    return int(np.isin(text_digests(rows), classifier.learnt_).sum()) if classifier.learnt_ is not None else 0
 
 
 def label_probabilities(classifier: TextClassifier, rows: Sequence[Row], *, where: str) -> np.ndarray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import sqlite3
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing, redirect_stdout
 from pathlib import Path
 
 from textcls.errors import TrackingError
 from textcls.files import folder_bytes
+from textcls.tracking.finding import with_children
 from textcls.tracking.registry import all_versions
 from textcls.tracking.remote import reason
 from textcls.tracking.store import Store, path_of
@@ -67,7 +67,7 @@ def removable(store: Store) -> tuple[list[RunSummary], list[RunSummary]]:
     needed = [run for run in deleted if run.id in registered]
     has_parent = {run.id for run in (*active, *needed)}
     left = [run for run in active if run.kind in CHILDREN and run.parent not in has_parent and run.status != "RUNNING"]
-    gone = [*deleted, *_with_children(left, active)]
+    gone = [*deleted, *with_children(left, active)]
     return [run for run in gone if run.id not in registered], needed
 
 
@@ -100,17 +100,6 @@ def free(store: Store, runs: Sequence[RunSummary]) -> int:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     left = sum(map(folder_bytes, folders))
     return before - left - _database_size(store)
-
-
-def _with_children(runs: Sequence[RunSummary], active: Sequence[RunSummary]) -> list[RunSummary]:
-    """Runs and all that are below them."""
-    children: dict[str | None, list[RunSummary]] = defaultdict(list)
-    for run in active:
-        children[run.parent].append(run)
-    found = list(runs)
-    for run in found:
-        found += children[run.id]
-    return found
 
 
 def _remove(store: Store, runs: Sequence[RunSummary]) -> None:

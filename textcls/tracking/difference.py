@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from textcls.config import make_config
-from textcls.errors import ConfigError
 from textcls.tracking.kept import RowIdentity, commit_of, computed_on, read_config, read_row_identities, read_versions
 from textcls.tracking.store import Store
 from textcls.tracking.summaries import RunSummary
@@ -104,8 +102,7 @@ def compare_rows(before: Iterable[RowIdentity], after: Iterable[RowIdentity]) ->
         added=[row for rows in unmatched.values() for row in rows],
         removed=removed,
         relabelled=[(a, b) for a, b in pairs if a["label"] != b["label"]],
-        # Of runs that an older textcls made, they are not known.
-        annotated=[(a, b) for a, b in pairs if a.get("annotations") != b.get("annotations")],
+        annotated=[(a, b) for a, b in pairs if a["annotations"] != b["annotations"]],
         reworded=[(a, b) for a, b in pairs if a["text"] != b["text"]],
         regrouped=[(a, b) for a, b in pairs if a["group"] != b["group"]],
         moved=[(a, b) for a, b in pairs if a["split"] != b["split"]],
@@ -116,14 +113,6 @@ def differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, 
     """The names under which two mappings hold different things, with both; None where one holds nothing."""
     names = sorted({*first, *second})
     return {name: (first.get(name), second.get(name)) for name in names if first.get(name) != second.get(name)}
-
-
-def read_today(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A kept config with the defaults of settings that an older textcls did not have; as it is if this one does not take it."""
-    try:
-        return make_config(settings).model_dump(mode="json")
-    except ConfigError:
-        return settings
 
 
 def flatten(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:

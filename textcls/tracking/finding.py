@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,17 @@ def find_run(client: MlflowClient, id: str) -> RunSummary | None:
         return None
     active = run.info.lifecycle_stage == experiment.lifecycle_stage == "active"
     return summarize_run(run, experiment.name) if active else None
+
+
+def with_children(runs: Sequence[RunSummary], among: Sequence[RunSummary]) -> list[RunSummary]:
+    """Runs and all that are below them, in the order of those that they are looked for among."""
+    children: dict[str | None, list[RunSummary]] = defaultdict(list)
+    for run in among:
+        children[run.parent].append(run)
+    found = list(runs)
+    for run in found:
+        found += children[run.id]
+    return found
 
 
 def choose_run(client: MlflowClient, name: str, *, unfinished: bool, only: bool, place: str) -> RunSummary:

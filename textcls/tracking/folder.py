@@ -33,6 +33,8 @@ _ABSOLUTE_PATHS = (
 )
 """Where MLflow stores absolute paths, which a moved folder makes wrong."""
 
+_SCRATCH = ".migrating"
+"""Folder below a store's in which tables are made."""
 _MOST_SECONDS = 120.0
 """How long another process may take to open the folder."""
 _DATABASE_SECONDS = 30.0
@@ -56,6 +58,7 @@ def opened_folder(folder: Path, *, connect: Callable[[], object]) -> Iterator[No
     try:
         # Processes that open a new database at once break it for good, so the first opening is one's alone.
         with FileLock(folder / ".lock", timeout=_MOST_SECONDS):
+            shutil.rmtree(folder / _SCRATCH, ignore_errors=True)  # of a process that was killed
             revisions = _probe(folder, database) if database.is_file() else set()
             if revisions:
                 _back_up_before_upgrade(folder, database)
@@ -100,6 +103,16 @@ def copy_to_read(folder: Path, copy: Path) -> None:
     copy.chmod(0o444)
 
 
+def close_database(uri: str) -> None:
+    """Have MLflow close a database, which it else keeps open for good: a file that is removed would still take up its space."""
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
+
+    for store in (Runs, Models):
+        if (engine := store._engine_map.pop(uri, None)) is not None:
+            engine.dispose()
+
+
 def _probe(folder: Path, database: Path) -> set[str]:
     """Look at a database before MLflow does, which tries one that it cannot open for most of an hour; give the version of its tables."""
     try:
@@ -121,8 +134,8 @@ def _probe(folder: Path, database: Path) -> set[str]:
     if revisions - _known_revisions():
         by = _state(folder).get("mlflow", "a newer version")
         raise TrackingError(
-            f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); upgrade with: "
-            "pip install --upgrade mlflow"
+            f"{folder}: the store was made by a newer MLflow ({by}; here is {version('mlflow')}); "
+            "upgrade textcls to a version that takes it"
         )
     return revisions
 
@@ -159,8 +172,7 @@ def _migrate(database: Path) -> None:
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
     from sqlalchemy.exc import SQLAlchemyError
 
-    scratch = database.with_name(".migrating")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    scratch = database.with_name(_SCRATCH)
     scratch.mkdir()
     try:
         whole = scratch / database.name
@@ -171,7 +183,7 @@ def _migrate(database: Path) -> None:
             _initialize_tables(engine)
         engine.dispose()
         whole.replace(database)
-    except SQLAlchemyError as error:  # such as of tables that an older textcls was cut off in making
+    except SQLAlchemyError as error:  # such as of tables that MLflow was cut off in making
         raise TrackingError(
             f"{database.parent}: MLflow cannot bring mlflow.db up to date: {reason(error)}; if no run was ever tracked in it, remove it; "
             "else put a copy in its place"

@@ -84,7 +84,7 @@ def _write(model: Model, folder: Path, place: Path, requirements: Sequence[str])
     """Write the model folder, what loads it, and the environments that MLflow can make for it."""
     import mlflow.pyfunc
 
-    shutil.copytree(folder, place / "data" / "model")
+    shutil.copytree(folder, place / "data" / "model", copy_function=_link)
     model.model_size_bytes = folder_bytes(folder)
     environments = {"conda_env": "conda.yaml", "python_env": "python_env.yaml"}
     mlflow.pyfunc.add_to_model(model, loader_module="textcls.serving", data="data/model", **environments)
@@ -99,3 +99,11 @@ def _write(model: Model, folder: Path, place: Path, requirements: Sequence[str])
     plain = {"python": python, "build_dependencies": ["pip", "setuptools", "wheel"], "dependencies": ["-r requirements.txt"]}
     for name, content in (("conda.yaml", conda), ("python_env.yaml", plain)):
         (place / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _link(source: str, target: str) -> None:
+    """Copy a file that is only read, by a link where the two places can share one: models are large."""
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)

@@ -38,7 +38,7 @@ def is_alive(process: str) -> bool | None:
     except PermissionError:
         pass
     now = _start(int(number))
-    return not start or now is None or now == start  # an older textcls did not note the start
+    return not start or now is None or now == start  # which only Linux says, and there not to everybody
 
 
 def is_another(process: str) -> bool:
@@ -55,7 +55,7 @@ def work_lock(folder: Path) -> FileLock:
 
 
 def is_held(folder: Path) -> bool | None:
-    """Whether a process works in a working folder; None if there is no lock (nobody ever did, or an older textcls), or it is not ours."""
+    """Whether a process works in a working folder; None if there is no lock, since nobody ever did, or it is not ours."""
     if not os.access(folder / ".lock", os.W_OK):
         return None
     try:

@@ -226,8 +226,6 @@ def added_to(store: Store, run: RunSummary) -> Iterator[NullRun]:
     store.check_writable()
     try:
         with Outbox(store, None, name=run.name, experiment=run.experiment) as outbox:
-            # The view of an experiment that an older textcls made may not show what is added.
-            store.experiment(run.experiment)
             yield Run(outbox, run.id, run.name, run.experiment, run.tags, stamp=run.started)
     except MlflowException as error:
         raise TrackingError(f"{store.place}: run {run.name} cannot be added to: {reason(error)}") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import re
 import shutil
 import sqlite3
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from textcls.errors import TrackingError
-from textcls.tracking.finding import choose_run, find_run, pages, search_runs
-from textcls.tracking.folder import copy_to_read, is_read_only, opened_folder
+from textcls.tracking.finding import choose_run, find_run, pages, search_runs, with_children
+from textcls.tracking.folder import close_database, copy_to_read, is_read_only, opened_folder
 from textcls.tracking.processes import UNFINISHED, is_alive, is_held, is_here
 from textcls.tracking.remote import brief, reach, reason, server_client, server_uri
 from textcls.tracking.summaries import CHILDREN, RunSummary
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 class Store:
     """A folder with runs, or a server. Opening it makes it if need be, mends it after a move, and ends runs whose process died.
 
-    A folder that cannot be written to, a colleague's or an archive, is opened for reading only, by a copy of its database.
+    A folder that cannot be written to, a colleague's or an archive, is opened for reading only, by a copy of its database, which
+    is removed with this object.
 
     Args:
         place: the folder of the store, or the address of a tracking server, `http://…`.
@@ -70,9 +71,10 @@ class Store:
 
         try:
             if self._is_read_only:
-                copy = _scratch() / "mlflow.db"
+                copy = self._scratch() / "mlflow.db"
                 copy_to_read(self.folder, copy)
                 self.uri = f"sqlite:///{copy}"
+                weakref.finalize(self, close_database, self.uri)
                 return
             with opened_folder(self.folder, connect=lambda: self.client.search_experiments(max_results=1)):
                 self._end_dead_runs()
@@ -190,8 +192,10 @@ class Store:
     def children_of(self, run: RunSummary) -> list[RunSummary]:
         """List the folds, seeds or trials of a run, the oldest first, and theirs."""
         children = search_runs(self.client, f"tags.`mlflow.parentRunId` = '{run.id}'")[::-1]
-        parents = [child for child in children if child.kind not in ("fold", "seed")]  # which have none
-        return children + [below for parent in parents for below in self.children_of(parent)]
+        if all(child.kind in ("fold", "seed") for child in children):  # which have none
+            return children
+        # A question for each trial of a sweep would take a server minutes.
+        return with_children(children, self.runs(children=True)[::-1])
 
     def deleted_runs(self) -> list[RunSummary]:
         """List the runs that were deleted and still take up space, the newest first."""
@@ -275,7 +279,8 @@ class Store:
     def model_folder(self, name: str) -> Path:
         """Find the model folder of a run (its id or name) or of a registered model (`models:/name@alias`).
 
-        A server's is fetched, one in a folder that cannot be written to is copied, and either is removed when Python ends.
+        A server's is fetched, and one in a folder that cannot be written to is copied: to a folder that is there for as long as this
+        object is held.
 
         Raises:
             TrackingError: no such run or model, or it has kept none.
@@ -285,7 +290,7 @@ class Store:
 
         uri = name if name.startswith("models:/") else f"models:/{self.model_id(self.run(name))}"
         # MLflow writes a file of its own beside a model that it gives the folder of.
-        place = _scratch() if self.is_server or self._is_read_only else None
+        place = self._scratch() if self.is_server or self._is_read_only else None
         try:
             # Given a tracking URI, MLflow would still look for `models:/…` in the default store.
             with self.as_default():
@@ -298,6 +303,12 @@ class Store:
             hint = f": {reason(error)}" if uri in known else f"; known: {', '.join(known) or 'no registered models yet'}"
             raise TrackingError(f"{self.place}: no model {name!r}{hint}") from error
         return logged / "data" / "model"
+
+    def _scratch(self) -> Path:
+        """A new folder that is removed with the store, or when Python ends."""
+        folder = mkdtemp(prefix="textcls-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
 
     def _registered(self, uri: str) -> list[str]:
         """Name the versions of the registered model that a URI names; of all of them, if it names none."""
@@ -316,13 +327,6 @@ class Store:
             self.client.search_runs(experiments, order_by=["attributes.start_time DESC"], max_results=1) if experiments else []
         )
         return page_of(newest[0].info.experiment_id if newest else None)
-
-
-def _scratch() -> Path:
-    """A new folder that is removed when Python ends."""
-    folder = mkdtemp(prefix="textcls-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
 
 
 def path_of(uri: str) -> Path:

@@ -69,7 +69,7 @@ def fit_classifier(
     useful = split.validation[np.isin(dataset.select(split.validation)["label"][:], sorted(known))]
     validation = part(useful) if len(useful) and config.splits.validation > 0 else None
     seed = config.model_seed + fit.seed - config.seed
-    classifier = model or make_classifier(config.model.model_copy(update={"seed": seed}))
+    classifier = model or make_classifier(**config.model.model_copy(update={"seed": seed}).model_dump())
     classifier.fit(rows, labels, validation=validation, annotations=annotations, listener=listener, checkpoints=checkpoints)
     if config.decision.learns:
         held_out, true = part(split.calibration)
@@ -78,8 +78,8 @@ def fit_classifier(
         names = [str(label) for label in classifier.classes_]
         groups = [held_out[number]["group"] for number in kept]
         classifier.decision_ = learn_decision(config.decision, [true[number] for number in kept], probabilities, names, groups)
-        if classifier.learnt is not None:
-            classifier.learnt = np.union1d(classifier.learnt, text_digests(held_out))
+        if classifier.learnt_ is not None:
+            classifier.learnt_ = np.union1d(classifier.learnt_, text_digests(held_out))
     elif config.decision.abstain_below is not None:
         classifier.decision_ = Decision(abstain_below=config.decision.abstain_below)
     classifier.group, classifier.columns = config.data.group, {"text": config.data.text, "label": config.data.label}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from textcls.artifacts import ModelDescription, describe_model, load_model
-from textcls.config import Config, TrackingConfig
+from textcls.config import Config
 from textcls.errors import ConfigError, ModelError
 from textcls.models import text_digests
 from textcls.models.ensemble import EnsembleClassifier
@@ -19,29 +20,22 @@ from textcls.wording import counted
 _PARTS = ("train", "validation", "test")
 
 
-def member_folders(tracking: TrackingConfig, members: Sequence[str]) -> list[Path]:
-    """Find the members' model folders: paths as they are, and the models of runs.
-
-    Raises:
-        TrackingError: a member is neither a folder nor a run with a model.
-    """
-    store = tracking.uri or tracking.folder
-    return [Path(name) if Path(name).is_dir() else Store(store).model_folder(name) for name in members]
-
-
-def make_ensemble(config: Config, folders: Sequence[Path], identity: str) -> EnsembleClassifier:
+def make_ensemble(config: Config, identity: str) -> EnsembleClassifier:
     """Load an ensemble's members, after checking that the config's test rows are new to all of them.
 
     Args:
-        config: a config whose model is an ensemble.
-        folders: the members' model folders, in the order of `model.members`.
+        config: a config whose model is an ensemble, of model folders, or of runs in the store that it tracks in.
         identity: the identity of the config's data.
 
     Raises:
         ConfigError: a member may have learnt from rows that the run measures on.
-        ModelError: a member is missing or damaged, or does not fit the others.
+        TrackingError: a member is neither a folder nor a run with a model.
+        ModelError: a member is damaged, or does not fit the others.
     """
     ensemble = EnsembleClassifier(**config.model.model_dump(exclude={"kind"}))
+    # One store, and held until the models are read: a copy of a model is removed with it.
+    store = cache(lambda: Store(config.tracking.uri or config.tracking.folder))
+    folders = [Path(name) if Path(name).is_dir() else store().model_folder(name) for name in ensemble.members]
     check_members(config, dict(zip(ensemble.members, map(describe_model, folders), strict=True)), identity)
     return ensemble.join([load_model(folder) for folder in folders])
 
@@ -99,7 +93,7 @@ def check_known(ensemble: EnsembleClassifier, learnt: Sequence[str], tested: Seq
     """
     new = np.setdiff1d(text_digests(tested), text_digests(learnt))
     for name, member in zip(ensemble.members, ensemble.members_, strict=True):
-        known = 0 if member.learnt is None else int(np.isin(new, member.learnt).sum())
+        known = 0 if member.learnt_ is None else int(np.isin(new, member.learnt_).sum())
         if known:
             raise ConfigError(
                 f"member {name} has learnt {known:,} of the {counted(len(new), 'text')} that the run measures on; "
@@ -114,7 +108,7 @@ def check_calibration(ensemble: EnsembleClassifier, texts: Sequence[str]) -> Non
         ConfigError: a member has, or may have.
     """
     for name, member in zip(ensemble.members, ensemble.members_, strict=True):
-        known = len(texts) if member.learnt is None else int(np.isin(text_digests(texts), member.learnt).sum())
+        known = len(texts) if member.learnt_ is None else int(np.isin(text_digests(texts), member.learnt_).sum())
         if known:
             raise ConfigError(
                 f"decision is to be learnt on {counted(len(texts), 'row')}, of which member {name} has learnt {known:,}, so that it would "

@@ -15,7 +15,7 @@ from textcls.dataset import dataset_identity, load_dataset, row_identities
 from textcls.errors import DataError, ModelError, TrackingError
 from textcls.models import TextClassifier
 from textcls.tracking import CHILDREN, METRIC_DIGITS, RunSummary, Store
-from textcls.tracking.difference import compare_rows, differing, flatten, read_today
+from textcls.tracking.difference import compare_rows, differing, flatten
 from textcls.tracking.kept import commit_of, computed_on, read_config, read_row_identities, read_versions
 from textcls.training.environment import arithmetic_tags, installed_versions, run_tags
 from textcls.training.reporting import Reporter
@@ -107,7 +107,7 @@ def reproduce(store: Store, name: str, *, overrides: Overrides = (), reporter: R
 
 
 def _config(settings: Mapping[str, Any], config: Config) -> Restored:
-    changed = differing(flatten(read_today(settings)), flatten(config.model_dump(mode="json")))
+    changed = differing(flatten(settings), flatten(config.model_dump(mode="json")))
     changed.pop("tracking.enabled", None)
     words = ", ".join(f"{key} was {then}, is {now}" for key, (then, now) in changed.items())
     return Restored("config", not changed, words)
@@ -165,13 +165,10 @@ def _versions(store: Store, run: RunSummary) -> Restored:
 def _machine(run: RunSummary, config: Config, classifier: TextClassifier) -> Restored:
     """Compare what the run was computed on, its final model if it made several, with what it was now."""
     then, now = (computed_on(tags) for tags in (run.tags, run_tags(config, run.data, run.kind) | arithmetic_tags(classifier)))
-    # An older textcls noted the machine alone.
-    known, unknown = {what for what in now if what in then}, [what for what in now if what not in then]
-    changed = differing(then, {what: now[what] for what in known})
+    changed = differing(then, now)
     if changed:
-        return Restored("machine", False, ", ".join(f"{what} was {a}, is {b or 'none'}" for what, (a, b) in changed.items()))
-    if unknown:
-        return Restored("machine", None, ", ".join(f"{what} was not noted, is {now[what]}" for what in unknown))
+        words = ", ".join(f"{what} was {a or 'none'}, is {b or 'none'}" for what, (a, b) in changed.items())
+        return Restored("machine", False, words)
     return Restored("machine", True, ", ".join(its if what == "machine" else f"{what} {its}" for what, its in now.items()))
 
 

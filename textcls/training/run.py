@@ -22,7 +22,7 @@ from textcls.models import TextClassifier
 from textcls.torchrun import is_first, world_size
 from textcls.tracking import NullRun, track
 from textcls.training.fitting import Outcome
-from textcls.training.members import check_calibration, check_known, make_ensemble, member_folders
+from textcls.training.members import check_calibration, check_known, make_ensemble
 from textcls.training.mistakes import doubted_labels, look_at_mistakes, neighbours
 from textcls.training.planning import plan, protocol, with_neighbours
 from textcls.training.pooling import final_metrics, pool, speed
@@ -43,7 +43,17 @@ class RunResult:
         run_id: the MLflow run's id; None if it was not tracked.
         name: the run's name.
         config: what was run, in full.
-        metrics: the run's final metrics, such as `test/macro_f1`; the means over the folds if there are several.
+        metrics: the run's final figures under the names that MLflow has them by; of several fits the means, but where it is said.
+            `test/macro_f1`, `test/accuracy`, `test/log_loss` (nats), `test/ece`: on the test rows. Of several fits each also with
+            `_std`, and of three folds or more with `_low` and `_high`, the ends of its 95 % interval by Student's t; of one fit
+            macro-F1 and accuracy with the ends of the bootstrap's. Where the model may abstain, `test/coverage` and, if it answers
+            any, `test/risk` (shares).
+            `pooled/…`: the same four over the predictions of several fits together, macro-F1 and accuracy with the bootstrap's ends.
+            `validation/…`: the same four on validation rows, if there are any; without ends.
+            `test.per_label/f1/LABEL`: of all predictions together, for each of 20 labels or fewer.
+            `time/fit_s` (seconds of a fit), `n_train` (rows of a fit), `n_children` (fits, if several).
+            `time/total_s` (seconds of the run, if it was not resumed), `latency/p50_ms` (median milliseconds for one text),
+            `time/texts_per_s` (texts at once), `size/model_mb` (megabytes of 10^6): of the final model.
         evaluation: figures over the predictions of all folds together.
         intervals: their 95 % intervals, by a bootstrap over articles.
         predictions: a row for each measured one: `text`, `prediction`, `label`, `score`, `id`, `article`, `fold`, `seed`,
@@ -189,7 +199,7 @@ def _prepare(config: Config, data: RunData, *, validate: bool) -> Job:
     fits, final = plan(config, rows, validate=validate, clusters=data.clusters)
     ensemble = None
     if isinstance(config.model, EnsembleConfig):
-        ensemble = make_ensemble(config, member_folders(config.tracking, config.model.members), data.summary.identity)
+        ensemble = make_ensemble(config, data.summary.identity)
         split, texts = fits[0].split, rows["text"][:]
         if config.decision.learns:
             check_calibration(ensemble, [texts[row] for row in split.calibration])

@@ -28,7 +28,7 @@ from textcls.config import Config, TrackingConfig
 from textcls.errors import ConfigError, DataError, TrackingError
 from textcls.files import folder_bytes
 from textcls.tracking import UNFINISHED, RunSummary, Store, is_another, is_held, work_lock
-from textcls.tracking.difference import differing, flatten, read_today
+from textcls.tracking.difference import differing, flatten
 from textcls.training.fitting import Measurement
 
 logger = logging.getLogger(__name__)
@@ -222,7 +222,7 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
         DataError: the data differ, or the order of their rows, their ids or their splits.
     """
     begun = _read_json(Path(store) / UNFINISHED / run / "run.json", _Begun)
-    other = differing(flatten(read_today(begun.config)), flatten(config.model_dump(mode="json")))
+    other = differing(flatten(begun.config), flatten(config.model_dump(mode="json")))
     if other:
         words = "; ".join(f"{key} was {json.dumps(then)}, found {json.dumps(now)}" for key, (then, now) in other.items())
         raise ConfigError(f"the run was begun with other settings: {words}; resume it with the same ones, or start a new run")
@@ -231,7 +231,7 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
             f"the run was begun with data of identity {begun.data[:12]}, found {identity[:12]}; "
             "restore the data, or start a new run"
         )
-    if begun.rows not in (rows, None):
+    if begun.rows != rows:
         raise DataError(
             "the run was begun with the same data, but found rows in another order or with other ids or splits; "
             "restore the data, or start a new run"
@@ -240,11 +240,11 @@ def check_resumable(store: str | Path, run: str, config: Config, identity: str, 
 
 @dataclass(frozen=True)
 class _Begun:
-    """What is noted in a run's `run.json`; an older textcls did not note the rows."""
+    """What is noted in a run's `run.json`."""
 
     config: dict[str, Any]
     data: str
-    rows: str | None = None
+    rows: str
 
 
 @dataclass(frozen=True)
