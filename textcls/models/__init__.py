@@ -6,8 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from textcls.errors import ConfigError, ModelError
-from textcls.models.base import Listener, TextClassifier, Weighed, text_digests
+from textcls.models.base import Listener, TextClassifier, Weighed
 from textcls.models.decision import Decision, abstaining, check_enough, learn_decision
+from textcls.models.inputs import text_digests
 from textcls.wording import did_you_mean
 
 __all__ = [

@@ -17,17 +17,8 @@ import numpy as np
 
 from textcls.config import ModelSettings, check_settings, model_kinds
 from textcls.errors import ConfigError
-from textcls.models.base import (
-    Annotations,
-    Labels,
-    Listener,
-    TextClassifier,
-    Texts,
-    check_training,
-    check_validation,
-    label_weights,
-    text_digests,
-)
+from textcls.models.base import Listener, TextClassifier
+from textcls.models.inputs import Annotations, Labels, Texts, check_training, check_validation, label_weights, text_digests
 from textcls.wording import did_you_mean
 
 S = TypeVar("S", bound=ModelSettings)

@@ -18,7 +18,8 @@ from sklearn.metrics import f1_score
 
 from textcls.config import DecisionConfig
 from textcls.errors import DataError
-from textcls.models.base import TextClassifier, label_columns
+from textcls.models.base import TextClassifier
+from textcls.models.inputs import label_columns
 
 _LEAST = 1e-12
 _FEWEST_ROWS = 50

@@ -10,12 +10,13 @@ import numpy as np
 
 from textcls.config import EmbeddingConfig
 from textcls.models.attributions import attribute_embedding, weigh_words
-from textcls.models.base import Listener, Texts, Weighed, check_texts, text_parts
+from textcls.models.base import Listener, Weighed
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import Lesson
 from textcls.models.devices import arithmetic, uses_bf16
 from textcls.models.encoders import embed, fingerprint, load_encoder, read_encoder, tokenize, warn_of_cuts
 from textcls.models.heads import HeadClassifier
+from textcls.models.inputs import Texts, check_texts, text_parts
 
 _TEXTS_A_WRITE = 1000
 

@@ -14,9 +14,10 @@ import numpy as np
 
 from textcls.config import EnsembleConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Labels, TextClassifier, Texts, check_texts
+from textcls.models.base import TextClassifier
 from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.decision import Decision
+from textcls.models.inputs import Labels, Texts, check_texts
 
 _MEMBERS = "members.json"
 

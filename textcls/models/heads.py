@@ -16,9 +16,10 @@ from sklearn.linear_model import LogisticRegression
 
 from textcls.config import EmbeddingConfig, SetFitConfig
 from textcls.errors import ModelError
-from textcls.models.base import Labels, Texts, Weighed, ranked, text_parts
+from textcls.models.base import Weighed, ranked
 from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.encoders import one_at_a_time, write_encoder
+from textcls.models.inputs import Labels, Texts, text_parts
 
 logger = logging.getLogger(__name__)
 

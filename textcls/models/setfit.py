@@ -14,11 +14,12 @@ import numpy as np
 from textcls.config import SetFitConfig
 from textcls.errors import ModelError
 from textcls.models.attributions import attribute_embedding, weigh_words
-from textcls.models.base import Texts, Weighed, text_parts
+from textcls.models.base import Weighed
 from textcls.models.configured import Lesson
 from textcls.models.devices import arithmetic, uses_bf16
 from textcls.models.encoders import embed, load_tokenizer, read_encoder, tokenize, warn_of_cuts
 from textcls.models.heads import HeadClassifier
+from textcls.models.inputs import Texts, text_parts
 
 
 class SetFitClassifier(HeadClassifier[SetFitConfig]):

@@ -20,11 +20,12 @@ from tokenizers import Tokenizer
 from textcls.config import StaticConfig
 from textcls.errors import ModelError
 from textcls.models.attributions import weigh_words
-from textcls.models.base import Labels, Texts, Weighed, no_number, ranked, text_parts
+from textcls.models.base import Weighed, no_number, ranked
 from textcls.models.cache import EmbeddingCache
 from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.devices import computes_in_bf16
 from textcls.models.encoders import bare_tokenizer, embed_tokens, fingerprint, load_encoder, warn_of_cuts
+from textcls.models.inputs import Labels, Texts, text_parts
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from scipy.sparse import csr_array, hstack
 
 from textcls.config import TfidfConfig
 from textcls.errors import DataError, ModelError
-from textcls.models.base import Labels, Texts, Weighed, check_texts, neighbours, ranked
+from textcls.models.base import Weighed, ranked
 from textcls.models.configured import ConfiguredClassifier, Lesson
+from textcls.models.inputs import Labels, Texts, check_texts, neighbours
 from textcls.models.ngrams import NgramWeights, Sort
 from textcls.models.pieces import Pieces, fold_marks
 from textcls.models.softmax import Regression, fit_regression

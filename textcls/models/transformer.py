@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTok
 from textcls.config import LoraConfig, TransformerConfig
 from textcls.errors import ModelError
 from textcls.models.attributions import attribute_tokens, weigh_words
-from textcls.models.base import Labels, Texts, Weighed, check_texts, label_weights, neighbours, no_number, ranked
+from textcls.models.base import Weighed, no_number, ranked
 from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.devices import arithmetic, best_device, uses_bf16
 from textcls.models.encoders import (
@@ -32,6 +32,7 @@ from textcls.models.encoders import (
     write_encoder,
 )
 from textcls.models.finetuning import PREDICTION_BATCH, NotFiniteError, fine_tune, layer_of
+from textcls.models.inputs import Labels, Texts, check_texts, label_weights, neighbours
 from textcls.models.processors import quick_training, read_first_token_alone
 
 logger = logging.getLogger(__name__)
