@@ -182,7 +182,7 @@ def test_data_check_prints_a_report_and_its_exit_code_serves_ci(tmp_path: Path) 
     assert re.search(
         r"PROBLEM splits of kind k-fold: \d training texts? nearly .*; 1 text with more than one label", failed.stdout
     )
-    assert str(failed.exception) == "2 of 6 checks found something to mend"
+    assert str(failed.exception) == "2 of 4 checks found something to mend"
     rows[0]["text"], rows[1]["label"] = " ", None
     file = write(tmp_path / "train.jsonl", rows)
     assert (

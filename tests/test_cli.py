@@ -168,6 +168,7 @@ def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy:
     ("arguments", "message"),
     [
         (("train", "no.yaml"), "no.yaml: no such config file"),
+        (("data", "check", "rows.jsonl"), "rows.jsonl: expected a config file, found one of data; name it in a config, or with"),
         (("train", "{config}", "--set", "model.C"), "--set model.C: expected key=value"),
         (("train", "{config}", "--set", "model.min_dff=1"), "model.min_dff: unknown key; did you mean 'min_df'?"),
         (("train", "{config}", "--set", "data.train=no.jsonl"), "data.train: no.jsonl: no such file or folder in /"),

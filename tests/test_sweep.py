@@ -56,6 +56,13 @@ def test_a_sweep_finds_a_config_that_train_takes(
     assert parent.metrics["validation/macro_f1"] == max(run.metrics["validation/macro_f1"] for run in runs if run.kind == "trial")
 
 
+def test_what_trials_warn_of_alike_is_told_once(config: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):  # sweeps, each of which tells it
+        sweep(config, overrides=["decision.share=0.3", "sweep.trials=2", "tracking.enabled=false"])
+    told = [record.getMessage() for record in caplog.records]
+    assert told.count("decision.share has no effect, since decision asks for nothing that is learnt") == 2
+
+
 def test_a_sweep_takes_the_highest_seed_that_a_config_can_have(config: Path) -> None:
     assert len(sweep(config, overrides=["seed=4294967295", "sweep.trials=2", "tracking.enabled=false"]).trials) == 2
 

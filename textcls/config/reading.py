@@ -19,6 +19,8 @@ from textcls.wording import did_you_mean, refused
 
 S = TypeVar("S", bound=Settings)
 
+_DATA = (".jsonl", ".csv", ".tsv", ".parquet", ".txt")
+
 Overrides = Sequence[str] | Mapping[str, Any]
 """Settings on top of others, each `section.key=value` with the value in YAML, or as values by `section.key`."""
 
@@ -41,8 +43,12 @@ def read_config_file(path: str | Path) -> str:
     """The text of a config file, for `parse_config`; what a shell gives in place of a file can be read only once.
 
     Raises:
-        ConfigError: the file is missing, or is no text.
+        ConfigError: the file is missing, holds data, or is no text.
     """
+    if Path(path).suffix.lower() in _DATA:
+        raise ConfigError(
+            f"{path}: expected a config file, found one of data; name it in a config, or with --set data.train={path}"
+        )
     try:
         return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError as error:

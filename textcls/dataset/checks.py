@@ -59,10 +59,12 @@ def _findings(
     stops, note = duplicates == "stop", "" if duplicates == "stop" else f" (splits.duplicates is {duplicates!r})"
     yield from _missing_labels(labels, splits)
     clusters = near_duplicates(texts) if clusters is None else clusters
-    across, example = _repeated(clusters, splits, ids, texts, across=True)
-    yield Finding(bool(across) and stops, f"{counted(across, 'text')} nearly the same as one of another split{example}{note}")
+    parted = len(set(splits)) > 1  # of one file's rows, who is in which split is the matter of `splits.kind`
+    if parted:
+        across, example = _repeated(clusters, splits, ids, texts, across=True)
+        yield Finding(bool(across) and stops, f"{counted(across, 'text')} nearly the same as one of another split{example}{note}")
     inside, example = _repeated(clusters, splits, ids, texts, across=False)
-    yield Finding(False, f"{counted(inside, 'text')} nearly the same as another of the same split{example}")
+    yield Finding(False, f"{counted(inside, 'text')} nearly the same as another{' of the same split' if parted else ''}{example}")
 
     contradicting = conflicts(texts, labels)
     some = next(iter(contradicting.items()), None)
@@ -76,9 +78,11 @@ def _findings(
         if group is not None:
             splits_of.setdefault(group, set()).add(split)
     leaking = sorted(group for group, its_splits in splits_of.items() if len(its_splits) > 1)
-    yield Finding(
-        bool(leaking), f"{counted(len(leaking), 'group')} in more than one split{f', such as {leaking[0]}' if leaking else ''}"
-    )
+    if parted:
+        yield Finding(
+            bool(leaking),
+            f"{counted(len(leaking), 'group')} in more than one split{f', such as {leaking[0]}' if leaking else ''}",
+        )
 
     for file in against:
         others = [row["text"] for row in read_rows(file, text=(text, "text"))]

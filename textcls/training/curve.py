@@ -16,7 +16,7 @@ from textcls.files import check_new, new_file
 from textcls.tracking import track
 from textcls.training.environment import check_one_process, run_tags
 from textcls.training.reading import read_data
-from textcls.training.record import csv_text
+from textcls.training.record import csv_text, told_once
 from textcls.training.reporting import Reporter
 from textcls.training.run import RunResult, run_config, run_name
 
@@ -42,6 +42,7 @@ class LearningCurve:
     run_id: str | None
 
 
+@told_once()
 def learning_curve(
     config: str | Path,
     *,

@@ -18,6 +18,7 @@ from textcls.tracking import GivenUp, NullRun, Store, track
 from textcls.training.environment import check_one_process, run_tags
 from textcls.training.planning import plan
 from textcls.training.reading import RunData, read_data
+from textcls.training.record import told_once
 from textcls.training.reporting import Reporter
 from textcls.training.run import run_config, run_name
 from textcls.training.space import check_space
@@ -50,6 +51,7 @@ class SweepResult:
     exhausted: bool
 
 
+@told_once()
 def sweep(
     config: str | Path,
     *,
