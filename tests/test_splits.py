@@ -255,7 +255,7 @@ def test_fewer_groups_than_folds() -> None:
 
 def test_leaving_out_groups_where_there_are_none() -> None:
     assert Data([None] * 4).problem(kind="leave-one-group-out") == (
-        "splits.kind 'leave-one-group-out' needs a group for each row; name its column in data.group"
+        "splits.kind 'leave-one-group-out' needs a group for each row; name its column in data.group, or set splits.kind=k-fold"
     )
     assert Data(["a"] * 4).problem(kind="leave-one-group-out") == (
         "splits.kind 'leave-one-group-out' needs two groups or more, found only 'a'"

@@ -602,7 +602,7 @@ def test_an_output_that_another_process_took_meanwhile_loses_no_training(
 
 
 def test_data_errors_leave_no_run(settings: Settings, store_folder: Path) -> None:
-    with pytest.raises(DataError, match=r"^data.train: no such file.jsonl: no such file or folder$"):
+    with pytest.raises(DataError, match=r"^data.train: no such file.jsonl: no such file or folder in "):
         train(settings("tfidf", tracked=True, data={"train": "no such file.jsonl"}))
     assert Store(store_folder).runs() == []
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from textcls.errors import DataError
 from textcls.segmentation import Block, Sentence, find_blocks, find_sentences
-from textcls.wording import counted, looked_for_in
+from textcls.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -174,9 +174,7 @@ def _find_articles(place: str | Path) -> list[Path]:
     if path.is_file():
         return [path]
     if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
-        raise DataError(
-            f"{place or repr(place)}: no such file or folder{looked_for_in(place) if place else ''}; expected a .txt article or a folder of them"
-        )
+        raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
     found = sorted(
         file for file in path.rglob("*") if file.suffix.lower() == ".txt" and file.is_file() and not _is_hidden(file, path)
     )
