@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 # Before anything imports PyTorch: the tests' processes share the processors, and with other threads sums round otherwise.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Under nohup, and in the background of a script, signals are ignored from the start, which processes that the tests make would inherit.
+for _number, _handler in {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGQUIT: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}.items():
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
+
 ROOT = Path(__file__).parents[1]
 
 _DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
