@@ -174,6 +174,7 @@ def test_an_answer_can_be_taken_back(tmp_path: Path, textcls: Callable[..., Done
         *("quote", "her words"),
         *("<", "<"),  # from the third to the second, and to the first
         *("fact", "a count"),
+        *("quote", "her own words"),  # the second once more
         *("quote", "<", "fact", "another count"),  # from the reason to the label
     ]
     typed("".join(f"{step}\n" for step in steps))
@@ -182,14 +183,22 @@ def test_an_answer_can_be_taken_back(tmp_path: Path, textcls: Callable[..., Done
     assert done.code == 0, done.err
     assert done.out.startswith("Ctrl-C stops and keeps the answers; < goes back, ")
     assert done.out.count("Ctrl-C") == done.out.count("there is nothing to go back to; ") == 1
-    places = ["1 of 3   a 0–4", "1 of 3   a 0–4", "2 of 3   a 9–13", "3 of 3   a 18–22", "2 of 3   a 9–13", "1 of 2   a 0–4"]
-    assert re.findall(r"^\d of \d .*", done.out, re.MULTILINE) == [*places, "2 of 2   a 18–22"]
+    places = [
+        "1 of 3   a 0–4",
+        "1 of 3   a 0–4",
+        "2 of 3   a 9–13",
+        "3 of 3   a 18–22",
+        "2 of 3   a 9–13",
+        "1 of 3   a 0–4",
+        "2 of 3   a 9–13",
+    ]
+    assert re.findall(r"^\d of \d .*", done.out, re.MULTILINE) == [*places, "3 of 3   a 18–22"]
     assert [(a.start, a.label, a.reason) for a in read_annotations("all.jsonl")] == [
         (0, "fact", "a count"),
-        (9, "quote", "her words"),
+        (9, "quote", "her own words"),
         (18, "fact", "another count"),
     ]
-    assert "label (fact, quote, skip): why" in done.out.rpartition("2 of 2")[2], "without what was taken back"
+    assert "label (fact, quote, skip): why" in done.out.rpartition("3 of 3")[2], "without what was taken back"
 
 
 def test_decisions_without_a_reason_are_counted(caplog: pytest.LogCaptureFixture) -> None:

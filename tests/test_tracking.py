@@ -38,8 +38,9 @@ from textcls.errors import ModelError, TextclsError, TrackingError
 from textcls.evaluation.drawing import as_png
 from textcls.models import abstaining, classifier_class
 from textcls.prediction import load
-from textcls.tracking import UNFINISHED, NullRun, Run, Store, is_alive, this_process, track, work_lock
+from textcls.tracking import UNFINISHED, NullRun, Run, Store, is_alive, outbox, this_process, track, work_lock
 from textcls.tracking import folder as folder_module
+from textcls.tracking.calls import Call, carry_out
 from textcls.tracking.cleaning import deletable
 from textcls.tracking.registry import register_version
 from textcls.tracking.server import serve_ui
@@ -232,6 +233,22 @@ def test_a_training_that_is_stopped_says_so(
         assert "go on with the same command and --resume " in done.err
         assert list(statuses(stores[number]).values()) == ["KILLED"] * 2
         assert not (tmp_path / f"{number.name}-model").exists()
+
+
+def test_a_run_that_fails_after_a_point_that_could_not_be_kept_ends_too(
+    config: TrackingConfig, store_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: Store, call: Call) -> str:
+        if call.action == "metrics":
+            raise OSError("disk full")
+        return carry_out(store, call)
+
+    monkeypatch.setattr(outbox, "carry_out", full)
+    with pytest.raises((ValueError, OSError)), tracked(config) as run:
+        run.point("train/loss", 1.0, 1)
+        raise ValueError("of its own")
+    (found,) = Store(store_folder).runs()
+    assert (found.status, found.error) == ("FAILED", "ValueError: of its own")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -126,7 +126,7 @@ def save_model(
             settings=classifier.plain_params(),
             config=config,
             data=data,
-            metrics=dict(metrics or {}),
+            metrics=metrics or {},  # type: ignore[arg-type]  # which pydantic checks
             protocol=protocol,
             decision=classifier.decision_,
             versions=library_versions(),

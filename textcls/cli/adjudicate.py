@@ -90,13 +90,13 @@ def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annota
     used, around = {SKIP, *(a.label for its in held.values() for a in its.values())}, neighbours(held)
     made, answers = _read(decisions), 0
     answered: list[Span] = []  # by this command, the last one last
-    anew: Span | None = None
+    again: list[Span] = []  # gone back over, the next one last
     explained = False
     try:
         while True:
             decided, doubts = last_decisions(held, made), undecided_suspects(doubted, made)
             undecided = [*(span for span in unsettled if span not in decided), *doubts]
-            queue = dict.fromkeys(undecided if anew is None else [anew, *undecided])
+            queue = dict.fromkeys([*reversed(again), *undecided])
             if not queue:
                 return
             if not explained:
@@ -106,19 +106,20 @@ def _decide(held: Held, doubted: Mapping[Span, Suspect], decisions: Path, annota
                 explained = True
             span = next(iter(queue))
             said = {name: its[span] for name, its in held.items() if span in its}
-            doubt = doubted.get(span) if span == anew else doubts.get(span)
+            doubt = doubted.get(span) if span in again else doubts.get(span)
             print(f"\n{len(answered) + 1} of {len(answered) + len(queue)}   {span.article} {span.start}–{span.end}")
             _show(said, around[span], doubt, decided.get(span))
             decision = _ask(said, sorted(used | {a.label for a in decided.values()}), annotator, doubt)
             if decision is None:
                 if answered:
-                    anew = answered.pop()
+                    again.append(answered.pop())
                 else:
                     print(
                         "there is nothing to go back to; to decide anew what was decided before, add a line to the file of decisions"
                     )
                 continue
-            anew = None
+            if span in again:
+                again.remove(span)
             answered.append(span)
             append_annotations(decisions, [decision])
             answers += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,9 +25,10 @@ def normalize_text(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()) or text.split())
 
 
-def _shingles(text: str) -> set[str]:
+@lru_cache(maxsize=10_000)  # those of all texts would take up a hundred times what the texts do
+def _shingles(text: str) -> frozenset[str]:
     """The runs of five characters of a normalised text; a shorter text is its own."""
-    return {text[i : i + 5] for i in range(max(1, len(text) - 4))}
+    return frozenset(text[i : i + 5] for i in range(max(1, len(text) - 4)))
 
 
 def _new_index() -> RMinHashLSH:
@@ -35,7 +37,7 @@ def _new_index() -> RMinHashLSH:
     return RMinHashLSH(threshold=SAME_FROM, num_perm=_PERMUTATIONS, num_bands=_BANDS)
 
 
-def _sketch(shingles: set[str]) -> RMinHash:
+def _sketch(shingles: frozenset[str]) -> RMinHash:
     from rensa import RMinHash
 
     sketch = RMinHash(num_perm=_PERMUTATIONS, seed=1)
@@ -43,7 +45,7 @@ def _sketch(shingles: set[str]) -> RMinHash:
     return sketch
 
 
-def _similarity(first: set[str], second: set[str]) -> float:
+def _similarity(first: frozenset[str], second: frozenset[str]) -> float:
     return len(first & second) / len(first | second)
 
 
@@ -56,7 +58,8 @@ def similar_pairs(
     is verified by the exact Jaccard similarity of its runs of five normalised characters.
 
     Yields:
-        `(text, other, similarity)`, two numbers and a similarity >= threshold, text by text; of others that read the same, the first.
+        `(text, other, similarity)`, two numbers and a similarity >= threshold, text by text; of others that read the same, the
+        first, and of a text that reads the same as one of them, that one alone.
     """
     index = _new_index()
     first_of: dict[str, int] = {}
@@ -65,11 +68,15 @@ def similar_pairs(
             index.insert(number, _sketch(_shingles(text)))
     read = {number: text for text, number in first_of.items()}
     for number, text in enumerate(map(normalize_text, texts)):
+        if text in first_of:  # nothing is more similar
+            yield number, first_of[text], 1.0
+            continue
         shingles = _shingles(text)
         for other in index.query(_sketch(shingles)):
             similarity = _similarity(shingles, _shingles(read[other]))
             if similarity >= threshold:
                 yield number, other, similarity
+    _shingles.cache_clear()
 
 
 def near_duplicates(texts: Sequence[str]) -> np.ndarray:
@@ -88,7 +95,6 @@ def near_duplicates(texts: Sequence[str]) -> np.ndarray:
         sketch = _sketch(shingles)
         candidates = np.array(index.query(sketch), dtype=int)
         while len(candidates):
-            # Made anew, for those of all texts would take up a hundred times what the texts do.
             if _similarity(shingles, _shingles(different[candidates[0]])) < SAME_FROM:
                 candidates = candidates[1:]
                 continue
@@ -99,6 +105,7 @@ def near_duplicates(texts: Sequence[str]) -> np.ndarray:
                 cluster[cluster == joined] = cluster[number]
             candidates = candidates[cluster[candidates] != cluster[number]]
         index.insert(number, sketch)
+    _shingles.cache_clear()
     found: np.ndarray = cluster[numbers]
     return found
 

@@ -314,6 +314,10 @@ def _probabilities(row: Mapping[str, Any], where: str) -> dict[str, float]:
     if not isinstance(given, Mapping) or not given:
         raise DataError(message)
     try:
-        return {str(label).strip(): float(value) for label, value in given.items() if value is not None and value != ""}
+        read = [(str(label).strip(), float(value)) for label, value in given.items() if value is not None and value != ""]
     except (TypeError, ValueError) as error:
         raise DataError(message) from error
+    found = dict(read)
+    if len(found) < len(read):
+        raise DataError(f"{where}: expected each label once in 'probabilities', found two that differ in spaces alone")
+    return found

@@ -85,8 +85,13 @@ def predict_inputs(
     given = [str(name) for name in inputs]
     articles = find_inputs(given)  # before work is spent on any
     names = named(text, classifier, "text")
-    once = [name for number, name in enumerate(given) if name not in articles or name not in given[:number]]
+    first = {name: number for number, name in reversed([*enumerate(given)])}
+    once = [name for number, name in enumerate(given) if name not in articles or first[name] == number]
     rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in once)
+    return _in_batches(classifier, rows, explain=explain)
+
+
+def _in_batches(classifier: TextClassifier, rows: Iterable[Row | None], *, explain: bool) -> Iterator[Row]:
     for batch in _batches(rows, _EXPLAINED_BATCH if explain else _BATCH):
         predicted = _predict_batch(classifier, batch)
         yield from _explained(classifier, batch, list(predicted)) if explain else predicted

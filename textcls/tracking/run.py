@@ -183,7 +183,8 @@ class Run(NullRun):
         self._send_points()
         if not self._handed_over:
             if error is not None:
-                self.tags({"textcls.error": error})
+                # Not waited for: what failed before would be raised here, and the end never be sent.
+                self._outbox.later(Call(self._run_id, "tags", {"textcls.error": error}))
             self._send("end", {"status": status, "time": _now()})
 
 

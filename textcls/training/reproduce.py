@@ -22,7 +22,7 @@ from textcls.training.reporting import Reporter
 from textcls.training.run import train
 
 _APART = 1e-6
-"""Probabilities that are as far apart are others: earlier versions kept six digits, and what is kept is rounded."""
+"""Probabilities that are as far apart are others: arithmetic that differs in the last digit alone does not make another model."""
 
 
 @dataclass(frozen=True)

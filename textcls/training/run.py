@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def run_config(
         job = _prepare(config, data, validate=validate)
 
         run = opened.enter_context(_tracked(job, within, resume))
-        opened.callback(_keep_log, run, log)  # also of a run that fails
+        opened.push(partial(_keep_log, run, log))  # also of a run that fails
         if resume is None:
             workspace = left_last.enter_context(open_workspace(config.tracking.folder, run.id, stays=within is None))
         work = Work(job, run, workspace, reporter)
@@ -214,9 +215,14 @@ def _tracked(job: Job, within: NullRun | None, resume: str | None) -> AbstractCo
     return track(job.config.tracking, experiment=job.data.summary.name, name=job.name, tags=job.tags, resume=resume)
 
 
-def _keep_log(run: NullRun, log: Sequence[str]) -> None:
-    if log:  # most runs have nothing to warn of
+def _keep_log(run: NullRun, log: Sequence[str], failed_by: type[BaseException] | None, *_: object) -> None:
+    if not log:  # most runs have nothing to warn of
+        return
+    try:
         run.text("\n".join(log) + "\n", "log.txt")
+    except Exception:
+        if failed_by is None:  # else what ends the run is told, not that its log is lost
+            raise
 
 
 def _note_inputs(work: Work, given: str | None) -> None:
