@@ -58,8 +58,7 @@ def similar_pairs(
     is verified by the exact Jaccard similarity of its runs of five normalised characters.
 
     Yields:
-        `(text, other, similarity)`, two numbers and a similarity >= threshold, text by text; of others that read the same, the
-        first, and of a text that reads the same as one of them, that one alone.
+        `(text, other, similarity)`, two numbers and a similarity >= threshold, text by text; of others that read the same, the first.
     """
     index = _new_index()
     first_of: dict[str, int] = {}
@@ -68,9 +67,6 @@ def similar_pairs(
             index.insert(number, _sketch(_shingles(text)))
     read = {number: text for text, number in first_of.items()}
     for number, text in enumerate(map(normalize_text, texts)):
-        if text in first_of:  # nothing is more similar
-            yield number, first_of[text], 1.0
-            continue
         shingles = _shingles(text)
         for other in index.query(_sketch(shingles)):
             similarity = _similarity(shingles, _shingles(read[other]))
