@@ -20,6 +20,7 @@ from textcls.wording import did_you_mean, refused
 S = TypeVar("S", bound=Settings)
 
 _DATA = (".jsonl", ".csv", ".tsv", ".parquet", ".txt")
+"""Ends of names of files that a command may be given by mistake for a config."""
 
 Overrides = Sequence[str] | Mapping[str, Any]
 """Settings on top of others, each `section.key=value` with the value in YAML, or as values by `section.key`."""

@@ -16,8 +16,8 @@ from textcls.files import check_new, new_file
 from textcls.tracking import track
 from textcls.training.environment import check_one_process, run_tags
 from textcls.training.reading import read_data
-from textcls.training.record import csv_text, told_once
-from textcls.training.reporting import Reporter
+from textcls.training.record import csv_text
+from textcls.training.reporting import Reporter, told_once
 from textcls.training.run import RunResult, run_config, run_name
 
 logger = logging.getLogger(__name__)

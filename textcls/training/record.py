@@ -223,29 +223,3 @@ def kept_log() -> Iterator[list[str]]:
         yield lines
     finally:
         root.removeHandler(handler)
-
-
-@contextmanager
-def told_once() -> Iterator[None]:
-    """Let what several runs warn of alike, such as of the splits that they share, be shown once; the log of each keeps it."""
-    filters = [(handler, _Once()) for name in ("textcls", None) for handler in logging.getLogger(name).handlers]
-    for handler, once in filters:
-        handler.addFilter(once)
-    try:
-        yield
-    finally:
-        for handler, once in filters:
-            handler.removeFilter(once)
-
-
-class _Once(logging.Filter):
-    """Let the first of equal messages through."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        number = len(self.told)
-        self.told.add(record.getMessage())
-        return len(self.told) > number

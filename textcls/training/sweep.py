@@ -18,8 +18,7 @@ from textcls.tracking import GivenUp, NullRun, Store, track
 from textcls.training.environment import check_one_process, run_tags
 from textcls.training.planning import plan
 from textcls.training.reading import RunData, read_data
-from textcls.training.record import told_once
-from textcls.training.reporting import Reporter
+from textcls.training.reporting import Reporter, told_once
 from textcls.training.run import run_config, run_name
 from textcls.training.space import check_space
 from textcls.training.study import Study, Trial, check_optuna, locked, ranked
