@@ -16,7 +16,7 @@ from typing import Literal
 
 BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 
-RULES = 3
+RULES = 4
 """Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
 
 
@@ -171,6 +171,8 @@ _MISSED = re.compile(
 )
 _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
+_INITIALS = re.compile(r"(?:[A-Z]\.){2,}")
+_ASIDE = re.compile(r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])")
 _CLOSED_BY_EXCLAMATION = re.compile(r"(?:[!?…]|\.\.\.)\s?[\"'”’»]+$")
 _SPEECH = (
     "said|says|asked|asks|added|adds|told|replied|wrote|writes|cried|shouted|yelled|screamed|called|answered|explained|"
@@ -217,7 +219,7 @@ def _cut(content: str) -> list[tuple[int, int]]:
 
 def _belongs_together(sentence: str, following: str) -> bool:
     """Whether the segmenter cut too early between two stretches of a block."""
-    if _STRAY_CLOSE.match(following) or _TITLE_CUT_OFF.search(sentence):
+    if _STRAY_CLOSE.match(following) or _TITLE_CUT_OFF.search(sentence) or _INITIALS.fullmatch(sentence) or _ASIDE.match(following):
         return True
     word = _FIRST_WORD.match(following)
     if word and word[0].islower():
