@@ -8,10 +8,11 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import Done, Forked, toy_rows, write_jsonl
@@ -27,6 +28,9 @@ from textcls.training import sweep as sweeping
 from textcls.training.study import ranked
 from textcls.training.sweep import sweep
 
+if TYPE_CHECKING:
+    import optuna
+
 SPACE = "{model.C: {low: 0.01, high: 100, log: true}, model.word_ngrams: [[1, 1], [1, 2]], model.min_df: {low: 1, high: 3}}"
 
 
@@ -39,6 +43,16 @@ def config(store_folder: Path, tmp_path: Path) -> Path:
         f"model: {{kind: tfidf}}\ntracking: {{folder: {store_folder}}}\nsweep:\n  trials: 3\n  space: {SPACE}\n"
     )
     return file
+
+
+@pytest.fixture
+def storage(store_folder: Path) -> Iterator[optuna.storages.RDBStorage]:
+    import optuna
+
+    storage = optuna.storages.RDBStorage(f"sqlite:///{store_folder / 'sweeps.db'}")
+    yield storage
+    storage.remove_session()
+    storage.engine.dispose()
 
 
 def test_a_sweep_finds_a_config_that_train_takes(
@@ -68,15 +82,13 @@ def test_a_sweep_takes_the_highest_seed_that_a_config_can_have(config: Path) -> 
 
 
 def test_a_sweep_in_two_parts_of_which_a_process_died_tries_what_one_in_one_part_tries(
-    config: Path, store_folder: Path, tmp_path: Path
+    config: Path, storage: optuna.storages.RDBStorage, tmp_path: Path
 ) -> None:
     import optuna
 
     whole = sweep(config, overrides=["sweep.name=whole"])
     sweep(config, overrides=["sweep.trials=1"])
-    study = optuna.load_study(
-        study_name=f"sweep-{run_name(load_config(config))}", storage=f"sqlite:///{store_folder / 'sweeps.db'}"
-    )
+    study = optuna.load_study(study_name=f"sweep-{run_name(load_config(config))}", storage=storage)
     study.ask().set_user_attr("process", f"{socket.gethostname()}:999999999")
     resumed = sweep(config, output=tmp_path / "best.yaml")
     assert [trial.settings for trial in resumed.trials if trial.state == "complete"] == [trial.settings for trial in whole.trials]
@@ -224,28 +236,27 @@ def test_a_study_of_other_data(config: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("directions", "trials"), [(["maximize"], 1), (["minimize"], 0), (["maximize", "maximize"], 0)])
 def test_a_study_that_textcls_did_not_make_is_left_alone(
-    config: Path, store_folder: Path, directions: list[str], trials: int
+    config: Path, storage: optuna.storages.RDBStorage, directions: list[str], trials: int
 ) -> None:
     import optuna
 
-    storage = f"sqlite:///{store_folder / 'sweeps.db'}"
     study = optuna.create_study(study_name="other", storage=storage, directions=directions)
     for _ in range(trials):
         study.tell(study.ask(), 0.99)
     with pytest.raises(ConfigError) as caught:
         sweep(config, overrides=["sweep.name=other"])
-    assert str(caught.value) == f"the study 'other' in {storage} was not made by textcls; set sweep.name to begin a new one"
+    assert str(caught.value) == f"the study 'other' in {storage.url} was not made by textcls; set sweep.name to begin a new one"
     assert (len(study.trials), study.user_attrs) == (trials, {})
 
 
 def test_while_another_process_is_at_a_trial_the_best_is_provisional(
-    config: Path, store_folder: Path, textcls: Callable[..., Done], tmp_path: Path
+    config: Path, storage: optuna.storages.RDBStorage, textcls: Callable[..., Done], tmp_path: Path
 ) -> None:
     import optuna
 
     settings = ["--set", "sweep.name=shared", "--set", "tracking.enabled=false"]
     assert textcls("sweep", config, *settings, "--set", "sweep.trials=1").code == 0
-    study = optuna.load_study(study_name="shared", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    study = optuna.load_study(study_name="shared", storage=storage)
     others = study.ask()
     others.set_user_attr("process", f"{socket.gethostname()}:{os.getppid()}")  # one that goes on
     command = ["sweep", config, *settings, "--set", "sweep.trials=2", "--output", tmp_path / "best.yaml"]
@@ -318,11 +329,11 @@ def test_a_sweep_whose_run_was_deleted_goes_on_under_a_new_one(config: Path, sto
     assert sweep(config, overrides=["sweep.trials=2"]).run_id == again.run_id
 
 
-def test_the_last_process_ends_the_run_of_a_sweep(config: Path, store_folder: Path) -> None:
+def test_the_last_process_ends_the_run_of_a_sweep(config: Path, store_folder: Path, storage: optuna.storages.RDBStorage) -> None:
     import optuna
 
     sweep(config, overrides=["sweep.name=shared", "sweep.trials=1"])
-    study = optuna.load_study(study_name="shared", storage=f"sqlite:///{store_folder / 'sweeps.db'}")
+    study = optuna.load_study(study_name="shared", storage=storage)
     others = study.ask()
     others.set_user_attr("process", f"{socket.gethostname()}:{os.getppid()}")  # one that goes on
     sweep(config, overrides=["sweep.name=shared", "sweep.trials=2"])

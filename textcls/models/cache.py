@@ -50,7 +50,7 @@ class EmbeddingCache:
             return found
         by_key = {_key(text): text for text in texts}
         keys = list(by_key)
-        with self._told(), closing(self._open()) as connection:
+        with self._told(), self._opened() as connection:
             for start in range(0, len(keys), _KEYS_A_QUERY):
                 part = keys[start : start + _KEYS_A_QUERY]
                 query = f"SELECT key, vector FROM embeddings WHERE key IN ({','.join('?' * len(part))})"  # noqa: S608
@@ -65,16 +65,17 @@ class EmbeddingCache:
         most = MOST_BYTES // (4 * self.width)
         with self._told():
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(self._open()) as connection, connection:
+            with self._opened() as connection, connection:
                 connection.executemany("INSERT OR IGNORE INTO embeddings (key, vector) VALUES (?, ?)", rows)
                 connection.execute("DELETE FROM embeddings WHERE number <= (SELECT max(number) FROM embeddings) - ?", (most,))
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS embeddings (number INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, vector BLOB NOT NULL)"
-        )
-        return connection
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.file, timeout=_SECONDS_TO_WAIT)) as connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS embeddings (number INTEGER PRIMARY KEY, key BLOB UNIQUE NOT NULL, vector BLOB NOT NULL)"
+            )
+            yield connection
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -88,8 +88,10 @@ class HeadClassifier(ConfiguredClassifier[H]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             regression.fit(features[rows].astype(np.float64), lesson.classes[columns], sample_weight=targets[rows, columns])
-        # The solver leaves them by columns: safetensors would write them so, and sums of another order round differently.
+        # The solver leaves them by columns, or as parts of one array: safetensors would write them so, and sums of another order round
+        # differently.
         regression.coef_ = np.ascontiguousarray(regression.coef_)
+        regression.intercept_ = np.ascontiguousarray(regression.intercept_)
         if max(regression.n_iter_) >= settings.max_iter:
             logger.warning("the regression stopped at model.max_iter (%d) before it had converged", settings.max_iter)
         self.regression_ = regression

@@ -179,9 +179,11 @@ def _migrate(database: Path) -> None:
         if database.is_file():
             _copy_alone(database, whole)
         engine = create_sqlalchemy_engine(f"sqlite:///{whole}")
-        with _quiet_migrations():
-            _initialize_tables(engine)
-        engine.dispose()
+        try:
+            with _quiet_migrations():
+                _initialize_tables(engine)
+        finally:
+            engine.dispose()
         whole.replace(database)
     except SQLAlchemyError as error:  # such as of tables that MLflow was cut off in making
         raise TrackingError(

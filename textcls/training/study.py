@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -65,7 +65,7 @@ def check_optuna() -> None:
 
 
 class Study:
-    """The study of a config's sweep, begun or gone on with.
+    """The study of a config's sweep, begun or gone on with; `close` it.
 
     Attributes:
         metric: what the trials are told apart by.
@@ -85,7 +85,13 @@ class Study:
 
     def __init__(self, config: Config, sweep: SweepConfig, *, name: str, data: str, metric: str, folder: Path) -> None:
         self.config, self.sweep, self.folder, self.metric = config, sweep, folder, metric
-        self._study = _open_study(config, sweep, name, {"data": data, "metric": metric}, folder)
+        with ExitStack() as opened:
+            self._study = _open_study(config, sweep, name, {"data": data, "metric": metric}, folder, opened)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._opened.close()
 
     @property
     def parent(self) -> str | None:
@@ -177,7 +183,9 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _open_study(config: Config, sweep: SweepConfig, name: str, measured: Mapping[str, str], folder: Path) -> optuna.Study:
+def _open_study(
+    config: Config, sweep: SweepConfig, name: str, measured: Mapping[str, str], folder: Path, opened: ExitStack
+) -> optuna.Study:
     import optuna
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -196,9 +204,12 @@ def _open_study(config: Config, sweep: SweepConfig, name: str, measured: Mapping
     )
     try:
         with locked(folder):
+            storage = optuna.storages.RDBStorage(url)
+            opened.callback(storage.engine.dispose)  # Optuna keeps it open for good
+            opened.callback(storage.remove_session)
             study = optuna.create_study(
                 study_name=name,
-                storage=optuna.storages.RDBStorage(url),
+                storage=storage,
                 direction=direction,
                 load_if_exists=True,
                 pruner=optuna.pruners.MedianPruner(n_startup_trials=_WARM_UP) if sweep.prune else optuna.pruners.NopPruner(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,11 +94,11 @@ def sweep(
     except OSError as error:
         raise TrackingError(f"tracking.folder: {folder}: cannot be made: {error.strerror}; name another") from error
     name = base.sweep.name or f"sweep-{run_name(base)}"
-    study = Study(base, base.sweep, name=name, data=identity, metric=metric, folder=folder)
     reporter = reporter or Reporter()
 
     tags = run_tags(base, identity, "parent") | {"textcls.sweep": name}
     with ExitStack() as opened:
+        study = opened.enter_context(closing(Study(base, base.sweep, name=name, data=identity, metric=metric, folder=folder)))
         with locked(folder):  # so that of two processes that begin together one makes the parent, and the other finds it
             parent = _kept_parent(study, base.tracking)
             run = opened.enter_context(track(base.tracking, experiment=data.summary.name, name=name, tags=tags, resume=parent))
