@@ -219,7 +219,12 @@ def _cut(content: str) -> list[tuple[int, int]]:
 
 def _belongs_together(sentence: str, following: str) -> bool:
     """Whether the segmenter cut too early between two stretches of a block."""
-    if _STRAY_CLOSE.match(following) or _TITLE_CUT_OFF.search(sentence) or _INITIALS.fullmatch(sentence) or _ASIDE.match(following):
+    if (
+        _STRAY_CLOSE.match(following)
+        or _TITLE_CUT_OFF.search(sentence)
+        or _INITIALS.fullmatch(sentence)
+        or _ASIDE.match(following)
+    ):
         return True
     word = _FIRST_WORD.match(following)
     if word and word[0].islower():
