@@ -20,7 +20,7 @@ SETTINGS = [
     for words, characters, strengths in [
         ((1, 3), None, [0.5, 1, 2, 4, 8, 16]),
         ((1, 2), None, [4, 8]),
-        ((1, 3), (2, 5), [1, 4]),
+        ((1, 3), (2, 5), [0.5, 4]),
     ]
     for strength in strengths
 ]
