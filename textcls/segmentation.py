@@ -171,8 +171,10 @@ _MISSED = re.compile(
 )
 _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
-_INITIALS = re.compile(r"(?:[A-Z]\.){2,}")
-_ASIDE = re.compile(r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])")
+_INITIALS = re.compile(r"(?:[A-Z]\.){2,}")  # no sentence: “U.S. | Ambassador Ann Lee …”
+_ASIDE = re.compile(
+    r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])"
+)  # in brackets, and the sentence goes on: “Delta S.A.E. | (“Delta”), a producer …”
 _CLOSED_BY_EXCLAMATION = re.compile(r"(?:[!?…]|\.\.\.)\s?[\"'”’»]+$")
 _SPEECH = (
     "said|says|asked|asks|added|adds|told|replied|wrote|writes|cried|shouted|yelled|screamed|called|answered|explained|"
