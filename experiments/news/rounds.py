@@ -28,8 +28,8 @@ SETTINGS = [
     {"word_ngrams": words, "char_ngrams": characters, "C": strength}
     for words, characters, strengths in [
         ((1, 3), None, [0.5, 1, 2, 4, 8, 16]),
-        ((1, 2), None, [4, 8]),
-        ((1, 3), (2, 5), [0.5, 4]),
+        ((1, 2), None, [4]),
+        ((1, 3), (2, 5), [4]),
     ]
     for strength in strengths
 ]
