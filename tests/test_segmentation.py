@@ -310,11 +310,16 @@ def test_a_sentence_ends_at_a_capitalised_word_that_is_no_abbreviation(following
         "The firm, Lee Bros. Mfg. Corp. Ltd. Inc. Co., is in St. Louis, near Ste. Marie.",
         "On Mon. Jan. 5 and Fri. Feb. 6, the Univ. Hosp. Dept. (Vol. II) met.",
         "U.S. Ambassador Ann Lee said that it rained.",
+        "Ice on the upper St. John River broke up early, and in the parishes of Orne and St. Mary it rained.",
         "CAIRO, Nov. 12 — Delta Cement S.A.E. (“Delta” or “the Group”), a producer of cement, met the mayor.",
     ],
 )
 def test_a_sentence_goes_on_after_an_abbreviation(sentence: str) -> None:
     assert cut(sentence) == [sentence]
+
+
+def test_a_sentence_ends_at_a_street() -> None:
+    assert cut("She lives on Orne St. He lives in St. Mary.") == ["She lives on Orne St.", "He lives in St. Mary."]
 
 
 @pytest.mark.parametrize(

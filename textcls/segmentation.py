@@ -16,7 +16,7 @@ from typing import Literal
 
 BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 
-RULES = 4
+RULES = 5
 """Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
 
 
@@ -171,6 +171,7 @@ _MISSED = re.compile(
 )
 _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
+_SAINT_CUT_OFF = re.compile(r"(?:^|(?<![\w.’'-])[a-z]+\s+)St\.$")  # “the upper St. | John River”; in “Main St. | He …” it is a street
 _INITIALS = re.compile(r"(?:[A-Z]\.){2,}")  # no sentence: “U.S. | Ambassador Ann Lee …”
 _ASIDE = re.compile(
     r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])"
@@ -224,6 +225,7 @@ def _belongs_together(sentence: str, following: str) -> bool:
     if (
         _STRAY_CLOSE.match(following)
         or _TITLE_CUT_OFF.search(sentence)
+        or _SAINT_CUT_OFF.search(sentence)
         or _INITIALS.fullmatch(sentence)
         or _ASIDE.match(following)
     ):
