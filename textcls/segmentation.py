@@ -171,9 +171,7 @@ _MISSED = re.compile(
 )
 _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
-_SAINT_CUT_OFF = re.compile(
-    r"(?:^|(?<![\w.’'-])[a-z]+\s+)St\.$"
-)  # “the upper St. | John River”; in “Main St. | He …” it is a street
+_SAINT_CUT_OFF = re.compile(r"(?:^|(?<![\w.’'-])[a-z]+\s+)St\.$")  # “the upper St. | John River”, but not “on Main St. | He …”
 _INITIALS = re.compile(r"(?:[A-Z]\.){2,}")  # no sentence: “U.S. | Ambassador Ann Lee …”
 _ASIDE = re.compile(
     r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])"
