@@ -132,6 +132,12 @@ def test_an_annotator_may_have_several_stores_that_do_not_differ(tmp_path: Path)
     }
 
 
+def test_a_space_after_a_name_makes_no_other_annotator(tmp_path: Path) -> None:
+    append_annotations(tmp_path / "1.jsonl", [note()])
+    (tmp_path / "2.jsonl").write_text((tmp_path / "1.jsonl").read_text().replace('"ann"', '"ann "'))
+    assert list(read_stores([tmp_path / "1.jsonl", tmp_path / "2.jsonl"])) == ["ann"]
+
+
 @pytest.mark.parametrize("command", [("agreement",), ("adjudicate", "--decisions", "d", "--output", "o"), ("data", "build")])
 def test_two_people_of_one_name_are_refused(command: tuple[str, ...], tmp_path: Path, textcls: Callable[..., Done]) -> None:
     stores = [tmp_path / f"{name}.jsonl" for name in "abc"]

@@ -796,6 +796,31 @@ def test_suspects_are_settled_by_decisions_that_are_newer(textcls: Command, tmp_
     assert [store.read_bytes() for store in stores] == before
 
 
+def test_a_suspect_that_stands_twice_needs_the_id_of_its_row(textcls: Command, tmp_path: Path) -> None:
+    rows = map(json.loads, (SEEDS / "annotator-a.jsonl").read_text(encoding="utf-8").splitlines())
+    twice = next(row for row in rows if len(row["text"]) < 30)  # longer ones are shortened in messages
+    store = write_jsonl(tmp_path / "a.jsonl", [twice, {**twice, "start": 900, "end": 900 + len(twice["text"])}])
+    suspect = {name: twice[name] for name in ("article", "text", "label")} | {"id": "7", "suggestion": "fact", "score": 0.02}
+    suspects = write_jsonl(tmp_path / "suspects.jsonl", [suspect | {"time": "2999-01-01T00:00:00+00:00"}])
+    done = textcls(
+        "adjudicate", store, "--decisions", tmp_path / "d.jsonl", "--suspects", suspects, "--output", tmp_path / "o.jsonl"
+    )
+    assert done.code == 1
+    assert done.err == (
+        f"error: {suspects}, row 1: {twice['text']!r} stands 2 times in article {twice['article']!r}, and its id '7' does not say where; "
+        "expected rows with the ids that `textcls data build` gives them\n"
+    )
+
+
+def test_standard_input_may_be_closed(textcls: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    store = SEEDS / "annotator-a.jsonl"
+    output = tmp_path / "o.jsonl"
+    done = textcls("adjudicate", store, "--decisions", tmp_path / "d.jsonl", "--output", output, "--keep-single")
+    assert done.code == 0, done.err
+    assert output.is_file()
+
+
 def test_a_dataset_is_built_with_what_annotators_said(textcls: Command) -> None:
     stores = sorted(SEEDS.glob("annotator-*.jsonl"))
     done = textcls("data", "build", ROOT / "seeds", SEEDS / "adjudicated.jsonl", *stores)

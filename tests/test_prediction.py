@@ -463,6 +463,15 @@ def test_csv_has_a_column_for_each_probability(classifier: TextClassifier, artic
         assert list(csv.DictReader(lines)) == [{key: str(value) for key, value in flat(row).items()} for row in rows]
 
 
+def test_half_of_a_surrogate_pair_is_kept_where_it_can_be(tmp_path: Path) -> None:
+    rows = [{"text": "cut", "more": "\ud83d"}]
+    write_rows(rows, tmp_path / "rows.jsonl")
+    assert [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()] == rows
+    with pytest.raises(OutputError, match="half of a surrogate pair"):
+        write_rows(rows, tmp_path / "rows.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
 def test_parquet_has_a_column_for_each_probability(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:
     rows = predicted(classifier, article)
     assert write_rows(rows, tmp_path / "rows.parquet") == 4

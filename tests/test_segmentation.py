@@ -363,6 +363,11 @@ def test_what_is_no_list_marker(line: str) -> None:
     assert make(f"{OPENING}\n{line}").blocks[-1].kind == "paragraph"
 
 
+@pytest.mark.parametrize("lead", ["She would resign, the mayor said. “I have made mistakes.”", "(She was elected in 2020.)"])
+def test_a_first_paragraph_that_ends_as_a_sentence_is_no_title(lead: str) -> None:
+    assert kinds(f"{lead}\n\n{OPENING}") == [("paragraph", lead), ("paragraph", OPENING)]
+
+
 def test_markdown_headings() -> None:
     assert kinds(f"# The Storm\n## What Happened\n{OPENING}") == [
         ("title", "The Storm"),

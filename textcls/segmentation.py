@@ -52,6 +52,7 @@ _FULL_STOPS = "。！？؟۔।॥"
 """Ends of sentences in Chinese, Japanese, Arabic, Urdu and Hindi, which the segmenter does not know."""
 _CLOSING = "\"'”’»)\\]」』）》"
 _ENDS_SENTENCE = re.compile(rf"[.!?…:;,—{_FULL_STOPS}：；，、،؛][{_CLOSING}]*$")
+_ENDS_STATEMENT = re.compile(rf"[.,:;{_FULL_STOPS}][{_CLOSING}]*$")  # as no title does
 _ENDS_IN_OPEN_QUOTATION = re.compile(r",[\"'”’»]+$")
 _ENDS_IN_QUOTATION = re.compile(r"[,!?…][\"'”’»]+$")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\.?)?", re.IGNORECASE)
@@ -133,7 +134,7 @@ def _kind(content: str, line: _Line, first: bool, more: bool) -> BlockKind:
     if line.marker and line.marker["heading"]:
         return "title" if first else "heading"
     words = content.split()
-    if first and more and len(content) <= 200 and not content.endswith((".", ",", ":", ";", *_FULL_STOPS)):
+    if first and more and len(content) <= 200 and not _ENDS_STATEMENT.search(content):
         return "title"
     unfinished = not _ENDS_SENTENCE.search(content)
     names_what_follows = content.endswith(":") and len(words) <= 4 and words[0][0].isupper()

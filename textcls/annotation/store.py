@@ -35,7 +35,7 @@ class Annotation(BaseModel):
     end: int
     text: str
     label: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-    annotator: str = Field(min_length=1)
+    annotator: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     time: datetime
     guidelines: str
     """Version of the guidelines that the annotator followed."""

@@ -55,6 +55,11 @@ def read_suspects(path: str | Path, held: Mapping[str, Mapping[Span, Annotation]
         same = spans.get((suspect.article, suspect.text), set())
         # A text may stand twice in an article; `data build` puts the place into the id.
         its = same if len(same) == 1 else {span for span in same if suspect.id == f"{span.article}:{span.start}"}
+        if same and not its:
+            raise DataError(
+                f"{path}, row {number}: {quoted(suspect.text)} stands {len(same)} times in article {suspect.article!r}, and its id "
+                f"{suspect.id!r} does not say where; expected rows with the ids that `textcls data build` gives them"
+            )
         if not its:
             raise DataError(
                 f"{path}, row {number}: no annotator labelled {quoted(suspect.text)} of article {suspect.article!r}; the stores and the "

@@ -56,7 +56,7 @@ def adjudicate(
         check_new(decisions)  # an answer that cannot be kept would be lost
     held = annotation.read_stores(stores)
     doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():  # it is None where standard input is closed
         _decide(held, doubted, decisions, annotator, keep_single)
     made = _read(decisions)
     merged = annotation.adjudicate(held, made, annotator="adjudicated", keep_single=keep_single)

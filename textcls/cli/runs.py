@@ -224,6 +224,6 @@ def _confirm(question: str, yes: bool) -> None:
 
     if yes:
         return
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():  # it is None where standard input is closed
         raise TrackingError(f"{question} Nobody is there to ask; say --yes")
     typer.confirm(question, abort=True)

@@ -22,23 +22,34 @@ def write_rows(rows: Iterable[Row], path: str | Path) -> int:
     JSONL is written row by row; CSV and Parquet, whose columns and types are known with the last row, hold all rows in memory first.
 
     Raises:
-        OutputError: the file exists, has another suffix, or cannot be written.
+        OutputError: the file exists, has another suffix, cannot be written, or is no JSONL and would hold half of a surrogate pair.
     """
     path = check_new_rows(path)
     writers = {".jsonl": _write_jsonl, ".csv": _write_csv, ".parquet": _write_parquet}
     with new_file(path) as scratch:
-        return writers[path.suffix.lower()](rows, scratch)
+        try:
+            return writers[path.suffix.lower()](rows, scratch)
+        except UnicodeEncodeError as error:
+            raise OutputError(
+                f"{path}: expected Unicode, found half of a surrogate pair: {error.object[:80]!a}; only a .jsonl file can hold it"
+            ) from error
 
 
 def json_line(value: Row | list[Any]) -> str:
     """Write a row, or what a cell of it holds, as one line of JSON.
 
     In it, what JSON does not know, such as a date, is a string, and a number that is none, as pandas makes of what is missing, is null.
+    Half of a surrogate pair, which no file in UTF-8 can hold, is escaped.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
+        line = json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(value), ensure_ascii=False, default=str)
+        line = json.dumps(_finite(value), ensure_ascii=False, default=str)
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(line))
+    return line
 
 
 def _finite(value: Any) -> Any:
