@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -213,6 +215,23 @@ def test_a_text_may_come_in_parts(size: int) -> None:
     broken = [*parts, b"\xc3"]
     with pytest.raises(DataError, match=r"^x: expected UTF-8, found byte 0xc3 on line 5; "):
         list(decode_text(broken, name="x"))
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text(OPENING, encoding="utf-8")
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    scandir = os.scandir  # the tests may be run by root, who may read anything
+
+    def scan(place: str) -> object:
+        if Path(place) == shut:
+            raise PermissionError(errno.EACCES, "Permission denied", place)
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(DataError) as caught:
+        find_articles(tmp_path)
+    assert str(caught.value) == f"{shut}: cannot be read: Permission denied"
 
 
 def test_find_articles_where_there_are_none(tmp_path: Path) -> None:

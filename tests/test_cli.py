@@ -197,6 +197,7 @@ def test_a_table_of_runs_goes_into_no_report(arguments: tuple[str, ...], remedy:
         (("data", "build", "", "labels.jsonl"), "'': no such file or folder"),
         (("predict", "{model}", ""), "'': no such file or folder"),
         (("predict", "", "empty.txt"), "'': no such model folder or run"),
+        (("predict", "{model}", 30 * "It rained. "), "It rained. It…: File name too long"),
     ],
 )
 def test_an_error_of_the_input_is_one_line_and_exit_code_1(
@@ -812,13 +813,14 @@ def test_a_suspect_that_stands_twice_needs_the_id_of_its_row(textcls: Command, t
     )
 
 
-def test_standard_input_may_be_closed(textcls: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_standard_input_may_be_closed(textcls: Command, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     store = SEEDS / "annotator-a.jsonl"
     output = tmp_path / "o.jsonl"
     done = textcls("adjudicate", store, "--decisions", tmp_path / "d.jsonl", "--output", output, "--keep-single")
     assert done.code == 0, done.err
     assert output.is_file()
+    assert_one_line(textcls("predict", model, "-"), "standard input is closed; name a file, or pipe something in")
 
 
 def test_a_dataset_is_built_with_what_annotators_said(textcls: Command) -> None:

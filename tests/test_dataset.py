@@ -152,10 +152,10 @@ def test_other_columns_are_kept_whatever_they_hold(tmp_path: Path) -> None:
     kept = {name: [row[name] for row in found] for name in values}
     assert kept["page"] == [1, 2, None]
     assert kept["score"] == [1.0, 0.5, None]
-    assert kept["mixed"] == ["1", '"two"', None]
+    assert kept["mixed"] == ["1", "two", None]
     assert kept["nested"] == ['{"a": 1}', "[2]", None]
     assert kept["huge"] == [str(2**70), "1", None]
-    assert kept["broken"] == ['"\\ud800"', '"x"', None]
+    assert kept["broken"] == ['"\\ud800"', "x", None]
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,10 @@ def test_rows_whose_ids_are_no_ids_are_known_by_their_text(tmp_path: Path) -> No
         ('{"text": "b"} {}', "not valid JSON: Extra data at column 15"),
         ('["text"]', "expected a JSON object, found list"),
         ("7", "expected a JSON object, found int"),
+        ('{"text": "b", "n": ' + 5000 * "1" + "}", "not JSON that can be read: Exceeds the limit"),
+        (100_000 * "[", "not JSON that can be read: maximum recursion depth exceeded"),
     ],
+    ids=str.split("cut text two list number digits depth"),
 )
 def test_broken_jsonl(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "d.jsonl"

@@ -463,13 +463,19 @@ def test_csv_has_a_column_for_each_probability(classifier: TextClassifier, artic
         assert list(csv.DictReader(lines)) == [{key: str(value) for key, value in flat(row).items()} for row in rows]
 
 
+def test_ids_of_several_types_stay_what_they_are_in_parquet(tmp_path: Path) -> None:
+    write_rows([{"id": "7", "start": 0}, {"id": 8, "start": "0"}, {"id": None, "start": {"a": 1}}], tmp_path / "rows.parquet")
+    columns = pyarrow.parquet.read_table(tmp_path / "rows.parquet").to_pydict()
+    assert columns == {"id": ["7", "8", None], "start": ["0", "0", '{"a": 1}']}
+
+
 def test_half_of_a_surrogate_pair_is_kept_where_it_can_be(tmp_path: Path) -> None:
     rows = [{"text": "cut", "more": "\ud83d"}]
     write_rows(rows, tmp_path / "rows.jsonl")
     assert [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()] == rows
     with pytest.raises(OutputError, match="half of a surrogate pair"):
         write_rows(rows, tmp_path / "rows.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+    assert [*tmp_path.glob("*.csv")] == []
 
 
 def test_parquet_has_a_column_for_each_probability(classifier: TextClassifier, article: Path, tmp_path: Path) -> None:

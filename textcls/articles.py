@@ -6,6 +6,7 @@ How a text is cut into sentences is left to `segmentation`, and what the sentenc
 from __future__ import annotations
 
 import logging
+import os
 from codecs import getincrementaldecoder
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -175,11 +176,12 @@ def _find_articles(place: str | Path) -> list[Path]:
         return [path]
     if place == "" or not path.is_dir():  # `Path("")` is the current folder, and an empty variable of a shell does not mean it
         raise DataError(f"{place or repr(place)}: no such file or folder; expected a .txt article or a folder of them")
-    found = sorted(
-        file for file in path.rglob("*") if file.suffix.lower() == ".txt" and file.is_file() and not _is_hidden(file, path)
-    )
+    files = sorted(_files_below(path))
+    found = [file for file in files if file.suffix.lower() == ".txt" and file.is_file()]
+    # The store of textcls alone: another's `mlflow.db` may lie beside articles.
+    stores = [file.parent for file in files if file.name == "store.json" and (file.parent / "mlflow.db").is_file()]
     left_out = []
-    for store in _stores(path):
+    for store in stores:
         inside = [file for file in found if file.is_relative_to(store)]
         if inside:
             found = [file for file in found if not file.is_relative_to(store)]
@@ -192,13 +194,16 @@ def _find_articles(place: str | Path) -> list[Path]:
     return found
 
 
-def _is_hidden(file: Path, below: Path) -> bool:
-    """Whether a file or a folder that it lies in has a name with a dot before it, as `.venv` has, whose licences are `.txt` files."""
-    return any(part.startswith(".") for part in file.relative_to(below).parts)
+def _files_below(path: Path) -> Iterator[Path]:
+    """The files below a folder, but for what has a dot before its name, as `.venv` has, whose licences are `.txt` files.
 
+    Raises:
+        DataError: a folder cannot be read.
+    """
 
-def _stores(path: Path) -> Iterator[Path]:
-    """The stores of runs below a folder, that of textcls alone: another's `mlflow.db` may lie beside articles."""
-    for state in sorted(path.rglob("store.json")):
-        if (state.parent / "mlflow.db").is_file():
-            yield state.parent
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from error
+
+    for folder, folders, names in os.walk(path, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names if not name.startswith("."))

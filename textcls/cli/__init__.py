@@ -37,8 +37,12 @@ from textcls.cli import (
 )
 from textcls.errors import TextclsError
 
-_DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
-"""What the disk says when it is full, read-only or somebody else's; other errors of the system may be bugs."""
+_DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.ENAMETOOLONG)
+"""What the disk says when it is full, read-only or somebody else's, or when a name is too long, as a text in place of a file is; other
+errors of the system may be bugs."""
+
+_SHOWN_NAME = 200
+"""Characters of a name that an error shows."""
 
 app = typer.Typer(
     name="textcls",
@@ -104,7 +108,8 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        print(f"error: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
+        name = str(error.filename or "disk")
+        print(f"error: {name if len(name) <= _SHOWN_NAME else name[:_SHOWN_NAME] + '…'}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -32,6 +32,8 @@ def evaluate(
 
     if output is not None:
         check_new(output)
+        if output == wrong:
+            raise typer.BadParameter(f"expected another file than that of --output, found {wrong}", param_hint="--wrong")
     check_delivery(wrong)
     measured = evaluate_file(load(model, store=store), data, text=text, label=label)
     found = measured.evaluation.as_dict() | {"intervals": measured.intervals.as_dict()}
@@ -43,6 +45,6 @@ def evaluate(
     if output is not None:
         with new_file(output) as scratch:
             scratch.write_text(figures + "\n", encoding="utf-8")
+    print(figures)
     if wrong is not None:
         deliver(measured.wrong, wrong, what="wrong predictions")
-    print(figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +43,6 @@ def register(
         raise TrackingError(f"{found.run.name}: not registered: {failed} of {len(found.gates)} gates not passed")
     out.print(
         f"registered as {found.name} version {found.version.number}, {found.alias}   "
-        f"(textcls predict models:/{found.name}@{found.alias}{store_hint(store)} ARTICLE)",
+        f"(textcls predict {shlex.quote(f'models:/{found.name}@{found.alias}')}{store_hint(store)} ARTICLE)",
         soft_wrap=True,
     )

@@ -136,6 +136,8 @@ def parse_jsonl(lines: Iterable[str], name: str, *, first: int = 1) -> Iterator[
             row = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(f"{name}, line {number}: not valid JSON: {error.msg} at column {error.colno}") from error
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+            raise DataError(f"{name}, line {number}: not JSON that can be read: {error}") from error
         if not isinstance(row, dict):
             raise DataError(f"{name}, line {number}: expected a JSON object, found {type(row).__name__}")
         yield f"{name}, line {number}", row

@@ -86,11 +86,18 @@ def group_column(row: Mapping[str, Any], named: str | None) -> str:
 
 
 def of_one_type(values: list[Any]) -> list[Any]:
-    """The values of a column that nothing depends on; as JSON if Arrow cannot hold them as they are."""
+    """The values of a column; as text if Arrow cannot hold them as they are, since they are of several types, say."""
     import pyarrow
 
     try:
         pyarrow.array(values)
     except (pyarrow.ArrowException, OverflowError, UnicodeEncodeError):
-        return [None if value is None else json.dumps(value, default=str) for value in values]
+        return [_as_text(value) for value in values]
     return values
+
+
+def _as_text(value: Any) -> str | None:
+    """A string or a whole number as `optional_text` takes it, all else as JSON, as is a string that UTF-8 cannot hold."""
+    if value is None or (isinstance(value, str) and not _SURROGATE.search(value)):
+        return value
+    return str(value) if isinstance(value, int) else json.dumps(value, default=str)

@@ -94,6 +94,8 @@ def _rows_of_file(path: Path, text: Names, id: str, group: str | None) -> Iterat
 
 
 def _read_standard_input(text: Names, id: str, group: str | None) -> Iterator[Row | None]:
+    if sys.stdin is None:
+        raise DataError(f"{_STANDARD_INPUT} is closed; name a file, or pipe something in")
     stream = cast(BufferedReader, sys.stdin.buffer)
     # What is there already, without waiting for the rest, which may never come.
     parts = decode_text(iter(lambda: stream.read1(_PART_BYTES), b""), name=_STANDARD_INPUT)
