@@ -174,9 +174,8 @@ _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  #
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
 _SAINT_CUT_OFF = re.compile(r"(?:^|(?<![\w.’'-])[a-z]+\s+)St\.$")  # “the upper St. | John River”, but not “on Main St. | He …”
 _INITIALS = re.compile(r"(?:[A-Z]\.){2,}")  # no sentence: “U.S. | Ambassador Ann Lee …”
-_ASIDE = re.compile(
-    r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])"
-)  # in brackets, and the sentence goes on: “Delta S.A.E. | (“Delta”), a producer …”
+# In brackets, and the sentence goes on: “Delta S.A.E. | (“Delta”), a producer …”.
+_ASIDE = re.compile(r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])")
 _CLOSED_BY_EXCLAMATION = re.compile(r"(?:[!?…]|\.\.\.)\s?[\"'”’»]+$")
 _SPEECH = (
     "said|says|asked|asks|added|adds|told|replied|wrote|writes|cried|shouted|yelled|screamed|called|answered|explained|"

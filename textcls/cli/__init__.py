@@ -36,12 +36,13 @@ from textcls.cli import (
     ui,
 )
 from textcls.errors import TextclsError
+from textcls.wording import one_line
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT, errno.ENAMETOOLONG)
 """What the disk says when it is full, read-only or somebody else's, or when a name is too long, as a text in place of a file is; other
 errors of the system may be bugs."""
 
-_SHOWN_NAME = 200
+_SHOWN_NAME = 190
 """Characters of a name that an error shows."""
 
 app = typer.Typer(
@@ -108,8 +109,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in _DISK_ERRORS:
             raise
-        name = str(error.filename or "disk")
-        print(f"error: {name if len(name) <= _SHOWN_NAME else name[:_SHOWN_NAME] + '…'}: {error.strerror}", file=sys.stderr)
+        print(f"error: {one_line(str(error.filename or 'disk'), _SHOWN_NAME)}: {error.strerror}", file=sys.stderr)
         sys.exit(1)
 
 

@@ -46,6 +46,7 @@ def adjudicate(
 ) -> None:
     """Settle differences and doubts one by one, on a terminal, and write one set of labels when none is left."""
     from textcls import annotation
+    from textcls.cli.output import can_ask
     from textcls.errors import DataError
     from textcls.files import check_new, new_file
 
@@ -56,7 +57,7 @@ def adjudicate(
         check_new(decisions)  # an answer that cannot be kept would be lost
     held = annotation.read_stores(stores)
     doubted = annotation.read_suspects(suspects, held) if suspects is not None else {}
-    if sys.stdin is not None and sys.stdin.isatty():  # it is None where standard input is closed
+    if can_ask():
         _decide(held, doubted, decisions, annotator, keep_single)
     made = _read(decisions)
     merged = annotation.adjudicate(held, made, annotator="adjudicated", keep_single=keep_single)

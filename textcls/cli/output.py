@@ -17,6 +17,11 @@ _NAME = 16
 """Cells that a column of names has at least, if they take as many."""
 
 
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal to answer; there is no standard input at all where it is closed, as under some schedulers."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def check_delivery(output: Path | None) -> None:
     """Check that `deliver` can write to a file, if one is named, before work is spent on the rows."""
     if output is not None:

@@ -218,12 +218,11 @@ def _print(parts: Iterable[str | Table]) -> None:
 
 
 def _confirm(question: str, yes: bool) -> None:
-    import sys
-
+    from textcls.cli.output import can_ask
     from textcls.errors import TrackingError
 
     if yes:
         return
-    if sys.stdin is None or not sys.stdin.isatty():  # it is None where standard input is closed
+    if not can_ask():
         raise TrackingError(f"{question} Nobody is there to ask; say --yes")
     typer.confirm(question, abort=True)
