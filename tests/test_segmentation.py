@@ -126,7 +126,7 @@ def assert_exact(article: Article) -> None:
     left.append(article.text[outside:])
     # Between sentences stand white space, markers, and lines without a word only.
     lines = [line for between in left for line in between.split("\n") if line not in wordless]
-    assert re.fullmatch(r"(?:\s|[-*•‣▪◦–#>]|\(?\d{1,2}[.)]|\([a-z]\))*", "".join(lines)), left
+    assert re.fullmatch(r"(?:\s|[-+*•·●○◦▪■‣►▶➤–#>]|\(?\d{1,2}[.)]|\(?[a-z]\))*", "".join(lines)), left
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -195,6 +195,10 @@ def test_offsets_are_exact_whatever_the_text(seed: int) -> None:
         "“He told me, ‘Run!’ and I ran,” she said.",
         "“He told me, ‘Run!’” she recalled.",
         "“Did he say ‘Run!’?” she asked.",
+        '"Stop!", the man said.',
+        "\"Did he say 'Run!'?\" she asked.",
+        "“Did it rain?” the witness testified.",
+        "“Not guilty!” he pleaded the next day.",
         "“The film ‘Who Dares?’ opens on Friday,” she said.",
         "She asked ‘Will it rain?’ and left.",
         "The “Why not?” campaign began.",
@@ -249,6 +253,14 @@ def test_a_closed_quotation_is_not_glued_to_the_next_line() -> None:
         ["U.S. President Ann Lee met Gen. Mark Hall at 7 a.m. on Monday.", "They spoke."],
         ["Mr. Smith met Dr. Jones, Sen. Mary Lee and Lt. Col. Ray Hart on Jan. 5.", "They agreed."],
         ["The crowd left at 7 p.m.", "The mayor stayed."],
+        [
+            "The fire began shortly after 2:15 a.m.",
+            "Karrasch, who was on call, came at 3 a.m. Tuesday.",
+            "Police came at 4 a.m. Eastern time.",
+        ],
+        ["The crowd left by 10 p.m.", "“We are tired,” she said.", "It ended at 8 p.m. ET."],
+        ["She moved to the U.S.", "“We were poor,” she said."],
+        ["It took forty houses.[1]", "The mayor said so.[2][3]", "It was late.[a]"],
         ["He lives in the U.S.", "The mayor does not."],
         ["The U.S. Army came, i.e. the best, e.g. tanks.", "It left."],
         ["Prof. Lee et al. found it.", "The E.U. and the U.N. met."],
@@ -310,6 +322,8 @@ def test_a_sentence_ends_at_a_capitalised_word_that_is_no_abbreviation(following
         "The firm, Lee Bros. Mfg. Corp. Ltd. Inc. Co., is in St. Louis, near Ste. Marie.",
         "On Mon. Jan. 5 and Fri. Feb. 6, the Univ. Hosp. Dept. (Vol. II) met.",
         "U.S. Ambassador Ann Lee said that it rained.",
+        "In St. Mary it rained.",
+        "Delta Air Lines Inc. Chairman Ann Lee said that it rained.",
         "Ice on the upper St. John River broke up early, and in the parishes of Orne and St. Mary it rained.",
         "CAIRO, Nov. 12 — Delta Cement S.A.E. (“Delta” or “the Group”), a producer of cement, met the mayor.",
     ],
@@ -349,14 +363,34 @@ def test_the_text_is_not_unicode_normalised() -> None:
 
 
 def test_every_list_marker() -> None:
-    text = "The plan:\n- One.\n* Two.\n• Three.\n– Four.\n1. Five.\n12) Six.\n(3) Seven.\n(a) Eight.\n   -  Nine.\n"
+    text = "The plan:\n- One.\n* Two.\n• Three.\n– Four.\n1. Five.\n12) Six.\n(3) Seven.\n(a) Eight.\n   -  Nine.\n● Ten.\n► Eleven.\nb) Twelve.\n"
     article = make(f"{OPENING}\n{text}")
     items = [s.text for s in article.sentences if s.block == "list-item"]
-    assert items == ["One.", "Two.", "Three.", "Four.", "Five.", "Six.", "Seven.", "Eight.", "Nine."]
+    assert items == [
+        "One.",
+        "Two.",
+        "Three.",
+        "Four.",
+        "Five.",
+        "Six.",
+        "Seven.",
+        "Eight.",
+        "Nine.",
+        "Ten.",
+        "Eleven.",
+        "Twelve.",
+    ]
 
 
 @pytest.mark.parametrize(
-    "line", ["-5 degrees were measured at night.", "3.5 percent of them left.", "2024 was warm.", "(again) it rained."]
+    "line",
+    [
+        "-5 degrees were measured at night.",
+        "3.5 percent of them left.",
+        "2024 was warm.",
+        "(again) it rained.",
+        "10:05 p.m. Police arrive.",
+    ],
 )
 def test_what_is_no_list_marker(line: str) -> None:
     assert cut(line) == [line]
@@ -400,6 +434,7 @@ def test_markdown_rules_are_no_blocks_and_quotations_lose_their_marker() -> None
         ("10:30 a.m.", "heading"),
         ("The bridge is closed.", "paragraph"),
         ("“It was over.”", "paragraph"),
+        ("It took forty houses.[1]", "paragraph"),
     ],
 )
 def test_headings_and_paragraphs(line: str, kind: str) -> None:

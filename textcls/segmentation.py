@@ -16,7 +16,7 @@ from typing import Literal
 
 BlockKind = Literal["title", "heading", "paragraph", "list-item"]
 
-RULES = 5
+RULES = 6
 """Version of the rules in this module. Raise it with every change that moves a boundary: labels are stored with it."""
 
 
@@ -46,7 +46,7 @@ def segmentation_version() -> str:
 
 # --- blocks ---------------------------------------------------------------------------------------------------------
 
-_MARKER = re.compile(r"(?P<item>(?:[-*•‣▪◦–]|\(?\d{1,2}[.)]|\([a-z]\))[ \t]+)|(?P<heading>#{1,6}[ \t]+)|(?:>[ \t]+)+")
+_MARKER = re.compile(r"(?P<item>(?:[-+*•·●○◦▪■‣►▶➤–]|\(?\d{1,2}[.)]|\(?[a-z]\))[ \t]+)|(?P<heading>#{1,6}[ \t]+)|(?:>[ \t]+)+")
 _WORD = re.compile(r"\w")
 _FULL_STOPS = "。！？؟۔।॥"
 """Ends of sentences in Chinese, Japanese, Arabic, Urdu and Hindi, which the segmenter does not know."""
@@ -55,6 +55,8 @@ _ENDS_SENTENCE = re.compile(rf"[.!?…:;,—{_FULL_STOPS}：；，、،؛][{_CLO
 _ENDS_STATEMENT = re.compile(rf"[.,:;{_FULL_STOPS}][{_CLOSING}]*$")  # as no title does
 _ENDS_IN_OPEN_QUOTATION = re.compile(r",[\"'”’»]+$")
 _ENDS_IN_QUOTATION = re.compile(r"[,!?…][\"'”’»]+$")
+_NOTES = r"(?:\[(?:\d{1,3}|[a-z]|citation needed)\])+"  # “forty houses.[1]”
+_NOTES_AT_END = re.compile(rf"(?<=[\w.!?{_CLOSING}]){_NOTES}$")
 _TIME = re.compile(r"\d{1,2}[:.]\d{2}(?: ?[ap]\.?m\.?)?", re.IGNORECASE)
 _WRAPPED_WIDTH = 100
 _HEADING_WORDS = 14
@@ -133,6 +135,7 @@ def _kind(content: str, line: _Line, first: bool, more: bool) -> BlockKind:
         return "list-item"
     if line.marker and line.marker["heading"]:
         return "title" if first else "heading"
+    content = _NOTES_AT_END.sub("", content)
     words = content.split()
     if first and more and len(content) <= 200 and not _ENDS_STATEMENT.search(content):
         return "title"
@@ -170,26 +173,43 @@ _MISSED = re.compile(
     rf"(?<![\w.])(?:(?!(?:{_SMALL})\.)[a-z]{{2,}}|(?!(?:{_CAPITALISED})\.)(?:Mc)?[A-Z][a-z]{{2,}}|Al|Ed|Lu|{_ACRONYMS})"
     r"\.[\"'”’»)]*\s+(?=[\"“‘'(«]?[A-Z])"
 )
+# What a time is followed by: “10 p.m. Monday”, “9 a.m. ET”, “noon to 3 p.m. Moscow time”.
+_OF_A_TIME = (
+    r"\w+day\b|(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?|"
+    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b|"
+    r"(?:Eastern|Central|Mountain|Pacific|Local|GMT|[A-Z]{1,3}T)\b|(?:[A-Z]\w+ ){1,2}[Tt]ime\b"
+)
+# “… at 10 p.m. | Police arrived”, but not at the head of a block, “10:05 p.m. Police arrive”; “… in the U.S. | “We …”.
+_MISSED_AT_INITIALS = re.compile(
+    rf"(?<=[\w,] )\d{{1,2}}(?:[:.]\d\d)?\s[ap]\.m\.[\"'”’»)]*\s+(?=[\"“‘]?(?!{_OF_A_TIME})[A-Z])"
+    r"|(?<![\w.])(?:[A-Z]\.){2,}\s+(?=“[A-Z])"
+)
+_MISSED_AT_NOTES = re.compile(rf"(?<=[.!?…\"'”’)]){_NOTES}\s+(?=[\"“‘'(]?[A-Z])")
 _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
+_MISSED_ENDS = (_MISSED, _MISSED_AT_INITIALS, _MISSED_AT_NOTES, _FULL_STOP)
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
-_SAINT_CUT_OFF = re.compile(r"(?:^|(?<![\w.’'-])[a-z]+\s+)St\.$")  # “the upper St. | John River”, but not “on Main St. | He …”
-_INITIALS = re.compile(r"(?:[A-Z]\.){2,}")  # no sentence: “U.S. | Ambassador Ann Lee …”
+_SAINT_CUT_OFF = re.compile(
+    r"(?:^(?:\w+\s+)?|(?<![\w.’'-])[a-z]+\s+)St\.$"
+)  # “In St. | Mary”, “the upper St. | John River”, but not “on Main St. | He …”
+# No sentence: “U.S. | Ambassador Ann Lee …”, “Delta Air Lines Inc. | Chairman Ann Lee …”.
+_NAME_ALONE = re.compile(r"(?:[A-Z]\.){2,}|(?:[A-Z][\w&.’'-]*\s+(?:&\s+)?){1,4}(?:Inc|Corp|Ltd|Co)\.")
 # In brackets, and the sentence goes on: “Delta S.A.E. | (“Delta”), a producer …”.
 _ASIDE = re.compile(r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])")
 _CLOSED_BY_EXCLAMATION = re.compile(r"(?:[!?…]|\.\.\.)\s?[\"'”’»]+$")
 _SPEECH = (
     "said|says|asked|asks|added|adds|told|replied|wrote|writes|cried|shouted|yelled|screamed|called|answered|explained|"
     "recalled|insisted|warned|joked|laughed|muttered|whispered|continued|demanded|declared|exclaimed|argued|wondered|"
-    "tweeted|posted|quipped|remarked|noted|concluded|urged|boasted|sang|chanted|read|snapped|observed|announced"
+    "tweeted|posted|quipped|remarked|noted|concluded|urged|boasted|sang|chanted|read|snapped|observed|announced|testified|"
+    "pleaded|commented|explains|insists|warns|continues|argues|concludes"
 )
 # A speaker of at most seven words, the verb, and no clause of what is said: `Ms. Tan asked.`, `Said the coach, 41:`,
 # `Ms. Tan asked the council.`
 _ATTRIBUTION = re.compile(
     rf"(?!“|\"|‘)(?:[\w.’'-]+,?\s+){{0,7}}?(?:(?:{_SPEECH})\b"
-    r"(?!\s+(?:that|the|a|an|he|she|it|they|we|you|his|her|there|no)\b)(?:[\s,][^“\"‘]{0,60})?[.:,!?…]*"
+    r"(?!\s+(?:that|the(?!\s+(?:next|following|same|other)\b)|a|an|he|she|it|they|we|you|his|her|there(?![.,])|no)\b)(?:[\s,][^“\"‘]{0,60})?[.:,!?…]*"
     r"|(?:asked|told)\s+(?:the|an?|his|her)(?:\s+(?!(?:to|that|whether|if|about|for|how|what|why)\b)[\w’'-]+){1,4}[.:])(?:\s|$)"
 )
-_STRAY_CLOSE = re.compile(r"[”’»)\]]")
+_GOES_ON = re.compile(rf"[,;”’»)\]]|[\"'](?:[\s,;:.!?”’»)\]]|$)|{_NOTES}$")
 _FIRST_WORD = re.compile(r"[^\W\d_]+(?:\S*)")
 
 
@@ -206,8 +226,7 @@ def _cut(content: str) -> list[tuple[int, int]]:
 
     merged: list[tuple[int, int]] = []
     for span_start, span_end in nupunkt.sent_spans(content):
-        missed = (*_MISSED.finditer(content, span_start, span_end), *_FULL_STOP.finditer(content, span_start, span_end))
-        cuts = sorted(match.end() for match in missed)
+        cuts = sorted(match.end() for ends in _MISSED_ENDS for match in ends.finditer(content, span_start, span_end))
         for start, end in pairwise([span_start, *cuts, span_end]):
             end = start + len(content[start:end].rstrip())
             start = end - len(content[start:end].lstrip())
@@ -223,10 +242,10 @@ def _cut(content: str) -> list[tuple[int, int]]:
 def _belongs_together(sentence: str, following: str) -> bool:
     """Whether the segmenter cut too early between two stretches of a block."""
     if (
-        _STRAY_CLOSE.match(following)
+        _GOES_ON.match(following)
         or _TITLE_CUT_OFF.search(sentence)
         or _SAINT_CUT_OFF.search(sentence)
-        or _INITIALS.fullmatch(sentence)
+        or _NAME_ALONE.fullmatch(sentence)
         or _ASIDE.match(following)
     ):
         return True
