@@ -83,9 +83,8 @@ def test_the_schema_is_json_and_describes_every_setting() -> None:
     assert schema["title"] == "textcls config"
     assert schema["additionalProperties"] is False
     sections = [section for name, section in schema["$defs"].items() if name.endswith("Config")]
-    assert len(sections) == 9 + len(
-        model_kinds()
-    )  # data, splits, decision, gates, sweep and its spans, tracking, context, adapters
+    # data, splits, decision, gates, sweep and its spans, tracking, context, adapters, distillation
+    assert len(sections) == 10 + len(model_kinds())
     for section in sections:
         assert all(setting.get("description") or "$ref" in setting for setting in section["properties"].values())
 

@@ -113,11 +113,13 @@ def test_label_smoothing_and_layer_decay_change_what_is_learnt(fit: Fit) -> None
 
 
 class _StopAt(Listener):
-    def __init__(self, step: int) -> None:
-        self.step = step
+    """Stops a fit at a step, or when a share of it is done."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
 
     def progress(self, done: int, total: int) -> None:
-        if done == self.step:
+        if self.at and done >= (self.at if self.at >= 1 else self.at * total):
             raise KeyboardInterrupt
 
 
@@ -128,11 +130,11 @@ FitIn = Callable[..., dict[str, torch.Tensor]]
 def fit_in(model_settings: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> FitIn:
     """Fits in a folder, with a checkpoint at every step, until it is stopped, and gives the weights."""
     monkeypatch.setattr("textcls.models.callbacks._SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    settings = model_settings("transformer") | {"seed": 1, "epochs": 4}
-    settings.pop("kind")
+    base = model_settings("transformer") | {"seed": 1, "epochs": 4}
+    base.pop("kind")
 
-    def fitted(folder: Path, stop: int = 0) -> dict[str, torch.Tensor]:
-        classifier = TransformerClassifier(**settings)
+    def fitted(folder: Path, stop: float = 0, **settings: Any) -> dict[str, torch.Tensor]:
+        classifier = TransformerClassifier(**base | settings)
         validation = ROWS[::2], LABELS[::2]
         weights: dict[str, torch.Tensor] = classifier.fit(
             ROWS, LABELS, validation=validation, listener=_StopAt(stop), checkpoints=folder
@@ -176,6 +178,76 @@ def test_a_fit_whose_checkpoint_is_damaged_begins_anew_and_comes_to_the_same_wei
         resumed = fit_in(folder)
         assert all(torch.equal(weight, resumed[name]) for name, weight in whole.items())
         assert caplog.messages == [f"{place}: gone or damaged: {name}; the fit goes on from an earlier checkpoint or begins anew"]
+
+
+# --- distillation ---------------------------------------------------------------------------------------------------
+
+
+def test_a_distilled_model_has_learnt_in_part_what_others_say(fit: Fit) -> None:
+    plain, distilled = fit().predict_proba(ROWS), fit(distillation={"folds": 2}).predict_proba(ROWS)
+    assert (
+        distilled.max(axis=1).mean() < plain.max(axis=1).mean() - 0.01
+    )  # of what labels say they are sure, of others they are not
+    np.testing.assert_array_equal(fit(distillation={"folds": 2}).predict_proba(ROWS), distilled)
+    np.testing.assert_allclose(fit(distillation={"weight": 1e-9, "epochs": 0.5}).predict_proba(ROWS), plain, atol=1e-3)
+
+
+def test_teachers_do_not_see_the_articles_that_they_are_asked_about(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons: list[set[str]] = []
+    asked: list[set[str]] = []
+    train, predict = TransformerClassifier._train, TransformerClassifier._probabilities
+    monkeypatch.setattr(
+        TransformerClassifier,
+        "_train",
+        lambda self, lesson, folder: (lessons.append({row["article"] for row in lesson.texts}), train(self, lesson, folder)),
+    )
+    monkeypatch.setattr(
+        TransformerClassifier,
+        "_probabilities",
+        lambda self, texts: (asked.append({row["article"] for row in texts}), predict(self, texts))[1],
+    )
+    fit(distillation={"folds": 3}, epochs=1)
+    everything = {row["article"] for row in ROWS}
+    *of_teachers, of_pupil = lessons
+    assert of_pupil == everything
+    assert [own | others for own, others in zip(asked, of_teachers, strict=True)] == [everything] * 3
+    assert all(not own & others for own, others in zip(asked, of_teachers, strict=True))
+    assert set.union(*asked) == everything
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])  # with either teacher and with the pupil
+def test_a_distilled_fit_goes_on_from_where_it_was(share: float, fit_in: FitIn, tmp_path: Path) -> None:
+    settings = {"distillation": {"folds": 2}}
+    whole = fit_in(tmp_path / "whole", **settings)
+    with pytest.raises(KeyboardInterrupt):
+        fit_in(tmp_path / "stopped", share, **settings)
+    told = sorted(path.name for path in (tmp_path / "stopped").rglob("*.npy"))
+    assert told == [name for name, at in (("fold-1.npy", 0.25), ("fold-2.npy", 0.5)) if share > at]
+    for name in told[1:]:
+        os.truncate(next((tmp_path / "stopped").rglob(name)), 10)  # asked again
+    resumed = fit_in(tmp_path / "stopped", **settings)
+    assert all(torch.equal(weight, resumed[name]) for name, weight in whole.items())
+    assert not list((tmp_path / "stopped").rglob("*.*"))
+
+
+def test_more_folds_than_articles(fit: Fit) -> None:
+    with pytest.raises(
+        ModelError,
+        match=r"^model.distillation.folds is 100, but the training rows are of \d+ groups; give more or set it to null$",
+    ):
+        fit(distillation={"folds": 100})
+
+
+def test_a_label_of_one_article_cannot_be_taught(model_settings: Callable[[str], dict[str, Any]]) -> None:
+    settings = {key: value for key, value in model_settings("transformer").items() if key != "kind"}
+    labels = ["rare" if row["article"] == ROWS[0]["article"] else label for row, label in zip(ROWS, LABELS, strict=True)]
+    with pytest.raises(
+        ModelError, match=r"^model.distillation: all training rows labelled rare are in one of 2 folds; give more of them"
+    ):
+        TransformerClassifier(**settings, seed=1, distillation={"folds": 2}).fit(ROWS, labels)
+
+
+# --- encoders -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["bert", "camembert", "electra", "roberta", "xlm-roberta"])

@@ -6,6 +6,7 @@ from textcls.config.base import Settings
 from textcls.config.document import json_schema, starting_config
 from textcls.config.models import (
     ContextConfig,
+    DistillationConfig,
     EmbeddingConfig,
     EnsembleConfig,
     LoraConfig,
@@ -43,6 +44,7 @@ __all__ = [
     "ContextConfig",
     "DataConfig",
     "DecisionConfig",
+    "DistillationConfig",
     "EmbeddingConfig",
     "EnsembleConfig",
     "GatesConfig",

@@ -109,6 +109,17 @@ class LoraConfig(Settings):
     """Dropout before the adapters."""
 
 
+class DistillationConfig(Settings):
+    """Learning in part what models of the same kind say that have not seen a text, one a fold (Furlanello et al. 2018)."""
+
+    folds: int = Field(default=2, ge=2)
+    """Number of folds by group, each of whose texts are told by a model of the others; so many fits come before the last."""
+    weight: float = Field(default=0.5, gt=0, lt=1)
+    """How much these models count beside the labels."""
+    epochs: float | None = Field(default=None, gt=0)
+    """Passes of each of these models over its rows; null takes as many as the last."""
+
+
 class TransformerConfig(EncoderSettings):
     """An encoder with a classification head, fine-tuned as a whole or in part."""
 
@@ -142,6 +153,8 @@ class TransformerConfig(EncoderSettings):
     """Share of hidden units dropped in training; attention weights are never dropped, which costs time and brings nothing."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each label's weight that is spread over all labels."""
+    distillation: DistillationConfig | None = None
+    """Models that have not seen a row, from which it is learnt in part, such as `{folds: 2}`; null learns from the labels alone."""
     class_weight: Literal["balanced"] | None = "balanced"
     """`balanced` weighs every label equally, however rare; null weighs every row equally."""
     patience: int = Field(default=2, ge=1)

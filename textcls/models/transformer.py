@@ -22,6 +22,7 @@ from textcls.models.attributions import attribute_tokens, weigh_words
 from textcls.models.base import Weighed, no_number, ranked
 from textcls.models.configured import ConfiguredClassifier, Lesson
 from textcls.models.devices import arithmetic, best_device, uses_bf16
+from textcls.models.distillation import soften
 from textcls.models.encoders import (
     load_tokenizer,
     loading,
@@ -123,21 +124,38 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
     # --- training ---------------------------------------------------------------------------------------------------
 
     def _learn(self, lesson: Lesson) -> None:
-        """Fine-tune the encoder."""
+        """Fine-tune the encoder, after its teachers if it is to have any."""
+        given, distillation = lesson.checkpoints, self.settings.distillation
+        teachers = {"distillation": None} | ({"epochs": distillation.epochs} if distillation and distillation.epochs else {})
+
+        def teach(lesson: Lesson, texts: Texts, folder: Path) -> np.ndarray:
+            teacher = type(self)(**self.get_params() | teachers)
+            teacher._train(lesson, folder)
+            teacher.classes_ = lesson.classes
+            return teacher._probabilities(texts)
+
+        with TemporaryDirectory(prefix="textcls-") if given is None else nullcontext(given) as name:
+            folder = Path(name)
+            if distillation is not None:
+                lesson = soften(lesson, distillation, teach, seed=self.settings.seed or 0, folder=folder)
+            self._train(lesson, folder)
+            for told in folder.glob("fold-*"):
+                shutil.rmtree(told) if told.is_dir() else told.unlink()
+
+    def _train(self, lesson: Lesson, folder: Path) -> None:
+        """Fine-tune the encoder, in fp32 where bf16 fails."""
         settings = self.settings
         attempts = ["bf16", "fp32"] if uses_bf16(settings.precision) else ["fp32"]
-        given = lesson.checkpoints
-        with TemporaryDirectory(prefix="textcls-") if given is None else nullcontext(given) as folder:
-            for precision in attempts:
-                place = Path(folder) / precision
-                try:
-                    self.model_ = self._fine_tune(precision, lesson, place)
-                    break
-                except NotFiniteError:
-                    shutil.rmtree(place)
-                    if precision == attempts[-1]:
-                        raise no_number(settings.learning_rate) from None
-                    logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
+        for precision in attempts:
+            place = folder / precision
+            try:
+                self.model_ = self._fine_tune(precision, lesson, place)
+                break
+            except NotFiniteError:
+                shutil.rmtree(place)
+                if precision == attempts[-1]:
+                    raise no_number(settings.learning_rate) from None
+                logger.warning("the loss became NaN or infinite in bf16; training starts again in fp32")
         self.arithmetic = arithmetic(self.model_, bf16=precision == "bf16")
 
     def _fine_tune(self, precision: str, lesson: Lesson, folder: Path) -> Any:
