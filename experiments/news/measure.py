@@ -1,9 +1,10 @@
 """Measure the shipped news configs: on the corpus's own test, on the seeds, and on real news; and draw the learning curve.
 
-    python experiments/news/measure.py run --real ../shared/data/real-news-dev/dev.jsonl [--shares 10 20 40 70 100] [--seeds 1 2 3]
+    python experiments/news/measure.py run --real ../shared/data/real-news-dev/dev.jsonl [--development ../shared/data/news-discourse/train.jsonl] [--shares 10 20 40 70 100] [--seeds 1 2 3]
     python experiments/news/measure.py run … --whole ../shared/data/news-discourse/validation.jsonl --models "news-minilm, the sentence before"
     python experiments/news/measure.py draw
 
+development.jsonl has labels by the project's guidelines for some rows of the training articles of NewsDiscourse, whose text `--development` has.
 The real sentences were drawn from articles; what reads neighbours finds them in `--whole`, the articles' rows by the same ids. `run` appends a line to results.jsonl for every fit and goes on where it stopped; `draw` makes learning_curve.png and prints the tables.
 """
 
@@ -41,6 +42,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("action", choices=["run", "draw"])
     parser.add_argument("--real", type=Path, help="labelled sentences of real news; used to measure only")
+    parser.add_argument("--development", type=Path, help="the training articles of NewsDiscourse, for development.jsonl")
     parser.add_argument("--whole", type=Path, help="all sentences of the articles that those of --real are from")
     parser.add_argument("--shares", type=int, nargs="+", default=[10, 20, 40, 70, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
@@ -54,14 +56,14 @@ def main() -> None:
         for model in options.models:
             for share in options.shares:
                 if (model, share, seed) not in done:
-                    run(model, share, seed, options.real, options.whole)
+                    run(model, share, seed, options.real, options.development, options.whole)
 
 
 def results() -> list[dict[str, Any]]:
     return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.is_file() else []
 
 
-def run(model: str, share: int, seed: int, real: Path, whole: Path | None) -> None:
+def run(model: str, share: int, seed: int, real: Path, development: Path | None, whole: Path | None) -> None:
     """Fit on a share of the training articles, which the seed draws and larger shares contain, and measure on all sets."""
     config = load_config(ROOT / "configs" / f"{model.partition(',')[0]}.yaml", [f"model.seed={seed}", *MODELS[model]])
     context = config.model.context
@@ -85,6 +87,10 @@ def run(model: str, share: int, seed: int, real: Path, whole: Path | None) -> No
         "seeds": read(ROOT / "data/seeds/sentences.jsonl"),
         "real": read(real),
     }
+    if development is not None:
+        texts = read(development)
+        labelled = [json.loads(line) for line in (HERE / "development.jsonl").read_text().splitlines()]
+        sets["development"] = [texts[its["row"]] | {"label": its["label"]} for its in labelled]
     if whole is not None:
         around = {row["id"]: row for row in read(whole)}
         sets["real"] = [around[row["id"]] | {"label": row["label"]} for row in sets["real"]]
