@@ -216,7 +216,9 @@ def test_teachers_do_not_see_the_articles_that_they_are_asked_about(fit: Fit, mo
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])  # with either teacher and with the pupil
-def test_a_distilled_fit_goes_on_from_where_it_was(share: float, fit_in: FitIn, tmp_path: Path) -> None:
+def test_a_distilled_fit_goes_on_from_where_it_was(
+    share: float, fit_in: FitIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = {"distillation": {"folds": 2}}
     whole = fit_in(tmp_path / "whole", **settings)
     with pytest.raises(KeyboardInterrupt):
@@ -225,15 +227,23 @@ def test_a_distilled_fit_goes_on_from_where_it_was(share: float, fit_in: FitIn, 
     assert told == [name for name, at in (("fold-1.npy", 0.25), ("fold-2.npy", 0.5)) if share > at]
     for name in told[1:]:
         os.truncate(next((tmp_path / "stopped").rglob(name)), 10)  # asked again
+    fits = []
+    train = TransformerClassifier._train
+    monkeypatch.setattr(
+        TransformerClassifier,
+        "_train",
+        lambda self, lesson, folder: (fits.append(len(lesson.texts)), train(self, lesson, folder)),
+    )
     resumed = fit_in(tmp_path / "stopped", **settings)
     assert all(torch.equal(weight, resumed[name]) for name, weight in whole.items())
+    assert len(fits) == 3 - len(told[:1])  # the first teacher is not asked again
     assert not list((tmp_path / "stopped").rglob("*.*"))
 
 
 def test_more_folds_than_articles(fit: Fit) -> None:
     with pytest.raises(
         ModelError,
-        match=r"^model.distillation.folds is 100, but the training rows are of \d+ groups; give more or set it to null$",
+        match=r"^model.distillation.folds is 100, but the training rows are of \d+ groups; lower it, give more groups, or",
     ):
         fit(distillation={"folds": 100})
 
@@ -242,7 +252,7 @@ def test_a_label_of_one_article_cannot_be_taught(model_settings: Callable[[str],
     settings = {key: value for key, value in model_settings("transformer").items() if key != "kind"}
     labels = ["rare" if row["article"] == ROWS[0]["article"] else label for row, label in zip(ROWS, LABELS, strict=True)]
     with pytest.raises(
-        ModelError, match=r"^model.distillation: all training rows labelled rare are in one of 2 folds; give more of them"
+        ModelError, match=r"^model.distillation: all training rows labelled rare are in one of 2 folds; give more of them, or"
     ):
         TransformerClassifier(**settings, seed=1, distillation={"folds": 2}).fit(ROWS, labels)
 

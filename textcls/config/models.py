@@ -110,14 +110,14 @@ class LoraConfig(Settings):
 
 
 class DistillationConfig(Settings):
-    """Learning in part what models of the same kind say that have not seen a text, one a fold (Furlanello et al. 2018)."""
+    """Learning in part what models of the same kind say that have not seen the text (Furlanello et al. 2018)."""
 
     folds: int = Field(default=2, ge=2)
-    """Number of folds by group, each of whose texts are told by a model of the others; so many fits come before the last."""
+    """Into how many folds the training groups are parted. For each a model learns from the others and says what it makes of its texts."""
     weight: float = Field(default=0.5, gt=0, lt=1)
     """How much these models count beside the labels."""
     epochs: float | None = Field(default=None, gt=0)
-    """Passes of each of these models over its rows; null takes as many as the last."""
+    """Passes of each of these models over its rows, without early stopping; null takes `epochs` of the model that learns from them."""
 
 
 class TransformerConfig(EncoderSettings):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from sklearn.model_selection import GroupKFold
@@ -25,7 +26,13 @@ from textcls.torchrun import world_size
 
 
 def soften(
-    lesson: Lesson, settings: DistillationConfig, teach: Callable[[Lesson, Texts, Path], np.ndarray], *, seed: int, folder: Path
+    lesson: Lesson,
+    settings: DistillationConfig,
+    teach: Callable[[Lesson, Texts, Path], np.ndarray],
+    *,
+    seed: int,
+    epochs: float,
+    folder: Path,
 ) -> Lesson:
     """Mix into what is to be learnt what teachers say, one a fold.
 
@@ -35,6 +42,7 @@ def soften(
         teach: learn a lesson, with checkpoints in a folder, and estimate each label's probability for other texts, shape
             (n_texts, n_labels).
         seed: of the folds.
+        epochs: of the pupil.
         folder: what teachers said is kept here until the caller empties it, so that a fit that was killed does not ask them again.
 
     Returns:
@@ -46,20 +54,23 @@ def soften(
     groups = _groups(lesson.texts)
     if len(set(groups)) < settings.folds:
         raise ModelError(
-            f"model.distillation.folds is {settings.folds}, but the training rows are of {len(set(groups))} groups; give more or set it to null"
+            f"model.distillation.folds is {settings.folds}, but the training rows are of {len(set(groups))} groups; "
+            "lower it, give more groups, or set model.distillation to null"
         )
     said = np.zeros_like(lesson.shares)
-    # A teacher has all folds but its own to learn from, the pupil all.
-    work = np.cumsum([0, *[settings.folds - 1] * settings.folds, settings.folds])
-    *teachers, pupil = (_Part(lesson.listener, start, end) for start, end in pairwise(work / work[-1]))
-    folds = GroupKFold(settings.folds, shuffle=True, random_state=seed).split(groups, groups=groups)
-    for number, (others, own) in enumerate(folds, 1):
+    folds = list(GroupKFold(settings.folds, shuffle=True, random_state=seed).split(groups, groups=groups))
+    for others, _ in folds:  # before the first teacher is paid for
         absent = lesson.classes[lesson.shares[others].sum(axis=0) == 0]
         if len(absent):
             raise ModelError(
                 f"model.distillation: all training rows labelled {absent[0]} are in one of {settings.folds} folds; "
-                "give more of them or set it to null"
+                "give more of them, or set model.distillation to null"
             )
+    # A teacher has all folds but its own to learn from, for so many epochs of the pupil's; the pupil has all.
+    of_teacher = (settings.folds - 1) * (settings.epochs or epochs) / epochs
+    work = np.cumsum([0, *[of_teacher] * settings.folds, settings.folds])
+    *teachers, pupil = (_Part(lesson.listener, start, end) for start, end in pairwise(work / work[-1]))
+    for number, (others, own) in enumerate(folds, 1):
         kept = folder / f"fold-{number}.npy"
         if (
             world_size() == 1 and (told := _read(kept, said[own].shape)) is not None
@@ -101,15 +112,17 @@ class _Part(Listener):
 def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     """What a teacher said before the fit was killed; None if it had not, or if that is damaged."""
     try:
-        told: np.ndarray = np.load(kept)
-    except (OSError, ValueError, EOFError):
-        kept.unlink(missing_ok=True)
-        return None
-    return told if told.shape == shape else None
+        said: np.ndarray = np.load(kept, allow_pickle=False)
+        if said.shape == shape:
+            return said
+    except (OSError, ValueError, EOFError, BadZipFile):
+        pass
+    kept.unlink(missing_ok=True)
+    return None
 
 
 def _groups(texts: Texts) -> list[int]:
     """A number for the group of each text, which is that of its row, or its article; a text without one is a group of its own."""
-    names = [item.get("group", item.get("article")) if isinstance(item, Mapping) else None for item in texts]
+    names = [item.get("group") or item.get("article") if isinstance(item, Mapping) else None for item in texts]
     known: dict[object, int] = {}
     return [known.setdefault(number if name is None else str(name), len(known)) for number, name in enumerate(names)]

@@ -137,7 +137,9 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
         with TemporaryDirectory(prefix="textcls-") if given is None else nullcontext(given) as name:
             folder = Path(name)
             if distillation is not None:
-                lesson = soften(lesson, distillation, teach, seed=self.settings.seed or 0, folder=folder)
+                lesson = soften(
+                    lesson, distillation, teach, seed=self.settings.seed or 0, epochs=self.settings.epochs, folder=folder
+                )
             self._train(lesson, folder)
             for told in folder.glob("fold-*"):
                 shutil.rmtree(told) if told.is_dir() else told.unlink()
