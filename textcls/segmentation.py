@@ -173,29 +173,29 @@ _MISSED = re.compile(
     rf"(?<![\w.])(?:(?!(?:{_SMALL})\.)[a-z]{{2,}}|(?!(?:{_CAPITALISED})\.)(?:Mc)?[A-Z][a-z]{{2,}}|Al|Ed|Lu|{_ACRONYMS})"
     r"\.[\"'”’»)]*\s+(?=[\"“‘'(«]?[A-Z])"
 )
-# What a time is followed by: “10 p.m. Monday”, “9 a.m. ET”, “noon to 3 p.m. Moscow time”.
-_OF_A_TIME = (
-    r"\w+days?\b|(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\b\.?|"
-    r"(?:January|February|March|April|May|June|July|August|September|October|November|December)\b|"
-    r"(?:Eastern|Central|Mountain|Pacific|Local|UTC|Christmas|Thanksgiving|New Year|[A-Z]{1,3}T)\b|(?:[A-Z]\w+ ){1,2}[Tt]ime\b"
+# “Police came at 10 p.m. | Nobody was hurt”, but neither “at 10 p.m. Monday”, nor “9 a.m. ET”, nor “3 p.m. Moscow time”.
+_MISSED_AT_TIME = re.compile(
+    r"\b(?:at|by|before|after|until|till|to|from|around|about|nearly|since|past|and)\s+\d{1,2}(?:[:.]\d\d)?\s[ap]\.m\.[\"'”’»)]*\s+(?=[\"“‘]?(?!"
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b|"
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b|"
+    r"(?:Eastern|Central|Mountain|Pacific)\b(?! [A-Z])|(?:Christmas|Thanksgiving|New Year)\b|(?:UTC|[A-Z]{1,3}T)\b|(?:[A-Z]\w+ ){1,2}[Tt]ime\b"
+    r")[A-Z])"
 )
-# “… at 10 p.m. | Police arrived”, but not “The 9 a.m. Mass”; “… in the U.S. | “We …,” she said”, but not “J.D. “Jim” Smith”.
-_MISSED_AT_INITIALS = re.compile(
-    rf"(?<=[\w,] )(?<!\b[Tt]he )(?<!\b[Aa] )(?<!\b[Aa]n )\d{{1,2}}(?:[:.]\d\d)?\s[ap]\.m\.[\"'”’»)]*\s+(?=[\"“‘]?(?!{_OF_A_TIME})[A-Z])"
-    r"|(?<![\w.])(?:[A-Z]\.){2,}\s+(?=“[A-Z][^”]*[.,!?…]”)"
+# A time at the head of a sentence ends none: “On Tuesday night at about 9 p.m. Officer Lee heard shots.”
+_TELLS_WHEN = re.compile(
+    r"[\"“‘]?(?:About|Again|After|Also|Around|As|At|Before|Beginning|Between|Both|But|By|Daily|During|Each|Early|Every|Exactly|From|In|Just|Late|Later|"
+    r"Nearly|On|Only|Sometime|Shortly|Since|Soon|Starting|Then|Till|Until|(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)\b"
 )
+_MISSED_AT_QUOTATION = re.compile(r"(?<![\w.])(?:[A-Z]\.){2,}\s+(?=“[A-Z][^”]*[.,!?…]”)")  # “… in the U.S. | “We …,” she said”
 _MISSED_AT_NOTES = re.compile(rf"(?<=[.!?…\"'”’)]){_NOTES}\s+(?=[\"“‘'(]?[A-Z])")
 _FULL_STOP = re.compile(rf"[{_FULL_STOPS}]+(?![{_CLOSING}{_FULL_STOPS}])\s*")  # at a closing mark a speaker may follow
-_WORDS_OF_A_TIME = 3
-"""Most words before a time that a sentence begins with: “On Tuesday at 4 p.m. Prime Minister Lee spoke”."""
+_MISSED_ENDS = (_MISSED, _MISSED_AT_QUOTATION, _MISSED_AT_NOTES, _FULL_STOP)
 _TITLE_CUT_OFF = re.compile(r"(?<!\w)(?:Mr|Mrs|Ms|Dr|Lt|Cmdr|Spc|Msgr|Pfc|Sgt|Capt|Col|Maj|Gen|Adm|Rev|Sen|Rep|Gov|Prof|Hon)\.$")
-_SAINT_CUT_OFF = re.compile(
-    r"(?:^(?:(?:In|At|Near|On|From|To|For)\s+)?|(?<![\w.’'-])[a-z]+\s+)St\.$"
-)  # “In St. | Mary”, “the upper St. | John River”, but not “on Main St. | He …”
-_INITIALS = re.compile(r"(?:[A-Z]\.){2,}")  # no sentence: “U.S. | Ambassador Ann Lee …”
-_FIRM = re.compile(
-    r"(?:[A-Z][\w&.’'-]*\s+(?:&\s+)?){1,4}(?:Inc|Corp|Ltd|Co)\."
-)  # nor is “Delta Air Lines Inc. | Chairman Ann Lee …”
+# “In St. | Mary”, “the upper St. | John River”, but not “on Main St. | He …”.
+_SAINT_CUT_OFF = re.compile(r"(?:^(?:(?:In|At|Near|On|From|To|For)\s+)?|(?<![\w.’'-])[a-z]+\s+)St\.$")
+# No sentence: “U.S. | Ambassador Ann Lee …”; nor, before an office, “Delta Air Lines Inc. | Chairman Ann Lee …”.
+_INITIALS = re.compile(r"(?:[A-Z]\.){2,}")
+_FIRM = re.compile(r"(?:[A-Z][\w&.’'-]*\s+(?:&\s+)?){1,4}(?:Inc|Corp|Ltd|Co)\.")
 _OFFICER = re.compile(r"(?:Chair(?:man|woman)?|Chief|CEO|President|Vice|(?:Co-)?[Ff]ounder|Managing|Executive|Director|Senior)\b")
 # In brackets, and the sentence goes on: “Delta S.A.E. | (“Delta”), a producer …”.
 _ASIDE = re.compile(r"\([^()]*[^().!?…]\)(?:,|\s+[a-z])")
@@ -229,14 +229,7 @@ def _cut(content: str) -> list[tuple[int, int]]:
 
     merged: list[tuple[int, int]] = []
     for span_start, span_end in nupunkt.sent_spans(content):
-        missed = [
-            match for ends in (_MISSED, _MISSED_AT_NOTES, _FULL_STOP) for match in ends.finditer(content, span_start, span_end)
-        ]
-        for match in _MISSED_AT_INITIALS.finditer(content, span_start, span_end):
-            if len(content[span_start : match.start()].split()) > _WORDS_OF_A_TIME:
-                missed.append(match)
-        cuts = sorted(match.end() for match in missed)
-        for start, end in pairwise([span_start, *cuts, span_end]):
+        for start, end in _stretches(content, span_start, span_end):
             end = start + len(content[start:end].rstrip())
             start = end - len(content[start:end].lstrip())
             if start == end:
@@ -246,6 +239,14 @@ def _cut(content: str) -> list[tuple[int, int]]:
             else:
                 merged.append((start, end))
     return merged
+
+
+def _stretches(content: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Part what the segmenter took for one sentence where it missed an end."""
+    cuts = sorted(match.end() for ends in _MISSED_ENDS for match in ends.finditer(content, start, end))
+    for begin, stop in pairwise([start, *cuts, end]):
+        times = () if _TELLS_WHEN.match(content, begin) else _MISSED_AT_TIME.finditer(content, begin, stop)
+        yield from pairwise([begin, *(match.end() for match in times), stop])
 
 
 def _belongs_together(sentence: str, following: str) -> bool:
