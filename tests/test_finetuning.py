@@ -190,6 +190,49 @@ def test_a_distilled_model_has_learnt_in_part_what_others_say(fit: Fit) -> None:
     )  # of what labels say they are sure, of others they are not
     np.testing.assert_array_equal(fit(distillation={"folds": 2}).predict_proba(ROWS), distilled)
     np.testing.assert_allclose(fit(distillation={"weight": 1e-9, "epochs": 0.5}).predict_proba(ROWS), plain, atol=1e-3)
+    briefly = fit(distillation={"folds": 2, "epochs": 1}).predict_proba(ROWS)  # taught by models that know little
+    assert not np.allclose(briefly, distilled, atol=1e-2)
+    assert briefly.max(axis=1).mean() < distilled.max(axis=1).mean()
+
+
+class _Curve(Listener):
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+        self.done: list[float] = []
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        if name == "train/loss":
+            self.steps.append(step)
+
+    def progress(self, done: int, total: int) -> None:
+        self.done.append(done / total)
+
+
+def test_a_distilled_fit_tells_the_curve_of_its_pupil_and_the_progress_of_all(
+    model_settings: Callable[[str], dict[str, Any]],
+) -> None:
+    settings = {key: value for key, value in model_settings("transformer").items() if key != "kind"} | {"epochs": 2}
+    plain, distilled = _Curve(), _Curve()
+    TransformerClassifier(**settings, seed=1).fit(ROWS, LABELS, listener=plain)
+    TransformerClassifier(**settings, seed=1, distillation={"folds": 2, "epochs": 1}).fit(ROWS, LABELS, listener=distilled)
+    assert distilled.steps == plain.steps
+    assert distilled.done == sorted(distilled.done)
+    assert distilled.done[-1] == 1
+    teachers = [done for done in distilled.done if done < 1 / 3]  # half of the rows and of the epochs each
+    assert len(distilled.done) - len(teachers) == pytest.approx(len(plain.done), abs=1)
+
+
+def test_other_seeds_part_the_articles_otherwise(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    parted = []
+    train = TransformerClassifier._train
+    monkeypatch.setattr(
+        TransformerClassifier,
+        "_train",
+        lambda self, lesson, folder: (parted.append({row["article"] for row in lesson.texts}), train(self, lesson, folder)),
+    )
+    for seed in range(1, 6):
+        fit(seed=seed, epochs=1, distillation={"folds": 2})
+    assert len({frozenset(articles) for articles in parted[::3]}) > 1
 
 
 def test_teachers_do_not_see_the_articles_that_they_are_asked_about(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:

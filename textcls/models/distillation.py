@@ -7,6 +7,7 @@ labels (Dao et al. 2021, Knowledge Distillation as Semiparametric Inference).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
 from textcls.config import DistillationConfig
 from textcls.errors import ModelError
@@ -28,7 +29,7 @@ from textcls.torchrun import world_size
 def soften(
     lesson: Lesson,
     settings: DistillationConfig,
-    teach: Callable[[Lesson, Texts, Path], np.ndarray],
+    teach: Callable[[Lesson, Texts, float, Path], np.ndarray],
     *,
     seed: int,
     epochs: float,
@@ -39,11 +40,11 @@ def soften(
     Args:
         lesson: what a classifier is to learn.
         settings: how many folds, and how much their teachers count.
-        teach: learn a lesson, with checkpoints in a folder, and estimate each label's probability for other texts, shape
-            (n_texts, n_labels).
+        teach: learn a lesson in so many epochs, with checkpoints in a folder, and estimate each label's probability for other texts,
+            shape (n_texts, n_labels).
         seed: of the folds.
         epochs: of the pupil.
-        folder: what teachers said is kept here until the caller empties it, so that a fit that was killed does not ask them again.
+        folder: what teachers said is kept here until the caller removes it, so that a fit that was killed does not ask them again.
 
     Returns:
         the lesson with softer shares, whose listener is told of progress from where the teachers left it.
@@ -57,8 +58,9 @@ def soften(
             f"model.distillation.folds is {settings.folds}, but the training rows are of {len(set(groups))} groups; "
             "lower it, give more groups, or set model.distillation to null"
         )
-    said = np.zeros_like(lesson.shares)
-    folds = list(GroupKFold(settings.folds, shuffle=True, random_state=seed).split(groups, groups=groups))
+    stratified = StratifiedGroupKFold(settings.folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # of labels with few rows, which are told below
+        folds = list(stratified.split(groups, lesson.shares.argmax(axis=1), groups))
     for others, _ in folds:  # before the first teacher is paid for
         absent = lesson.classes[lesson.shares[others].sum(axis=0) == 0]
         if len(absent):
@@ -66,47 +68,52 @@ def soften(
                 f"model.distillation: all training rows labelled {absent[0]} are in one of {settings.folds} folds; "
                 "give more of them, or set model.distillation to null"
             )
-    # A teacher has all folds but its own to learn from, for so many epochs of the pupil's; the pupil has all.
-    of_teacher = (settings.folds - 1) * (settings.epochs or epochs) / epochs
-    work = np.cumsum([0, *[of_teacher] * settings.folds, settings.folds])
-    *teachers, pupil = (_Part(lesson.listener, start, end) for start, end in pairwise(work / work[-1]))
-    for number, (others, own) in enumerate(folds, 1):
+    # A teacher has all folds but its own to learn from, the pupil all.
+    epochs_of_teacher = settings.epochs or epochs
+    work = np.cumsum([0, *[(settings.folds - 1) * epochs_of_teacher] * settings.folds, settings.folds * epochs])
+    *parts, last = pairwise(work / work[-1])
+    resumable = world_size() == 1  # of several processes none knows what the others have kept
+    said = np.zeros_like(lesson.shares)
+    for number, ((others, own), part) in enumerate(zip(folds, parts, strict=True), 1):
         kept = folder / f"fold-{number}.npy"
-        if (
-            world_size() == 1 and (told := _read(kept, said[own].shape)) is not None
-        ):  # of several processes each would have to know
-            said[own] = told
+        known = _read(kept, said[own].shape) if resumable else None
+        if known is not None:
+            said[own] = known
             continue
-        others_lesson = replace(
+        of_teacher = replace(
             lesson,
             texts=[lesson.texts[row] for row in others],
             shares=lesson.shares[others],
             held_out=None,
-            listener=teachers[number - 1],
+            listener=_Part(lesson.listener, *part),
         )
-        said[own] = teach(others_lesson, [lesson.texts[row] for row in own], folder / f"fold-{number}")
-        if world_size() == 1:
+        said[own] = teach(of_teacher, [lesson.texts[row] for row in own], epochs_of_teacher, folder / f"fold-{number}")
+        if resumable:
             with new_file(kept) as file, file.open("wb") as out:
                 np.save(out, said[own])
             lesson.listener.saved()
-    return replace(lesson, shares=(1 - settings.weight) * lesson.shares + settings.weight * said, listener=pupil)
+    shares = (1 - settings.weight) * lesson.shares + settings.weight * said
+    return replace(lesson, shares=shares, listener=_Pupil(lesson.listener, *last))
 
 
 class _Part(Listener):
-    """A part of a fit, told as part of the whole: progress in thousandths of that, and curves of the last, the pupil's, alone."""
+    """A part of a fit, whose progress is told in thousandths of the whole, and whose curves are not."""
 
     def __init__(self, listener: Listener, start: float, end: float) -> None:
         self.listener, self.start, self.end = listener, start, end
-
-    def metric(self, name: str, value: float, step: int) -> None:
-        if self.end == 1:
-            self.listener.metric(name, value, step)
 
     def progress(self, done: int, total: int) -> None:
         self.listener.progress(round(1000 * (self.start + (self.end - self.start) * done / total)), 1000)
 
     def saved(self) -> None:
         self.listener.saved()
+
+
+class _Pupil(_Part):
+    """The last part, with its curves."""
+
+    def metric(self, name: str, value: float, step: int) -> None:
+        self.listener.metric(name, value, step)
 
 
 def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray | None:
@@ -122,7 +129,7 @@ def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray | None:
 
 
 def _groups(texts: Texts) -> list[int]:
-    """A number for the group of each text, which is that of its row, or its article; a text without one is a group of its own."""
-    names = [item.get("group") or item.get("article") if isinstance(item, Mapping) else None for item in texts]
-    known: dict[object, int] = {}
-    return [known.setdefault(number if name is None else str(name), len(known)) for number, name in enumerate(names)]
+    """A number for the group of each text: of its row, or of its article, or of all texts that read like it."""
+    names = [item.get("group") or item.get("article") or item["text"] if isinstance(item, Mapping) else item for item in texts]
+    known: dict[str, int] = {}
+    return [known.setdefault(str(name), len(known)) for name in names]

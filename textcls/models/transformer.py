@@ -126,23 +126,21 @@ class TransformerClassifier(ConfiguredClassifier[TransformerConfig]):
     def _learn(self, lesson: Lesson) -> None:
         """Fine-tune the encoder, after its teachers if it is to have any."""
         given, distillation = lesson.checkpoints, self.settings.distillation
-        teachers = {"distillation": None} | ({"epochs": distillation.epochs} if distillation and distillation.epochs else {})
-
-        def teach(lesson: Lesson, texts: Texts, folder: Path) -> np.ndarray:
-            teacher = type(self)(**self.get_params() | teachers)
-            teacher._train(lesson, folder)
-            teacher.classes_ = lesson.classes
-            return teacher._probabilities(texts)
-
         with TemporaryDirectory(prefix="textcls-") if given is None else nullcontext(given) as name:
             folder = Path(name)
+            teachers = folder / "teachers"
             if distillation is not None:
-                lesson = soften(
-                    lesson, distillation, teach, seed=self.settings.seed or 0, epochs=self.settings.epochs, folder=folder
-                )
+                seed, epochs = self.settings.seed or 0, self.settings.epochs
+                lesson = soften(lesson, distillation, self._teach, seed=seed, epochs=epochs, folder=teachers)
             self._train(lesson, folder)
-            for told in folder.glob("fold-*"):
-                shutil.rmtree(told) if told.is_dir() else told.unlink()
+            shutil.rmtree(teachers, ignore_errors=True)
+
+    def _teach(self, lesson: Lesson, texts: Texts, epochs: float, folder: Path) -> np.ndarray:
+        """Let another model learn, and say what it makes of texts; see `distillation.soften`."""
+        teacher = type(self)(**self.get_params() | {"distillation": None, "epochs": epochs})
+        teacher._train(lesson, folder)
+        teacher.classes_ = lesson.classes
+        return teacher._probabilities(texts)
 
     def _train(self, lesson: Lesson, folder: Path) -> None:
         """Fine-tune the encoder, in fp32 where bf16 fails."""
