@@ -28,6 +28,7 @@ from textcls.models import make_classifier
 MODELS = {
     "news-tfidf": [],
     "news-minilm": [],
+    "news-minilm, distilled": ["model.distillation.folds=2", "model.distillation.epochs=2"],
     "news-minilm, all layers": ["model.frozen_layers=null"],
     "news-minilm, the sentence before": ["model.context.before=1"],
     "news-minilm, the sentences before and after": ["model.context.before=1", "model.context.after=1"],
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--whole", type=Path, help="all sentences of the articles that those of --real are from")
     parser.add_argument("--shares", type=int, nargs="+", default=[10, 20, 40, 70, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS)[:3])
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=["news-tfidf", "news-minilm"])
     options = parser.parse_args()
     if options.action == "draw":
         draw()
