@@ -206,6 +206,9 @@ def test_data_split_writes_three_files_and_data_stats_reads_them(tmp_path: Path)
     described = CliRunner().invoke(app, ["data", "stats", *map(str, parts)])
     assert described.exit_code == 0
     assert "| rows" in described.stdout
+    barred = write(tmp_path / "barred.jsonl", [{**row, "label": f"{row['label']}|x"} for row in rows])
+    lines = CliRunner().invoke(app, ["data", "stats", barred]).stdout.splitlines()
+    assert {line.replace(r"\|", "").count("|") for line in lines if line.strip()} == {3}, "a label with a bar stays in its cell"
     misnamed = CliRunner().invoke(app, ["data", "stats", source, "--group", "artcle"])
     assert str(misnamed.exception) == f"{source}: no column 'artcle'; did you mean 'article'?"
     renamed = [{"body": row["text"], "queue": row["label"], "text": None, "article": row["article"]} for row in rows]

@@ -80,12 +80,7 @@ def stats(
         described.append(describe_rows(rows, group=group or "article"))
     if group is not None and group not in known:
         raise DataError(f"{', '.join(map(str, files))}: no column {group!r}; {did_you_mean(group, known)}")
-    names = dict.fromkeys(name for figures in described for name in figures)
-    out = console()
-    table = _markdown(["", *map(str, files)])
-    for name in names:
-        table.add_row(name, *(figures.get(name, "") for figures in described))
-    out.print(table)
+    console().print(_side_by_side([str(file) for file in files], described))
 
 
 @app.command()
@@ -109,10 +104,8 @@ def split(
     parts = split_file(
         data, output, validation=validation, test=test, group=group, balance=balance or (), seed=seed, text=text, label=label
     )
-    table = _markdown(["split", "rows", group])
-    for part in parts:
-        table.add_row(part.name, f"{part.rows:,}", f"{part.groups:,}")
-    console().print(table)
+    rows = [[part.name, f"{part.rows:,}", f"{part.groups:,}"] for part in parts]
+    console().print(_markdown(["split", "rows", group], rows))
 
 
 @app.command()
@@ -144,11 +137,8 @@ def check(
     splits = [name for name in ("train", "validation", "test") if name in dataset.unique("split")]
     group = "article" if settings.data.group in (None, "article") else "group"
     rows = [{**row, group: row["group"]} for row in dataset.to_list()]
-    described = {name: describe_rows([row for row in rows if row["split"] == name], group=group) for name in splits}
-    table = _markdown(["", *splits])
-    for name in dict.fromkeys(key for figures in described.values() for key in figures):
-        table.add_row(name, *(described[part].get(name, "") for part in splits))
-    out.print(table)
+    described = [describe_rows([row for row in rows if row["split"] == name], group=group) for name in splits]
+    out.print(_side_by_side(splits, described))
 
     listed = "".join(f"; {fault}" for fault in faults[:_MOST_FAULTS]) + ("; …" if len(faults) > _MOST_FAULTS else "")
     findings = [Finding(bool(faults), f"{counted(len(faults), 'row')} that cannot be used{listed}")]
@@ -174,11 +164,20 @@ def check(
         raise DataError(f"{problems} of {len(findings)} checks found something to mend")
 
 
-def _markdown(columns: list[str]) -> Table:
+def _side_by_side(datasets: list[str], described: list[dict[str, str]]) -> Table:
+    """A row for each figure, a column for each dataset."""
+    names = dict.fromkeys(name for figures in described for name in figures)
+    return _markdown(["", *datasets], [[name, *(figures.get(name, "") for figures in described)] for name in names])
+
+
+def _markdown(columns: list[str], rows: list[list[str]]) -> Table:
+    """A Markdown table, in which labels and names of files and columns stay cells whatever they hold."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.MARKDOWN)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        table.add_column(column.replace("|", r"\|"), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell.replace("|", r"\|") for cell in row))
     return table
