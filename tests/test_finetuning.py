@@ -283,6 +283,32 @@ def test_a_distilled_fit_goes_on_from_where_it_was(
     assert not list((tmp_path / "stopped").rglob("*.*"))
 
 
+def test_folds_of_a_column(model_settings: Callable[[str], dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {key: value for key, value in model_settings("transformer").items() if key != "kind"} | {"epochs": 1}
+    articles = sorted({row["article"] for row in ROWS})
+    rows = [row | {"source": articles.index(row["article"]) % 3} for row in ROWS]
+    sources: list[set[int]] = []
+    train = TransformerClassifier._train
+    monkeypatch.setattr(
+        TransformerClassifier,
+        "_train",
+        lambda self, lesson, folder: (sources.append({row["source"] for row in lesson.texts}), train(self, lesson, folder)),
+    )
+    by_source = TransformerClassifier(**settings, seed=1, distillation={"folds": 3, "group": "source"})
+    by_source.fit(rows, LABELS)
+    assert sorted(map(sorted, sources)) == [[0, 1], [0, 1, 2], [0, 2], [1, 2]]
+    rows[4] = rows[4] | {"source": None}
+    with pytest.raises(
+        ModelError,
+        match=rf"^model.distillation.group is 'source', but 1 of {len(rows)} training rows have no value there, such as '.*'; give each of them one$",
+    ):
+        by_source.fit(rows, LABELS)
+    with pytest.raises(ModelError, match=r"^model.distillation.group is 'artcle', .*; did you mean 'article'\?$"):
+        TransformerClassifier(**settings, seed=1, distillation={"group": "artcle"}).fit(ROWS, LABELS)
+    with pytest.raises(ModelError, match=r"; known: text$"):
+        by_source.fit([row["text"] for row in ROWS], LABELS)
+
+
 def test_more_folds_than_articles(fit: Fit) -> None:
     with pytest.raises(
         ModelError,

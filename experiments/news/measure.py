@@ -29,6 +29,11 @@ MODELS = {
     "news-tfidf": [],
     "news-minilm": [],
     "news-minilm, distilled": ["model.distillation.folds=2", "model.distillation.epochs=2"],
+    "news-minilm, taught by other rounds": [
+        "model.distillation.folds=3",
+        "model.distillation.epochs=2",
+        "model.distillation.group=round",
+    ],
     "news-minilm, all layers": ["model.frozen_layers=null"],
     "news-minilm, the sentence before": ["model.context.before=1"],
     "news-minilm, the sentences before and after": ["model.context.before=1", "model.context.after=1"],

@@ -114,6 +114,8 @@ class DistillationConfig(Settings):
 
     folds: int = Field(default=2, ge=2)
     """Into how many folds the training groups are parted. For each a model learns from the others and says what it makes of its texts."""
+    group: str | None = Field(default=None, min_length=1)
+    """Column whose equal values share a fold, such as the source of a text where other sources will be asked about; by default the rows' group."""
     weight: float = Field(default=0.5, gt=0, lt=1)
     """How much these models count beside the labels."""
     epochs: float | None = Field(default=None, gt=0)

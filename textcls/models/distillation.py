@@ -24,6 +24,7 @@ from textcls.models.base import Listener
 from textcls.models.configured import Lesson
 from textcls.models.inputs import Texts
 from textcls.torchrun import world_size
+from textcls.wording import did_you_mean, quoted
 
 
 def soften(
@@ -50,9 +51,9 @@ def soften(
         the lesson with softer shares, whose listener is told of progress from where the teachers left it.
 
     Raises:
-        ModelError: there are fewer groups than folds, or a label is in one fold only.
+        ModelError: a text has no value in the column of groups, there are fewer groups than folds, or a label is in one fold only.
     """
-    groups = _groups(lesson.texts)
+    groups = _groups(lesson.texts, settings.group)
     if len(set(groups)) < settings.folds:
         raise ModelError(
             f"model.distillation.folds is {settings.folds}, but the training rows are of {len(set(groups))} groups; "
@@ -128,8 +129,19 @@ def _read(kept: Path, shape: tuple[int, ...]) -> np.ndarray | None:
     return None
 
 
-def _groups(texts: Texts) -> list[int]:
-    """A number for the group of each text: of its row, or of its article, or of all texts that read like it."""
-    names = [item.get("group") or item.get("article") or item["text"] if isinstance(item, Mapping) else item for item in texts]
+def _groups(texts: Texts, column: str | None) -> list[int]:
+    """A number for the group of each text: what its column says, else its row's group, its article, or all texts that read like it."""
+    rows = [item if isinstance(item, Mapping) else {"text": item} for item in texts]
+    if column is None:
+        names = [row.get("group") or row.get("article") or row["text"] for row in rows]
+    else:
+        names = [row.get(column) for row in rows]
+        if None in names:
+            row = rows[names.index(None)]
+            hint = "give each of them one" if column in row else did_you_mean(column, row)
+            raise ModelError(
+                f"model.distillation.group is {column!r}, but {names.count(None)} of {len(names)} training rows have no value there, "
+                f"such as {quoted(row['text'])}; {hint}"
+            )
     known: dict[str, int] = {}
     return [known.setdefault(str(name), len(known)) for name in names]
