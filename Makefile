@@ -15,7 +15,7 @@ train: $(INSTALLED)
 	$(BIN)/textcls compare
 	@echo "look at the runs in MLflow with: make ui   (or: .venv/bin/textcls ui)"
 
-# The written corpus: eight minutes on two cores.
+# The written corpus: twenty minutes on two cores.
 news: $(INSTALLED)
 	$(BIN)/textcls train configs/news-tfidf.yaml
 	$(BIN)/textcls train configs/news-minilm.yaml
