@@ -24,7 +24,7 @@ from textcls.models.base import Listener
 from textcls.models.configured import Lesson
 from textcls.models.inputs import Texts
 from textcls.torchrun import world_size
-from textcls.wording import did_you_mean, quoted
+from textcls.wording import counted, did_you_mean, quoted
 
 
 def soften(
@@ -56,7 +56,7 @@ def soften(
     groups = _groups(lesson.texts, settings.group)
     if len(set(groups)) < settings.folds:
         raise ModelError(
-            f"model.distillation.folds is {settings.folds}, but the training rows are of {len(set(groups))} groups; "
+            f"model.distillation.folds is {settings.folds}, but the training rows are of {counted(len(set(groups)), 'group')}; "
             "lower it, give more groups, or set model.distillation to null"
         )
     stratified = StratifiedGroupKFold(settings.folds, shuffle=True, random_state=seed)
