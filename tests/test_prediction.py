@@ -208,9 +208,12 @@ def test_the_column_of_the_text_can_be_named(classifier: TextClassifier, tmp_pat
 
 
 def test_inputs_keep_their_order_past_a_batch(classifier: TextClassifier, tmp_path: Path, article: Path) -> None:
-    file = write_jsonl(tmp_path / "many.jsonl", [{"id": number, "text": f"text {number}"} for number in range(1500)])
-    rows = predicted(classifier, file, article, file)
-    assert [row["id"] for row in rows if "id" in row] == [*range(1500)] * 2
+    many, more = (
+        write_jsonl(tmp_path / f"{start}.jsonl", [{"id": n, "text": f"text {n}"} for n in range(start, start + 1500)])
+        for start in (0, 1500)
+    )
+    rows = predicted(classifier, many, article, more)
+    assert [row["id"] for row in rows if "id" in row] == [*range(3000)]
     assert [row["article"] for row in rows[1500:1504]] == ["bridge"] * 4
 
 
@@ -401,6 +404,18 @@ def test_an_article_that_is_named_again_is_labelled_once(
     assert predicted(classifier, article, article) == once
     assert caplog.messages == [f"{article}: named more than once; taken once"]
     assert predicted(classifier, article, tmp_path) == [*once, *predicted(classifier, tmp_path / "rain.txt")]
+
+
+def test_rows_that_are_named_again_are_labelled_once(
+    classifier: TextClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows, same = tmp_path / "rows.jsonl", tmp_path / "there" / ".." / "rows.jsonl"
+    rows.write_text('{"id": 1, "text": "It rains."}\n')
+    (tmp_path / "there").mkdir()
+    assert predicted(classifier, rows, same, rows, rows) == predicted(classifier, rows)
+    assert caplog.messages == [f"{same}, {rows}: named more than once; taken once"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"It rains.")))
+    assert [row["article"] for row in predicted(classifier, "-", "-")] == ["-"]
 
 
 def test_articles_that_hold_no_sentence_or_cannot_be_read_are_told_before_any_is_labelled(

@@ -42,6 +42,21 @@ def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
     return column if column is not None else (classifier.columns[what], what)
 
 
+def each_once(names: Iterable[str]) -> list[str]:
+    """Leave out inputs that are named again, with a warning."""
+    first: dict[Path | str, str] = {}
+    again = []
+    for name in names:
+        place = name if name == "-" else Path(name).resolve()
+        if place in first:
+            again.append(name)
+        else:
+            first[place] = name
+    if again:
+        logger.warning("%s: named more than once; taken once", ", ".join(dict.fromkeys(again)))
+    return list(first.values())
+
+
 def find_inputs(names: Sequence[str]) -> dict[str, list[Path]]:
     """Find the articles of the inputs that are articles or folders of them; each once, with a warning where it is named again.
 

@@ -15,7 +15,7 @@ from textcls.errors import DataError, ModelError, TrackingError
 from textcls.evaluation.abstention import is_answered
 from textcls.evaluation.predictions import as_kept
 from textcls.models import TextClassifier
-from textcls.prediction.inputs import find_inputs, in_context, named, read_input, sentences_of
+from textcls.prediction.inputs import each_once, find_inputs, in_context, named, read_input, sentences_of
 from textcls.stores import DEFAULT_STORE
 from textcls.tracking import Store
 
@@ -55,7 +55,7 @@ def load(model: str | Path, *, store: str | Path = DEFAULT_STORE) -> TextClassif
 def predict_inputs(
     classifier: TextClassifier, inputs: Sequence[str | Path], *, text: str | None = None, id: str = "id", explain: bool = False
 ) -> Iterator[Row]:
-    """Label everything in the inputs, in their order.
+    """Label everything in the inputs, in their order; what is named again once, with a warning.
 
     It is labelled in batches as it is read: no more is held here, and rows of standard input do not wait for those that are yet to come.
     Only a model that reads neighbouring sentences takes all rows of an input at once.
@@ -82,12 +82,10 @@ def predict_inputs(
     """
     if isinstance(inputs, str | Path):  # over whose letters a loop would go
         raise DataError(f"expected a list of inputs, found {str(inputs)!r} alone; pass [{str(inputs)!r}]")
-    given = [str(name) for name in inputs]
+    given = each_once(str(name) for name in inputs)
     articles = find_inputs(given)  # before work is spent on any
     names = named(text, classifier, "text")
-    first = {name: number for number, name in reversed([*enumerate(given)])}
-    once = [name for number, name in enumerate(given) if name not in articles or first[name] == number]
-    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in once)
+    rows = chain.from_iterable(_read_for(classifier, name, articles, names, id) for name in given)
     return _in_batches(classifier, rows, explain=explain)
 
 
