@@ -655,7 +655,10 @@ NEEDED = "f, row 1: expected 'id', 'label' (the true one) and 'probabilities', o
         ({"id": "1", "label": "a", "prediction": ""}, "f, row 1: expected a prediction, found none; leave the row out of "),
         ({"id": "1", "label": " ", "probabilities": {"a": 1.0}}, 'f, row 1: expected a label, found " "'),
         ({"id": "1", "label": float("nan"), "prediction": "a"}, "f, row 1: expected a label, found NaN"),
-        ({"id": "1", "label": 1, "prediction": 1.0}, "f, row 1: expected prediction to be a string, found 1.0"),
+        (
+            {"id": "1", "label": 1, "prediction": 1.0},
+            "f, row 1: expected prediction to be a string or a whole number, found 1.0; write it as one of them",
+        ),
         (
             {"id": "1", "label": "a", "probabilities": {}},
             "f, row 1: expected 'probabilities', a number for each label, found '{}'",

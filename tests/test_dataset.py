@@ -420,8 +420,12 @@ def test_parquet_without_rows(tmp_path: Path) -> None:
         ({"text": "b", "label": None}, {}, "expected a label, found null: fill it in or leave the row out"),
         ({"text": "b", "label": ""}, {}, 'expected a label, found "": fill it in or leave the row out'),
         ({"text": "b", "label": float("nan")}, {}, "expected a label, found NaN: fill it in or leave the row out"),
-        ({"text": ["b"], "label": "y"}, {}, 'expected text to be a string, found ["b"]'),
-        ({"text": "b", "label": 1.5}, {}, "expected label to be a string, found 1.5"),
+        (
+            {"text": ["b"], "label": "y"},
+            {},
+            'expected text to be a string or a whole number, found ["b"]; write it as one of them',
+        ),
+        ({"text": "b", "label": 1.5}, {}, "expected label to be a string or a whole number, found 1.5; write it as one of them"),
         ({"text": "b", "label": "z"}, {"labels": ("x", "y")}, "unknown label 'z'; known: x, y"),
         ({"text": "b", "label": "facts"}, {"labels": ("x", "fact")}, "unknown label 'facts'; did you mean 'fact'?"),
     ],
@@ -531,7 +535,7 @@ def test_broken_parquet(tmp_path: Path) -> None:
 
 def test_parquet_with_values_missing(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "d.parquet", [{"text": "a", "label": "x"}, {"text": None, "label": "y"}])
-    assert problem(path) == f"{path}, row 1: expected a text, found null: fill it in or leave the row out"
+    assert problem(path) == f"{path}, row 2: expected a text, found null: fill it in or leave the row out"
 
 
 @pytest.mark.parametrize(("name", "content"), [("d.jsonl", '{"text": "café", "label": "x"}'), ("d.csv", "text,label\ncafé,x\n")])

@@ -76,7 +76,7 @@ def _read_hub(name: str, split: str, download: bool) -> Iterator[tuple[str, Row]
     except Exception as error:  # datasets and its hub raise from a dozen trees
         raise DataError(f"data.{split}: {name}: datasets cannot load it: {one_line(str(error), 300)}") from error
     names = {column: feature.names for column, feature in dataset.features.items() if isinstance(feature, datasets.ClassLabel)}
-    for number, row in enumerate(dataset):
+    for number, row in enumerate(dataset, 1):
         yield f"{name}, row {number}", {c: names[c][v] if c in names and v is not None else v for c, v in row.items()}
 
 
@@ -174,7 +174,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             batches = file.iter_batches(_PARQUET_ROWS)
-            for number, row in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches)):
+            for number, row in enumerate(chain.from_iterable(batch.to_pylist() for batch in batches), 1):
                 yield f"{path}, row {number}", row
     except pyarrow.ArrowInvalid as error:
         raise DataError(f"{path}: not valid Parquet: {str(error).splitlines()[0]}") from error

@@ -68,7 +68,8 @@ def optional_text(row: Mapping[str, Any], column: str, where: str) -> str | None
         return value
     if isinstance(value, int):  # as bool is too
         return str(value)
-    raise DataError(f"{where}: expected {column} to be a string, found {json.dumps(value, default=str)}")
+    found = json.dumps(value, default=str)
+    raise DataError(f"{where}: expected {column} to be a string or a whole number, found {found}; write it as one of them")
 
 
 def group_of(row: Mapping[str, Any], column: str | None, where: str) -> str | None:
