@@ -257,6 +257,7 @@ def test_a_closed_quotation_is_not_glued_to_the_next_line() -> None:
             "Police came at 4 a.m. Eastern time.",
         ],
         ["The crowd left by 10 p.m.", "“We are tired,” she said.", "It ended at 8 p.m. ET."],
+        ["The gates open at 10 P.M.", "Officials said so.", "They close at 9 A.M. Tuesday."],
         ["Doors open at 6 p.m.", "Tickets cost $20."],
         ["He was still in bed.", "By 5 p.m. Israeli forces had left."],
         ["She moved to the U.S.", "“We were poor,” she said."],

@@ -175,7 +175,7 @@ _MISSED = re.compile(
 )
 # “Police came at 10 p.m. | Nobody was hurt”, but neither “at 10 p.m. Monday”, nor “9 a.m. ET”, nor “3 p.m. Moscow time”.
 _MISSED_AT_TIME = re.compile(
-    r"\b(?:at|by|before|after|until|till|to|from|around|about|nearly|since|past|and)\s+\d{1,2}(?:[:.]\d\d)?\s[ap]\.m\.[\"'”’»)]*\s+(?=[\"“‘]?(?!"
+    r"\b(?:at|by|before|after|until|till|to|from|around|about|nearly|since|past|and)\s+\d{1,2}(?:[:.]\d\d)?\s(?:[ap]\.m|[AP]\.M)\.[\"'”’»)]*\s+(?=[\"“‘]?(?!"
     r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?\b|(?:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b|"
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b|"
     r"(?:Eastern|Central|Mountain|Pacific)\b(?! [A-Z])|(?:Christmas|Thanksgiving|New Year)\b|(?:UTC|[A-Z]{1,3}T)\b|(?:[A-Z]\w+ ){1,2}[Tt]ime\b"
