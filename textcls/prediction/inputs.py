@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,10 +45,10 @@ def named(column: str | None, classifier: TextClassifier, what: str) -> Names:
 
 def each_once(names: Iterable[str]) -> list[str]:
     """Leave out inputs that are named again, with a warning."""
-    first: dict[Path | str, str] = {}
+    first: dict[str, str] = {}
     again = []
     for name in names:
-        place = name if name == "-" else Path(name).resolve()
+        place = name if name == "-" else os.path.realpath(name)  # which a link to itself does not stop
         if place in first:
             again.append(name)
         else:
